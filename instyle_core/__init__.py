@@ -1,0 +1,84 @@
+"""instyle: repaint one object of a photo in the style of a painting.
+
+This module holds all that a plugin author imports. Names are resolved when they are first used, so
+that importing it costs next to nothing: neither torch nor pydantic is loaded by ``import
+instyle_core``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from instyle_core.errors import InputError, InstyleError, WeightsError
+    from instyle_core.hookspecs import Plugin, hookimpl
+    from instyle_core.interfaces import (
+        ExtractorParams,
+        FeatureExtractor,
+        InputFile,
+        Instance,
+        Loss,
+        LossParams,
+        Mask,
+        Merger,
+        Params,
+        Prompt,
+        Segmentation,
+        Segmenter,
+        Targets,
+        View,
+    )
+    from instyle_core.weights import Weights
+
+_HOME = {
+    "InputError": "errors",
+    "InstyleError": "errors",
+    "WeightsError": "errors",
+    "Plugin": "hookspecs",
+    "hookimpl": "hookspecs",
+    "ExtractorParams": "interfaces",
+    "FeatureExtractor": "interfaces",
+    "InputFile": "interfaces",
+    "Instance": "interfaces",
+    "Loss": "interfaces",
+    "LossParams": "interfaces",
+    "Mask": "interfaces",
+    "Merger": "interfaces",
+    "Params": "interfaces",
+    "Prompt": "interfaces",
+    "Segmentation": "interfaces",
+    "Segmenter": "interfaces",
+    "Targets": "interfaces",
+    "View": "interfaces",
+    "Weights": "weights",
+}
+
+__all__ = [
+    "ExtractorParams",
+    "FeatureExtractor",
+    "InputError",
+    "InputFile",
+    "Instance",
+    "InstyleError",
+    "Loss",
+    "LossParams",
+    "Mask",
+    "Merger",
+    "Params",
+    "Plugin",
+    "Prompt",
+    "Segmentation",
+    "Segmenter",
+    "Targets",
+    "View",
+    "Weights",
+    "WeightsError",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(f"instyle_core.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'instyle_core' has no attribute {name!r}")

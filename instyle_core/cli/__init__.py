@@ -1,0 +1,83 @@
+"""The command line: one file per command; heavy things are imported inside of commands."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from typing import NoReturn
+
+import click
+
+from instyle_core.cli.demo import demo
+from instyle_core.cli.models import models
+from instyle_core.cli.pipeline import pipeline
+from instyle_core.cli.plugins import plugins
+from instyle_core.cli.segment import segment
+from instyle_core.errors import InstyleError
+
+
+class _WithPlugins(click.Group):
+    """A group that the commands of plugins join."""
+
+    @cached_property
+    def _added(self) -> dict[str, click.Command]:
+        from instyle_core.registry import Registry
+
+        commands, _ = Registry.installed().commands(taken=self.commands)
+        return commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *self._added])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return self.commands.get(name) or self._added.get(name)
+
+
+@click.group(cls=_WithPlugins, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="instyle")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def instyle(debug: bool) -> None:
+    """Repaint one object of a photo in the style of a painting."""
+
+
+for _command in (demo, pipeline, plugins, segment, models):
+    instyle.add_command(_command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and leave with its exit status.
+
+    0 done; 2 wrong usage, spec or picture; 3 weights missing; 130 interrupted; 1 anything else.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given  # accepted anywhere
+    try:
+        status = instyle.main(
+            [argument for argument in given if argument != "--debug"],
+            prog_name="instyle",
+            standalone_mode=False,
+        )
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; nothing was written", err=True)
+        status = 130
+    except InstyleError as error:
+        if debug:
+            raise
+        from instyle_core.cli.render import show_error
+
+        show_error(error)
+        status = error.exit_status
+    except BrokenPipeError:
+        # The reader of our output has gone; what is left in the buffer has no one to go to.
+        sys.stderr.close()
+        status = 1
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"error: {type(error).__name__}: {error}", err=True)
+        click.echo("  this should not happen; `--debug` shows where it did", err=True)
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,37 @@
+"""``instyle demo``: the main job on pictures that ship with instyle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="The folder that gets the pictures, the spec and the result.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+def demo(folder: Path, quiet: bool) -> None:
+    """Repaint a cat: no network, no pictures of your own needed."""
+    from importlib.resources import files
+
+    from instyle_core.cli.pipeline import carry_out
+    from instyle_core.errors import InputError
+    from instyle_core.files import write_atomically
+    from instyle_core.plan import load
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"no folder can be made: {error.strerror}", where=str(folder)) from error
+    source = files("instyle_core").joinpath("demo")
+    for name in ("cat.png", "swirls.jpg", "demo.yaml"):
+        write_atomically(folder / name, source.joinpath(name).read_bytes())
+    carry_out(load(folder / "demo.yaml"), quiet=quiet)

@@ -1,0 +1,153 @@
+"""``instyle models``: the weights that the installed plugins can load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from instyle_core.weights import Weights
+
+
+@click.group()
+def models() -> None:
+    """See, download and check the weights of networks."""
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_(as_json: bool) -> None:
+    """List all weights: who uses them, and whether they are there."""
+    import json
+    from dataclasses import asdict
+
+    from instyle_core.weights import locate
+
+    known = _known()
+    if as_json:
+        rows = [
+            {
+                **asdict(weights),
+                "used_by": users,
+                "state": _state(weights),
+                "path": str(path) if (path := locate(weights)) else None,
+            }
+            for weights, users in known.items()
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Name", no_wrap=True)
+    table.add_column("Used by")
+    table.add_column("State", no_wrap=True)
+    table.add_column("Size", no_wrap=True, justify="right")
+    table.add_column("Licence")
+    for weights, users in known.items():
+        size = f"{weights.megabytes:g} MB"
+        table.add_row(weights.name, ", ".join(users), _state(weights), size, weights.licence)
+    Console(markup=False).print(table)
+
+
+@models.command()
+@click.argument("name")
+def pull(name: str) -> None:
+    """Download the weights NAME, unless they are there; check them; print where they are."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    from instyle_core.weights import fetch, locate, verify
+
+    weights = _find(name)
+    path = locate(weights)
+    if path is not None:
+        verify(weights)
+        click.echo(path)
+        return
+    if weights.url is not None:
+        click.echo(f"{name}: {weights.megabytes:g} MB from {weights.url}", err=True)
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=None)
+        path = fetch(
+            weights,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    click.echo(path)
+
+
+@models.command()
+@click.argument("name", required=False)
+def verify(name: str | None) -> None:
+    """Compare the hash of the weights NAME, or of all that are there, with the published one."""
+    from instyle_core.errors import WeightsError
+    from instyle_core.weights import locate, verify
+
+    wrong = 0
+    for weights in [_find(name)] if name else _known():
+        if name is None and locate(weights) is None:
+            click.echo(f"{weights.name}: {_state(weights)}")
+            continue
+        try:
+            verify(weights)
+        except WeightsError as error:
+            wrong += 1
+            click.echo(f"{weights.name}: {error}")
+        else:
+            click.echo(f"{weights.name}: ok")
+    if wrong:
+        raise WeightsError(f"{wrong} file{'s are' if wrong > 1 else ' is'} not as it should be")
+
+
+@models.command()
+@click.argument("name")
+def path(name: str) -> None:
+    """Print where the weights NAME are."""
+    from instyle_core.weights import absent, locate
+
+    weights = _find(name)
+    found = locate(weights)
+    if found is None:
+        raise absent(weights)
+    click.echo(found)
+
+
+def _known() -> dict[Weights, list[str]]:
+    """The weights of all installed plugins, by name, and the plugins that can load them."""
+    from instyle_core.registry import Registry
+
+    users: dict[Weights, list[str]] = {}
+    for entry in Registry.installed().entries():
+        for weights in entry.plugin.weights:
+            users.setdefault(weights, []).append(f"{entry.plugin.kind} {entry.plugin.name}")
+    return dict(sorted(users.items(), key=lambda item: item[0].name))
+
+
+def _find(name: str) -> Weights:
+    import difflib
+
+    from instyle_core.errors import InputError
+
+    known = {weights.name: weights for weights in _known()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known)
+    if near:
+        hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
+    else:
+        hint = f"there are: {', '.join(known)}" if known else "no installed plugin has weights"
+    raise InputError(f"no weights are called '{name}'", hint=hint)
+
+
+def _state(weights: Weights) -> str:
+    from instyle_core.weights import locate
+
+    there = locate(weights) is not None
+    if weights.package is not None:
+        return "shipped" if there else "missing package"
+    return "cached" if there else "not downloaded"

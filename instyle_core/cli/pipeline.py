@@ -1,0 +1,172 @@
+"""``instyle pipeline``: run, write and check specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from instyle_core.document import Document
+    from instyle_core.pipeline import Result
+    from instyle_core.plan import Plan
+
+_spec = click.argument("spec", type=click.Path(path_type=Path))
+_set = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a value of the spec, such as objects.0.style=x.jpg; may be repeated.",
+)
+
+
+@click.group()
+def pipeline() -> None:
+    """Run, write and check pipeline specs."""
+
+
+@pipeline.command()
+@_spec
+@_set
+@click.option("--output", type=click.Path(), help="The picture to write.")
+@click.option("--device", help="Where to compute: auto, cpu, cuda, cuda:N or mps.")
+@click.option("--seed", type=int, help="Seed of all that is random.")
+@click.option("--preview", is_flag=True, help="Small and quick, to judge the look by.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+def run(
+    spec: Path,
+    assignments: tuple[str, ...],
+    output: str | None,
+    device: str | None,
+    seed: int | None,
+    preview: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Carry out SPEC, or repeat the run of a run.json."""
+    from instyle_core.plan import load
+
+    options = {"output": output, "device": device, "seed": seed}
+
+    def change(document: Document) -> None:
+        for assignment in assignments:
+            document.set(assignment)
+        if preview:
+            _preview(document)
+        for name, value in options.items():
+            if value is not None:
+                document.assign(name, value, f"--{name}")
+
+    carry_out(load(spec, change), as_json=as_json, quiet=quiet)
+
+
+def carry_out(plan: Plan, *, as_json: bool = False, quiet: bool = False) -> Result:
+    """Run a plan, show its progress, and print where the picture is."""
+    from contextlib import nullcontext
+
+    from instyle_core.cli.render import RunDisplay
+    from instyle_core.errors import DivergedError, InterruptedRun
+    from instyle_core.events import ignore
+    from instyle_core.pipeline import run as run_plan
+
+    display: Any = nullcontext(ignore) if quiet else RunDisplay()
+    with display as observer:
+        result = run_plan(plan, observer)
+    if as_json:
+        import json
+
+        record = json.loads((result.folder / "run.json").read_text(encoding="utf-8"))
+        paths = {"output": str(result.output), "folder": str(result.folder)}
+        click.echo(json.dumps({**paths, **record}, indent=2, ensure_ascii=False))
+    elif not quiet:
+        click.echo(result.output)
+    saved = f"the best so far is in {result.output}"
+    if result.status == "interrupted":
+        raise InterruptedRun("interrupted", hint=saved)
+    if result.status == "diverged":
+        raise DivergedError(f"stopped early: {result.reason}", hint=saved)
+    return result
+
+
+def _preview(document: Document) -> None:
+    """A quarter of the size and of the steps, and a picture of its own."""
+    if not isinstance(document.data, dict):
+        return
+    size = document.data.get("size", 512)
+    if isinstance(size, int):
+        document.assign("size", min(size, 256), "--preview")
+    optimizer = document.data.get("optimizer")
+    steps = optimizer.get("steps", 200) if isinstance(optimizer, dict) else 200
+    if optimizer is None:
+        document.assign("optimizer.use", "adam", "--preview")
+    if isinstance(steps, int):
+        document.assign("optimizer.steps", max(1, min(steps, 80)), "--preview")
+    output = document.data.get("output")
+    if isinstance(output, str):
+        path = document.folder / output
+        preview = path.with_stem(f"{path.stem}-preview")
+        document.assign("output", str(preview), "--preview")
+
+
+@pipeline.command()
+@click.option(
+    "--preset",
+    type=click.Choice(["default", "paper", "draft", "quality"]),
+    default="default",
+    show_default=True,
+    help="What to start from.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("spec.yaml"),
+    show_default=True,
+    help="The file to write; - for standard output.",
+)
+def init(preset: str, output: Path) -> None:
+    """Write a spec to start from."""
+    from instyle_core.errors import InputError
+    from instyle_core.files import write_atomically
+    from instyle_core.plan import preset_text
+
+    text = preset_text(preset)
+    if str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    if output.exists():
+        hint = "choose another name with -o, or remove it"
+        raise InputError("this file is already there", where=str(output), hint=hint)
+    write_atomically(output, text.encode())
+    click.echo(f"wrote {output}; set its pictures, then: instyle pipeline run {output}")
+
+
+@pipeline.command()
+@_spec
+@_set
+def validate(spec: Path, assignments: tuple[str, ...]) -> None:
+    """Check SPEC and report every error at once."""
+    from instyle_core.plan import load
+
+    def change(document: Document) -> None:
+        for assignment in assignments:
+            document.set(assignment)
+
+    plan = load(spec, change)
+    count = len(plan.objects)
+    what = f"{count} object{'s' if count != 1 else ''}" if count else "the whole picture"
+    click.echo(f"{spec}: fine ({what} of {plan.spec.content.name})")
+
+
+@pipeline.command()
+def schema() -> None:
+    """Print the JSON Schema of specs, with the parameters of every installed plugin."""
+    import json
+
+    from instyle_core.registry import Registry
+    from instyle_core.schema import spec_schema
+
+    click.echo(json.dumps(spec_schema(Registry.installed()), indent=2, ensure_ascii=False))

@@ -1,0 +1,166 @@
+"""``instyle plugins``: what is installed, what is broken, and a start for one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from instyle_core.registry import Entry
+
+_KINDS = click.Choice(["segmenter", "extractor", "loss", "merger"])
+
+
+@click.group()
+def plugins() -> None:
+    """List, show and write plugins."""
+
+
+@plugins.command("list")
+@click.option("--kind", type=_KINDS, help="Only these.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(kind: str | None, as_json: bool) -> None:
+    """List the installed plugins, and those that cannot be used, with the reason."""
+    from instyle_core.registry import Registry
+
+    registry = Registry.installed()
+    entries = registry.entries(kind)
+    _, bad_commands = registry.commands(taken=_own_commands())
+    failures = list(dict.fromkeys([*registry.failures, *bad_commands]))
+    failures = [f for f in failures if kind is None or f.kind in (kind, None)]
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        listed = [_summary(entry) for entry in entries]
+        document = {"plugins": listed, "failures": [asdict(failure) for failure in failures]}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("kind", "name", "from", "what it does", box=None, pad_edge=False)
+    for entry in entries:
+        plugin = entry.plugin
+        table.add_row(plugin.kind, plugin.name, entry.distribution, plugin.summary)
+    console = Console(highlight=False)
+    console.print(table)
+    if failures:
+        broken = Table("cannot be used", "from", "reason", box=None, pad_edge=False, style="red")
+        for failure in failures:
+            name = f"{failure.kind} {failure.name}" if failure.kind else failure.name
+            broken.add_row(name, failure.distribution, failure.reason)
+        console.print()
+        console.print(broken)
+
+
+@plugins.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show a plugin's parameters, weights and source."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from instyle_core.registry import Registry
+
+    registry = Registry.installed()
+    found = [entry for entry in registry.entries() if entry.plugin.name == name]
+    if not found:
+        _raise_unknown(name, registry)
+    console = Console(highlight=False)
+    for entry in found:
+        plugin = entry.plugin
+        console.print(f"[bold]{plugin.kind} {plugin.name}[/bold]  {escape(entry.distribution)}")
+        console.print(escape(plugin.summary))
+        if plugin.source:
+            console.print(f"source: {escape(plugin.source)}")
+        if plugin.weights:
+            console.print(f"weights: {', '.join(weights.name for weights in plugin.weights)}")
+        table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
+        for row in parameter_rows(entry):
+            table.add_row(*map(escape, row))
+        console.print(table if table.rows else "no parameters")
+        console.print()
+
+
+def parameter_rows(entry: Entry) -> list[tuple[str, str, str, str]]:
+    """Name, type with bounds, default and meaning of each parameter of a plugin."""
+    schema = entry.plugin.params.model_json_schema()
+    rows = []
+    for name, field in schema.get("properties", {}).items():
+        needed = name in schema.get("required", [])
+        default = "(needed)" if needed else _yaml(field.get("default"))
+        rows.append((name, type_text(field), default, field.get("description", "")))
+    return rows
+
+
+def type_text(field: dict[str, Any]) -> str:
+    """A JSON Schema in few words, such as ``number >= 0``."""
+    if "anyOf" in field:
+        return " or ".join(type_text(option) for option in field["anyOf"])
+    if "const" in field:
+        return str(field["const"])
+    if "enum" in field:
+        return " or ".join(map(str, field["enum"]))
+    text = str(field.get("format") or field.get("type", "anything"))
+    if text == "array":
+        items: dict[str, Any] = field.get("items") or next(iter(field.get("prefixItems", [])), {})
+        text = f"list of {type_text(items)}"
+    bounds = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {field[key]:g}" for key, sign in bounds.items() if key in field]
+    return " ".join([text, ", ".join(limits)]) if limits else text
+
+
+def _yaml(value: Any) -> str:
+    return "none" if value is None else str(value).replace("'", "")
+
+
+def _summary(entry: Entry) -> dict[str, Any]:
+    plugin = entry.plugin
+    return {
+        "kind": plugin.kind,
+        "name": plugin.name,
+        "distribution": entry.distribution,
+        "summary": plugin.summary,
+        "source": plugin.source,
+    }
+
+
+def _own_commands() -> set[str]:
+    from instyle_core.cli import instyle
+
+    return set(instyle.commands)
+
+
+def _raise_unknown(name: str, registry: Any) -> None:
+    import difflib
+
+    from instyle_core.errors import InputError
+
+    for failure in registry.failures:
+        if failure.name == name:
+            raise InputError(f"'{name}' of {failure.distribution} cannot be used: {failure.reason}")
+    names = [entry.plugin.name for entry in registry.entries()]
+    near = difflib.get_close_matches(name, names)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`instyle plugins list` lists them"
+    raise InputError(f"no plugin is called '{name}'", hint=hint)
+
+
+@plugins.command()
+@click.argument("kind", type=_KINDS)
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The folder to write; by default instyle-NAME in the working directory.",
+)
+def new(kind: str, name: str, output: Path | None) -> None:
+    """Write a whole plugin package of your own, with a test that passes."""
+    from instyle_core.scaffold import write_package
+
+    folder = write_package(kind, name, output)
+    click.echo(f"wrote {folder}; next:\n  pip install -e '{folder}[dev]'\n  pytest {folder}")

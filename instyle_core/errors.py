@@ -1,0 +1,62 @@
+"""What can go wrong, said for people: what is wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class InstyleError(Exception):
+    """An error that the user can act on; the command line shows it without a traceback.
+
+    Args:
+        what: one sentence, what is wrong.
+        where: the file, line, option or object that it is about.
+        hint: what to do next.
+    """
+
+    #: Exit status of the command line.
+    exit_status = 1
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class InputError(InstyleError):
+    """Wrong usage, a wrong spec, or a picture or mask that cannot be used."""
+
+    exit_status = 2
+
+
+class SpecError(InputError):
+    """Everything that is wrong with a spec, at once."""
+
+    def __init__(self, problems: Sequence[InputError]) -> None:
+        count = len(problems)
+        super().__init__(f"the spec has {count} error{'s' if count != 1 else ''}")
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join([self.what, *(str(problem) for problem in self.problems)])
+
+
+class WeightsError(InstyleError):
+    """Weights are missing, could not be downloaded, or are not what they should be."""
+
+    exit_status = 3
+
+
+class DivergedError(InstyleError):
+    """The optimisation stopped at a loss that is no number or has exploded."""
+
+
+class InterruptedRun(InstyleError):
+    """The user stopped the run; the best so far has been saved."""
+
+    exit_status = 130

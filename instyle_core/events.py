@@ -1,0 +1,96 @@
+"""What a run tells its observers: the terminal, the report and the tests see the same events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Stage = Literal["read", "load", "segment", "stylize", "merge", "write"]
+
+
+@dataclass(frozen=True)
+class StageStarted:
+    """A part of the work begins; `item` numbers the object from 0, None for the whole picture."""
+
+    stage: Stage
+    item: int | None = None
+    items: int = 1
+
+
+@dataclass(frozen=True)
+class StageFinished:
+    """A part of the work is done after so many seconds."""
+
+    stage: Stage
+    item: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Download:
+    """Weights are on their way: so many bytes of so many (None where the server does not say)."""
+
+    name: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the optimisation.
+
+    Attributes:
+        item: number of the object, None for the whole picture.
+        step: from 1 to `steps`, over all scales.
+        size: (height, width) of this scale.
+        losses: each term with its weight, by name.
+        total: the objective, their sum.
+        seconds_left: of this object's optimisation, as far as can be told.
+        picture: gives the crop as it stands, float32 (3, H, W) at this scale.
+    """
+
+    item: int | None
+    step: int
+    steps: int
+    size: tuple[int, int]
+    losses: Mapping[str, float]
+    total: float
+    seconds_left: float
+    picture: Callable[[], Tensor] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the user may want to know and that is no error."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over and its files are written.
+
+    Attributes:
+        status: ``finished``, ``interrupted`` or ``diverged``.
+        output: the picture.
+        folder: everything else.
+        seconds: the time that it took.
+    """
+
+    status: str
+    output: Path
+    folder: Path
+    seconds: float
+
+
+Event = StageStarted | StageFinished | Download | Step | Note | Finished
+Observer = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The observer that does nothing."""

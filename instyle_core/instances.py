@@ -1,0 +1,201 @@
+"""From a segmentation to the mask of one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch  # noqa: TID253
+from scipy import ndimage  # noqa: TID253
+from torch import Tensor  # noqa: TID253
+
+from instyle_core.errors import InputError
+from instyle_core.events import Note, Observer, ignore
+from instyle_core.interfaces import Instance, Mask, Prompt, Segmentation, Size
+from instyle_core.spec import Select
+
+BACKGROUND = "background"
+
+
+def prompt_of(select: Select, size: Size) -> Prompt:
+    """What the segmenter is told, checked against the picture.
+
+    Raises:
+        InputError: the point or the box lies outside of the picture, or the box is empty.
+    """
+    height, width = size
+    if select.point is not None:
+        x, y = select.point
+        if not (0 <= x < width and 0 <= y < height):
+            raise InputError(
+                f"the point {list(select.point)} is outside of the picture",
+                hint=f"x goes from 0 to {width - 1}, y from 0 to {height - 1}",
+            )
+    if select.box is not None:
+        x0, y0, x1, y1 = select.box
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise InputError(
+                f"the box {list(select.box)} is empty or reaches outside of the picture",
+                hint=f"[x0, y0, x1, y1] with 0 <= x0 < x1 <= {width} and 0 <= y0 < y1 <= {height}",
+            )
+    return Prompt(select.class_name, select.point, select.box)
+
+
+def select_object(segmentation: Segmentation, select: Select, on_event: Observer = ignore) -> Mask:
+    """The mask of the object that the user meant.
+
+    A segmenter that tells objects apart is taken at its word. A semantic one is not able to: its
+    pixels of the class are split into connected components, which keeps touching objects of one
+    class together; a note says so where there are several.
+
+    Raises:
+        InputError: there is no such object; it says what there is.
+    """
+    name = select.class_name
+    if name is not None and name not in segmentation.classes:
+        known = [c for c in segmentation.classes if c != BACKGROUND]
+        raise InputError(
+            f"the segmenter does not know the class '{name}'", hint=f"it knows {', '.join(known)}"
+        )
+    if segmentation.instances is not None:
+        fitting = [i for i in segmentation.instances if name in (None, i.class_name)]
+        masks = [_within(Mask(i.mask, (i.mask >= 0.5).float()), select) for i in fitting]
+        masks = [mask for mask in masks if mask.decision.any()]
+        masks.sort(key=lambda mask: -float(mask.decision.sum()))
+        number = _number(select, len(masks), segmentation, on_event)
+        if number is None:
+            return Mask(*(torch.stack(part).amax(dim=0) for part in zip(*map(_parts, masks))))
+        return masks[number]
+
+    mask = _within(_semantic(segmentation, select), select)
+    labels, order = _components(mask)
+    if select.point is not None and order:
+        x, y = select.point
+        order = [int(labels[y, x])]
+    number = _number(select, len(order), segmentation, on_event)
+    return mask if number is None else _component(mask, labels, order[number])
+
+
+def _number(
+    select: Select, count: int, segmentation: Segmentation, on_event: Observer
+) -> int | None:
+    """Which of so many candidates the user meant; None for all of them."""
+    if not count:
+        raise InputError(_nothing(select), hint=f"found: {describe(segmentation)}")
+    if select.instance == "all":
+        return None
+    if select.instance == "largest":
+        if count > 1:
+            on_event(
+                Note(
+                    f"{count} separate regions fit; taking the largest "
+                    "(others: `instance: 1` and so on, or `instance: all`)"
+                )
+            )
+        return 0
+    if select.instance >= count:
+        hint = f"{count} fit, counted from 0 by falling area"
+        raise InputError(f"there is no instance {select.instance}", hint=hint)
+    return select.instance
+
+
+def instances_of(segmentation: Segmentation) -> list[Instance]:
+    """Every object of a segmentation, by falling area: the model's own, or connected components.
+
+    Components below a thousandth of the picture are specks and left out.
+    """
+    if segmentation.instances is not None:
+        found = list(segmentation.instances)
+    else:
+        found = []
+        for name in segmentation.classes:
+            if name != BACKGROUND:
+                mask = _semantic(segmentation, Select.model_validate({"class": name}))
+                labels, order = _components(mask)
+                for label in order:
+                    part = _component(mask, labels, label)
+                    if float(part.decision.mean()) < 1e-3:
+                        break
+                    score = float(mask.probability[part.decision > 0].mean())
+                    found.append(Instance(name, part.decision, score))
+    return sorted(found, key=lambda instance: -float((instance.mask >= 0.5).sum()))
+
+
+def box_of(mask: Tensor) -> tuple[int, int, int, int]:
+    """The tight box (x0, y0, x1, y1) of a mask (1, H, W) that is not empty."""
+    rows = torch.nonzero(mask[0].amax(dim=1) > 0)
+    columns = torch.nonzero(mask[0].amax(dim=0) > 0)
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def describe(segmentation: Segmentation) -> str:
+    """What a segmentation holds, such as ``cat (23% of the picture), sofa (4%)``."""
+    winner = segmentation.probabilities.argmax(dim=0)
+    shares = {
+        name: float((winner == index).float().mean())
+        for index, name in enumerate(segmentation.classes)
+        if name != BACKGROUND
+    }
+    seen = sorted((item for item in shares.items() if item[1] > 0), key=lambda item: -item[1])
+    return ", ".join(f"{name} ({share:.0%} of the picture)" for name, share in seen) or "nothing"
+
+
+def _semantic(segmentation: Segmentation, select: Select) -> Mask:
+    """The pixels of the class that was asked for, or pointed at, or of all but background."""
+    classes = list(segmentation.classes)
+    winner = segmentation.probabilities.argmax(dim=0, keepdim=True)
+    wanted = select.class_name
+    if wanted is None and select.point is not None:
+        x, y = select.point
+        wanted = classes[int(winner[0, y, x])]
+        if wanted == BACKGROUND:
+            return Mask(torch.zeros_like(winner, dtype=torch.float32), torch.zeros_like(winner))
+    if wanted is not None:
+        index = classes.index(wanted)
+        return Mask(segmentation.probabilities[index][None], (winner == index).float())
+    if BACKGROUND not in classes:
+        everything = torch.ones_like(winner, dtype=torch.float32)
+        return Mask(everything, everything)
+    index = classes.index(BACKGROUND)
+    return Mask(1 - segmentation.probabilities[index][None], (winner != index).float())
+
+
+def _components(mask: Mask) -> tuple[np.ndarray, list[int]]:
+    """Connected components (8 neighbours): a map of labels, and the labels by falling area."""
+    labels, _ = ndimage.label(mask.decision[0].cpu().numpy(), structure=np.ones((3, 3)))
+    areas = np.bincount(labels.ravel())[1:]
+    return labels, [int(label) + 1 for label in np.argsort(-areas, kind="stable")]
+
+
+def _component(mask: Mask, labels: np.ndarray, label: int) -> Mask:
+    """One component; the soft rim around it is its own, but not the pixels of another one."""
+    region = torch.from_numpy(labels).to(mask.decision.device)[None]
+    own = (region == label) | (region == 0)
+    return Mask(mask.probability * own, (region == label).float())
+
+
+def _within(mask: Mask, select: Select) -> Mask:
+    """The mask inside of the box; nothing where the point is missed."""
+    if select.box is not None:
+        x0, y0, x1, y1 = select.box
+        inside = torch.zeros_like(mask.decision)
+        inside[:, y0:y1, x0:x1] = 1
+        mask = Mask(mask.probability * inside, mask.decision * inside)
+    if select.point is not None:
+        x, y = select.point
+        if not mask.decision[0, y, x]:
+            return Mask(torch.zeros_like(mask.probability), torch.zeros_like(mask.decision))
+    return mask
+
+
+def _parts(mask: Mask) -> Sequence[Tensor]:
+    return mask.probability, mask.decision
+
+
+def _nothing(select: Select) -> str:
+    what = f"no {select.class_name}" if select.class_name else "no object"
+    if select.point is not None:
+        return f"{what} was found at the point {list(select.point)}"
+    if select.box is not None:
+        return f"{what} was found in the box {list(select.box)}"
+    return f"{what} was found"

@@ -1,0 +1,336 @@
+"""What a plugin implements, and what plugins and core exchange.
+
+Conventions, everywhere in instyle: a picture is a float32 tensor (3, H, W), RGB, sRGB, in [0, 1]; a
+mask is a float32 tensor (1, H, W) in [0, 1]; a size is (height, width); a point is (x, y) and a box
+(x0, y0, x1, y1), in pixels, x1 and y1 exclusive. A leading N makes a batch.
+
+Torch is named here in annotations only, so that reading a spec never loads it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from instyle_core.weights import Weights
+
+Size = tuple[int, int]
+Point = tuple[int, int]
+Box = tuple[int, int, int, int]
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+
+def _unknown_key(key: Any, known: Sequence[str]) -> PydanticCustomError:
+    near = difflib.get_close_matches(str(key), known, n=1)
+    right = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(known)}"
+    if not known:
+        right = "there are none here"
+    message = f"unknown key '{key}'; {right}"
+    return PydanticCustomError("extra_forbidden", "{message}", {"message": message})
+
+
+class Params(BaseModel):
+    """The parameters of a plugin, checked before anything heavy is imported.
+
+    Give every field a default where there is a good one, a description, bounds and units.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_the_keys_that_there_are(cls, data: Any, handler: Any) -> Any:
+        """Say of an unknown key which keys are near, along with all other errors."""
+        if not isinstance(data, dict):
+            return handler(data)
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        problems = [
+            InitErrorDetails(type=_unknown_key(key, known), loc=(key,), input=value)
+            for key, value in data.items()
+            if key not in known
+        ]
+        try:
+            result = handler({key: value for key, value in data.items() if key in known})
+        except ValidationError as error:
+            problems += [
+                InitErrorDetails(
+                    # The message is taken as it is: braces in it are no fields.
+                    type=PydanticCustomError(e["type"], "{message}", {"message": e["msg"]}),
+                    loc=e["loc"],
+                    input=e["input"],
+                )
+                for e in error.errors()
+            ]
+        if problems:
+            raise ValidationError.from_exception_data(cls.__name__, problems)
+        return result
+
+    def pretrained(self) -> Sequence[Weights]:
+        """The weights that will be loaded with these parameters; fetched before a run begins."""
+        return ()
+
+
+class ExtractorParams(Params):
+    """The parameters of a feature extractor; they also tell its layers."""
+
+    def layers(self) -> Mapping[str, int]:
+        """The names of the layers that can be asked for, each with its stride in pixels."""
+        raise NotImplementedError
+
+
+class LossParams(Params):
+    """The parameters of a loss; they also tell the feature maps that it reads."""
+
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        """The layers that the loss reads, by the name of their extractor in the spec."""
+        return {}
+
+
+def existing_file(value: Any, info: ValidationInfo) -> Any:
+    """The validator behind `InputFile`."""
+    if not isinstance(value, str | Path):
+        return value  # pydantic says what is wrong with it
+    context = info.context or {}
+    path = absolute(value, context.get("folder"))
+    if not path.is_file():
+        raise ValueError(f"{'a folder, not a file' if path.is_dir() else 'no such file'}: {path}")
+    context.setdefault("inputs", []).append(path)
+    return path
+
+
+def absolute(path: str | Path, folder: Path | None) -> Path:
+    """A path of a spec; one that came with ``--set`` knows its own folder."""
+    return Path(getattr(path, "folder", folder) or "", Path(path).expanduser()).resolve()
+
+
+#: A file that a parameter names: relative to the spec's folder, checked to be there when the spec
+#: is validated, and absolute afterwards.
+InputFile = Annotated[Path, BeforeValidator(existing_file)]
+
+
+# --- segmenters -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the user pointed at; all None for nothing in particular.
+
+    Attributes:
+        class_name: the class of the object, such as ``cat``.
+        point: a pixel of the object, (x, y).
+        box: a box around the object, (x0, y0, x1, y1).
+    """
+
+    class_name: str | None = None
+    point: Point | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One object that a segmenter told apart.
+
+    Attributes:
+        class_name: one of the segmentation's classes.
+        mask: float32 (1, H, W), the probability of each pixel to belong to it.
+        score: the confidence, in [0, 1].
+    """
+
+    class_name: str
+    mask: Tensor
+    score: float
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What a segmenter saw.
+
+    Attributes:
+        classes: K names; the one called ``background`` is never an object.
+        probabilities: float32 (K, H, W), of the picture's size, summing to 1 over K at each pixel.
+        instances: one entry per object where the model tells objects apart, else None.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: Tensor
+    instances: tuple[Instance, ...] | None = None
+
+
+class Segmenter(ABC):
+    """Finds objects in a picture. Made by calling the class with its parameters."""
+
+    @abstractmethod
+    def segment(self, image: Tensor, prompt: Prompt) -> Segmentation:
+        """Segment one picture.
+
+        Args:
+            image: float32 (3, H, W), RGB, in [0, 1].
+            prompt: what the user pointed at. A segmenter that needs a part of it raises
+                `InputError` where it is missing; one that has no use for it ignores it.
+
+        Returns:
+            A segmentation of the picture's size.
+        """
+
+
+# --- feature extractors ---------------------------------------------------------------------------
+
+
+class FeatureExtractor(ABC):
+    """A frozen, differentiable network that turns pictures into feature maps."""
+
+    @abstractmethod
+    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        """Compute feature maps, with a gradient to the pictures and none to the weights.
+
+        Args:
+            images: (N, 3, H, W), RGB, in [0, 1]; normalising them is the extractor's own business.
+                Under automatic mixed precision the maps may come in a lower precision.
+            layers: names out of ``params.layers()``.
+
+        Returns:
+            A map (N, C, H / stride, W / stride) for each of the layers.
+        """
+
+    @abstractmethod
+    def to(self, device: torch.device, dtype: torch.dtype) -> FeatureExtractor:
+        """Move to a device and a floating-point type, and return self. (An ``nn.Module`` does.)"""
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+class View(Protocol):
+    """One picture as a loss sees it; the core makes these."""
+
+    @property
+    def image(self) -> Tensor:
+        """The picture, (1, 3, H, W), RGB, in [0, 1]."""
+        ...
+
+    def mask(self, size: Size | None = None) -> Tensor:
+        """How far each cell is covered by the object, (1, 1, h, w), in [0, 1].
+
+        Args:
+            size: of a feature map; the picture's own size when None. Cells are averaged over the
+                area of the picture that they stand for.
+        """
+        ...
+
+    def features(self, extractor: str, layer: str) -> Tensor:
+        """A feature map (1, C, h, w), float32, out of those that the loss's parameters name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the optimised picture is compared with; constant within a scale.
+
+    Attributes:
+        content: the photo, with the object's mask.
+        styles: the style pictures, with masks of ones.
+        style_weights: one for each style picture; they sum to 1.
+    """
+
+    content: View
+    styles: tuple[View, ...]
+    style_weights: tuple[float, ...]
+
+
+class Loss(ABC):
+    """A term of the objective. Made by calling the class with its parameters.
+
+    A loss never runs a network: it reads feature maps that the core computes once for all losses.
+    It is at least 0, is measured over the object alone by weighting with the mask, and is made
+    independent of the picture's size, so that a weight of 1 means the same strength everywhere.
+    """
+
+    @abstractmethod
+    def prepare(self, targets: Targets) -> None:
+        """Compute and keep what is constant; called once per scale, without gradients."""
+
+    @abstractmethod
+    def __call__(self, view: View) -> Tensor:
+        """The value for the optimised picture: a scalar tensor with a gradient to its pixels."""
+
+
+# --- mergers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mask:
+    """One object's mask.
+
+    Attributes:
+        probability: float32 (1, H, W), in [0, 1].
+        decision: float32 (1, H, W), 0 or 1: which pixels are the object's.
+    """
+
+    probability: Tensor
+    decision: Tensor
+
+
+class Merger(ABC):
+    """Sets the stylised object back into the photo. Made by calling the class with its parameters.
+
+    Both methods see a crop of the photo around the object, at the photo's full resolution.
+    """
+
+    def paints(self, mask: Mask) -> Tensor:
+        """Where the merger wants stylised pixels: float32 (1, H, W), 0 or 1.
+
+        The object's own pixels by default; a merger that blends across the boundary asks for a band
+        around them. Pixels outside of it are the photo's own in `merge`'s ``stylized``.
+        """
+        return mask.decision
+
+    @abstractmethod
+    def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
+        """Blend two pictures of one size.
+
+        Args:
+            content: float32 (3, H, W): the photo.
+            stylized: float32 (3, H, W): the same, with the pixels of `paints` stylised.
+            mask: the object's.
+
+        Returns:
+            float32 (3, H, W) in [0, 1]. A pixel that is to stay as it was must be copied, not
+            computed, so that it stays exactly as it was.
+        """
+
+
+#: What the factory of each kind must make.
+INTERFACES: Mapping[str, type[Any]] = {
+    "segmenter": Segmenter,
+    "extractor": FeatureExtractor,
+    "loss": Loss,
+    "merger": Merger,
+}
+
+#: What the parameters of each kind must be.
+PARAMS: Mapping[str, type[Params]] = {
+    "segmenter": Params,
+    "extractor": ExtractorParams,
+    "loss": LossParams,
+    "merger": Params,
+}

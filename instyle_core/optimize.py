@@ -1,0 +1,255 @@
+"""The optimisation loop: scales, optimiser, best so far, stopping."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch  # noqa: TID253
+from torch import Tensor  # noqa: TID253
+
+from instyle_core.interfaces import Size
+from instyle_core.spec import LBFGS, Adam
+
+Status = Literal["finished", "interrupted", "diverged"]
+
+#: Long side, in pixels, that coarse to fine starts near.
+COARSEST = 160
+
+#: Part of all steps that is done at the finest scale, where a step costs most.
+FINEST_SHARE = 0.4
+
+#: How far the objective may rise above all of its first values before the run counts as diverged.
+EXPLOSION = 1e3
+
+
+class Scale(Protocol):
+    """The problem at one size."""
+
+    size: Size
+
+    def enter(self, picture: Tensor) -> Tensor:
+        """Bring the result of the scale before to this size: the pixels to optimise, (3, H, W)."""
+        ...
+
+    def terms(self, pixels: Tensor) -> Mapping[str, Tensor]:
+        """The weighted terms of the objective, by name."""
+        ...
+
+    def compose(self, pixels: Tensor) -> Tensor:
+        """The picture that the pixels make, (3, H, W), in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step: `step` counts from 1 over all scales; `terms` are weighted."""
+
+    step: int
+    steps: int
+    size: Size
+    terms: Mapping[str, float]
+    seconds_left: float
+    picture: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an optimisation came to.
+
+    Attributes:
+        picture: the best so far, composed, at the size of the scale that was reached; None where
+            not one step was good.
+        status: whether it went through.
+        reason: why it did not, else empty.
+    """
+
+    picture: Tensor | None
+    status: Status
+    reason: str = ""
+
+
+class _Diverged(Exception):
+    pass
+
+
+def scale_sizes(size: Size, scales: int | Literal["auto"]) -> list[Size]:
+    """The sizes from coarse to fine, each about twice the one before; the last one is `size`."""
+    if scales == "auto":
+        scales = 1 + max(0, round(math.log2(max(size) / COARSEST)))
+    sizes = []
+    for index in reversed(range(max(1, scales))):
+        factor = 0.5**index
+        smaller = (max(32, round(size[0] * factor)), max(32, round(size[1] * factor)))
+        sizes.append(size if index == 0 else smaller)
+    return list(dict.fromkeys(sizes))
+
+
+def scale_steps(steps: int, scales: int) -> list[int]:
+    """How many steps each scale gets; all of them sum to `steps`.
+
+    Coarse steps are cheap and settle the composition; the finest scale only adds detail.
+    """
+    if scales == 1:
+        return [steps]
+    coarse = steps - math.ceil(steps * FINEST_SHARE)
+    shares = [coarse // (scales - 1)] * (scales - 1)
+    return [*shares, steps - sum(shares)]
+
+
+def optimize(
+    scale_at: Callable[[Size], Scale],
+    sizes: Sequence[Size],
+    start: Tensor,
+    settings: Adam | LBFGS,
+    on_step: Callable[[Progress], None],
+) -> Outcome:
+    """Minimise the objective over the pixels, coarse to fine.
+
+    Ctrl-C, a loss that is no number and a loss that explodes end it early, with the best picture so
+    far. Losses of two scales cannot be compared, so that the best is of the scale that was reached.
+
+    Args:
+        scale_at: makes the problem at a size; called when its turn comes, so that one is held.
+        sizes: of the scales, from coarse to fine.
+        start: the picture to start from, (3, H, W), of any size.
+        settings: the optimiser's.
+        on_step: told of each step.
+    """
+    budget = scale_steps(settings.steps, len(sizes))
+    best: Tensor | None = None
+    picture = start
+    done = 0
+    try:
+        for index, size in enumerate(sizes):
+            if not budget[index]:  # fewer steps than scales
+                continue
+            run = _ScaleRun(scale_at(size), picture, settings)
+            clock = _Clock(sizes[index:], budget[index:])
+            for _ in range(budget[index]):
+                run.step()
+                done += 1
+                best = picture = run.best
+                on_step(
+                    Progress(done, settings.steps, run.size, run.values, clock.tick(), run.current)
+                )
+    except KeyboardInterrupt:
+        return Outcome(best, "interrupted", "interrupted")
+    except _Diverged as diverged:
+        return Outcome(best, "diverged", str(diverged))
+    return Outcome(best, "finished")
+
+
+def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
+    if isinstance(settings, Adam):
+        return torch.optim.Adam(
+            [pixels], lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+    # One iteration a step, so that steps can be counted, watched and interrupted.
+    return torch.optim.LBFGS(
+        [pixels],
+        lr=settings.learning_rate,
+        max_iter=1,
+        max_eval=25,
+        history_size=settings.history,
+        line_search_fn="strong_wolfe",
+    )
+
+
+class _ScaleRun:
+    """The optimisation at one scale: takes steps, keeps the best picture, sounds the alarm."""
+
+    def __init__(self, scale: Scale, start: Tensor, settings: Adam | LBFGS) -> None:
+        self.size = scale.size
+        self.values: dict[str, float] = {}
+        self._scale = scale
+        self._pixels = scale.enter(start).requires_grad_()
+        self._optimizer = _optimizer(settings, self._pixels)
+        self._best: Tensor | None = None
+        self._best_total = math.inf
+        self._firsts: list[dict[str, float]] = []
+        self._fresh = True
+
+    @property
+    def best(self) -> Tensor:
+        """The best picture so far, (3, H, W); there is one after the first step."""
+        assert self._best is not None
+        return self._best
+
+    def current(self) -> Tensor:
+        """The picture as it stands, (3, H, W)."""
+        return self._scale.compose(self._pixels.detach())
+
+    def step(self) -> None:
+        self._fresh = True
+        self._optimizer.step(self._evaluate)  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            self._pixels.clamp_(0, 1)
+
+    def _evaluate(self) -> Tensor:
+        """The objective, with its gradient in the pixels."""
+        self._pixels.grad = None
+        terms = self._scale.terms(self._pixels)
+        total = torch.stack(list(terms.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        if self._fresh:  # a line search evaluates more often than once a step
+            self._fresh = False
+            self._record(terms)
+        return total.detach()
+
+    def _record(self, terms: Mapping[str, Tensor]) -> None:
+        values = torch.stack([term.detach() for term in terms.values()]).tolist()
+        self.values = dict(zip(terms, values, strict=True))
+        for name, value in self.values.items():
+            if not math.isfinite(value):
+                raise _Diverged(f"the loss '{name}' became {value}")
+        gradient = self._pixels.grad
+        if gradient is None or not bool(torch.isfinite(gradient).all()):
+            raise _Diverged(f"the gradient of the loss '{self._culprit()}' is no number")
+        total = sum(values)
+        if len(self._firsts) < 10:
+            self._firsts.append(self.values)
+        elif total > EXPLOSION * max(sum(first.values()) for first in self._firsts):
+            growth = {
+                name: value / max(*(first[name] for first in self._firsts), 1e-30)
+                for name, value in self.values.items()
+            }
+            worst = max(growth, key=lambda name: growth[name])
+            raise _Diverged(f"the loss '{worst}' grew to {growth[worst]:.3g} times its start")
+        if total < self._best_total:
+            self._best_total = total
+            self._best = self.current().clone()
+
+    def _culprit(self) -> str:
+        """Which term's gradient is no number; each is computed anew, by itself."""
+        fresh = self._pixels.detach().requires_grad_()
+        for name, term in self._scale.terms(fresh).items():
+            (gradient,) = torch.autograd.grad(term, fresh, retain_graph=True, allow_unused=True)
+            if gradient is not None and not bool(torch.isfinite(gradient).all()):
+                return name
+        return ", ".join(self.values)
+
+
+class _Clock:
+    """Tells the time left: a step is taken to cost as many seconds a pixel at every scale."""
+
+    def __init__(self, sizes: Sequence[Size], budget: Sequence[int]) -> None:
+        pixels = [height * width for height, width in sizes]
+        self._later = sum(
+            steps * area / pixels[0] for steps, area in zip(budget[1:], pixels[1:], strict=True)
+        )
+        self._left = budget[0]
+        self._last = time.monotonic()
+        self._recent: list[float] = []
+
+    def tick(self) -> float:
+        """Call after a step; returns the seconds left."""
+        now = time.monotonic()
+        self._recent = [*self._recent[-9:], now - self._last]
+        self._last = now
+        self._left -= 1
+        typical = sorted(self._recent)[len(self._recent) // 2]
+        return typical * (self._left + self._later)

@@ -1,0 +1,213 @@
+"""From a spec and the installed plugins to a plan: all errors at once, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from instyle_core.document import Document, Location
+from instyle_core.errors import InputError, SpecError
+from instyle_core.interfaces import LossParams
+from instyle_core.registry import Registry
+from instyle_core.spec import ObjectSpec, Select, Spec, Style, Use, resolve, run_folder
+
+if TYPE_CHECKING:
+    from instyle_core.weights import Weights
+
+PRESETS = ("default", "paper", "draft", "quality")
+
+
+@dataclass(frozen=True)
+class ObjectPlan:
+    """One object, with nothing left to look up."""
+
+    segmenter: Use
+    select: Select
+    style: Style
+    losses: tuple[Use, ...]
+    merger: Use
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A spec in which every plugin is found and every parameter is checked.
+
+    Attributes:
+        spec: the checked spec.
+        objects: the objects to repaint, in the order of the spec; for a whole picture, none.
+        whole: how to repaint the whole picture where there are no objects.
+        extractors: the ones that the losses read, by the names that they know them by.
+        inputs: the files that the spec reads.
+    """
+
+    spec: Spec
+    objects: tuple[ObjectPlan, ...]
+    whole: ObjectPlan | None
+    extractors: Mapping[str, Use]
+    inputs: tuple[Path, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run leaves everything but the picture itself."""
+        return run_folder(self.spec.output)
+
+    @property
+    def uses(self) -> list[Use]:
+        """Every plugin that the run will make."""
+        found = list(self.extractors.values())
+        for item in self.objects:
+            found += [item.segmenter, *item.losses, item.merger]
+        return found + list(self.whole.losses if self.whole else ())
+
+    @property
+    def pretrained(self) -> tuple[Weights, ...]:
+        """The weights that the run will load."""
+        return tuple(dict.fromkeys(w for use in self.uses for w in use.params.pretrained()))
+
+    def dump(self) -> dict[str, Any]:
+        """The resolved spec as plain data: absolute paths, every default spelt out."""
+        plain = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        plain["extractors"] = {name: use.dump() for name, use in self.extractors.items()}
+        return plain
+
+
+def load(
+    path: Path, change: Callable[[Document], None] | None = None, registry: Registry | None = None
+) -> Plan:
+    """Read a spec, or the ``run.json`` of an earlier run, and make its plan.
+
+    Args:
+        path: the file.
+        change: is given the document before it is checked, for the options of a command line.
+        registry: the plugins; the installed ones when None.
+
+    Raises:
+        SpecError: with everything that is wrong.
+        InputError: the file cannot be read.
+    """
+    document = Document.read(path)
+    if isinstance(document.data, dict) and {"instyle", "spec"} <= document.data.keys():
+        document = document.child("spec")
+    if change:
+        change(document)
+    return make(document, registry or Registry.installed())
+
+
+def preset_text(name: str) -> str:
+    """A preset as it is written by ``instyle pipeline init``."""
+    return files("instyle_core").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def make(document: Document, registry: Registry) -> Plan:
+    """Check a document against the models and the plugins.
+
+    Raises:
+        SpecError: with everything that is wrong.
+    """
+    if not isinstance(document.data, dict):
+        hint = "`instyle pipeline init` writes one to start from"
+        raise SpecError(
+            [InputError("this is no spec: it has no keys", where=document.name, hint=hint)]
+        )
+    # The core knows no plugin by name: what a spec leaves out is as the default preset has it.
+    defaults = Document.parse(preset_text("default"), "the default preset", Path()).data
+    for key in ("segmenter", "losses", "merger"):
+        if key not in document.data:
+            document.data[key] = defaults[key]
+
+    problems = [*document.problems, *_missing_styles(document)]
+    extractors = document.data.get("extractors")
+    context = {
+        "registry": registry,
+        "folder": document.folder,
+        "extractors": extractors if isinstance(extractors, dict) else {},
+        "inputs": [],
+    }
+    try:
+        spec = Spec.model_validate(document.data, context=context)
+    except ValidationError as error:
+        problems += [_translate(document, e) for e in error.errors()]
+    if problems:
+        different = {str(problem): problem for problem in problems}
+        raise SpecError(sorted(different.values(), key=_by_line))
+    return _plan(spec, context)
+
+
+def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
+    objects = tuple(_object(spec, item) for item in spec.objects or ())
+    whole = None if objects else _object(spec, ObjectSpec())
+    extractors = {}
+    for item in objects or (whole,):
+        for loss in item.losses if item else ():
+            assert isinstance(loss.params, LossParams)
+            for name in loss.params.reads():
+                extractors[name] = spec.extractors.get(name) or resolve("extractor", name, context)
+    inputs = tuple(dict.fromkeys(context["inputs"]))
+    return Plan(spec, objects, whole, extractors, inputs)
+
+
+def _object(spec: Spec, item: ObjectSpec) -> ObjectPlan:
+    """An object with what it leaves out taken from the top level."""
+    style = item.style or spec.style
+    assert style  # _missing_styles has seen to that
+    return ObjectPlan(
+        segmenter=item.segmenter or spec.segmenter,
+        select=item.select,
+        style=style,
+        losses=tuple(item.losses or spec.losses),
+        merger=item.merger or spec.merger,
+    )
+
+
+def _missing_styles(document: Document) -> list[InputError]:
+    if "style" in document.data:
+        return []
+    hint = "add one, such as `style: painting.jpg`"
+    objects = document.data.get("objects")
+    if not isinstance(objects, list):
+        return [InputError("missing key 'style'", where=document.place(()), hint=hint)]
+    return [
+        InputError(f"objects.{index}: missing key 'style'", where=document.place(place), hint=hint)
+        for index, item in enumerate(objects)
+        if isinstance(item, dict) and "style" not in item
+        for place in [("objects", index)]
+    ]
+
+
+def _translate(document: Document, error: Any) -> InputError:
+    location = _real(document.data, error["loc"])
+    dotted = ".".join(map(str, location))
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if error["type"] == "missing":
+        key = error["loc"][-1]
+        around = f"{dotted}: " if dotted else ""
+        return InputError(f"{around}missing key '{key}'", where=document.place(location))
+    message = message.replace("Input should", "should")
+    value = error["input"]
+    if isinstance(value, str | int | float) and message.startswith("should"):
+        message += f"; it is {str(value)!r}" if isinstance(value, str) else f"; it is {value}"
+    return InputError(f"{dotted}: {message}" if dotted else message, where=document.place(location))
+
+
+def _real(data: Any, location: Iterable[str | int]) -> Location:
+    """A location of pydantic's without the parts that name union members, not keys."""
+    real: list[str | int] = []
+    for part in location:
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            continue
+        real.append(part)
+    return tuple(real)
+
+
+def _by_line(problem: InputError) -> tuple[str, int]:
+    name, _, line = (problem.where or "").rpartition(":")
+    return name, int(line) if line.isdecimal() else 0

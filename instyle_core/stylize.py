@@ -1,0 +1,205 @@
+"""One object: crop, targets, losses, optimise, put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch  # noqa: TID253
+from torch import Tensor  # noqa: TID253
+from torch.nn import functional as F  # noqa: TID253
+
+from instyle_core.features import FeatureStack, MaskPyramid
+from instyle_core.images import resize
+from instyle_core.instances import box_of
+from instyle_core.interfaces import Box, FeatureExtractor, Loss, LossParams, Size, Targets
+from instyle_core.optimize import Outcome, Progress, optimize, scale_sizes
+from instyle_core.plan import ObjectPlan
+from instyle_core.spec import Spec, Style, Use
+
+#: Networks with five poolings need some pixels to look at, whatever the photo gives.
+SMALLEST_SIDE = 32
+
+#: A crop whose long side is below this is enlarged to it.
+SMALLEST_LONG_SIDE = 128
+
+
+@dataclass(frozen=True)
+class Task:
+    """What there is to repaint.
+
+    Attributes:
+        content: the photo as it stands, float32 (3, H, W), in [0, 1].
+        paints: 0 or 1, (1, H, W): the pixels to repaint.
+        mask: 0 or 1, (1, H, W): the object, over which losses are measured.
+        styles: the style pictures, float32 (3, h, w).
+        start: the picture to start from, (3, H, W); None for the content.
+    """
+
+    content: Tensor
+    paints: Tensor
+    mask: Tensor
+    styles: Sequence[Tensor]
+    start: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all objects of a run share.
+
+    Attributes:
+        extractors: by the names that losses know them by.
+        device: where to compute.
+        precision: of the networks.
+    """
+
+    extractors: Mapping[str, FeatureExtractor]
+    device: torch.device
+    precision: torch.dtype
+
+
+def crop_box(mask: Tensor, margin: float) -> Box:
+    """The box of a mask (1, H, W) with context around it, inside of the picture.
+
+    Args:
+        mask: not empty.
+        margin: on each side, as a fraction of the box's long side; at least 16 pixels, so that a
+            small object sees some background too.
+    """
+    x0, y0, x1, y1 = box_of(mask)
+    height, width = mask.shape[1:]
+    extra = max(16, round(margin * max(x1 - x0, y1 - y0)))
+    return max(0, x0 - extra), max(0, y0 - extra), min(width, x1 + extra), min(height, y1 + extra)
+
+
+def cut(image: Tensor, box: Box) -> Tensor:
+    """The pixels (C, h, w) of a picture (C, H, W) inside of a box."""
+    x0, y0, x1, y1 = box
+    return image[:, y0:y1, x0:x1]
+
+
+def working_size(crop: Size, longest: int) -> Size:
+    """The size that a crop is optimised at: its own, unless it is too large or too small."""
+    factor = min(1.0, longest / max(crop))
+    if max(crop) * factor < SMALLEST_LONG_SIDE:
+        factor = min(SMALLEST_LONG_SIDE, longest) / max(crop)
+    height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in crop)
+    return height, width
+
+
+def stylize(
+    task: Task,
+    plan: ObjectPlan,
+    spec: Spec,
+    setting: Setting,
+    on_step: Callable[[Progress], None],
+) -> Outcome:
+    """Repaint the pixels of a crop.
+
+    Args:
+        task: pictures and masks, all cut to the crop.
+        plan: the object's losses and style.
+        spec: size, optimiser and start.
+        setting: extractors, device and precision.
+        on_step: told of each step.
+
+    Returns:
+        The outcome; its picture is of the working size or, when stopped early, of a smaller one.
+    """
+    active = [use for use in plan.losses if use.weight > 0]
+    terms = {
+        name: (use.weight, use.create())
+        for name, use in zip(term_names(active), active, strict=True)
+    }
+    reads = [use.params.reads() for use in active if isinstance(use.params, LossParams)]
+    stack = FeatureStack(setting.extractors, reads, setting.device, setting.precision)
+    height, width = task.content.shape[1:]
+    sizes = scale_sizes(working_size((height, width), spec.size), spec.optimizer.scales)
+    start = task.content if task.start is None else task.start
+
+    def problem(size: Size) -> _Problem:
+        return _Problem(task, plan.style, terms, stack, size)
+
+    return optimize(problem, sizes, start, spec.optimizer, on_step)
+
+
+def put_back(task: Task, picture: Tensor) -> Tensor:
+    """The content with the painted pixels replaced by those of a result, at full resolution."""
+    height, width = task.content.shape[1:]
+    full = resize(picture, (height, width))
+    return torch.where(task.paints > 0, full, task.content)
+
+
+def term_names(losses: Sequence[Use]) -> list[str]:
+    """A name for each loss: the plugin's, numbered from the second of its kind on."""
+    names: list[str] = []
+    for use in losses:
+        name, count = use.plugin.name, 2
+        while name in names:
+            name = f"{use.plugin.name}-{count}"
+            count += 1
+        names.append(name)
+    return names
+
+
+class _Problem:
+    """The `Scale` of one object: its pixels composited over their true background."""
+
+    def __init__(
+        self,
+        task: Task,
+        style: Style,
+        terms: Mapping[str, tuple[float, Loss]],
+        stack: FeatureStack,
+        size: Size,
+    ) -> None:
+        self.size = size
+        self._device = stack.device
+        self._stack = stack
+        self._terms = terms
+        self._content = resize(task.content, size).to(self._device)
+        self._paints = _paints_at(task.paints, size).to(self._device)
+        coverage = F.interpolate(task.mask[None], size, mode="area")
+        self._mask = MaskPyramid(coverage.to(self._device))
+        self._prepare(task.styles, style)
+
+    @torch.no_grad()
+    def _prepare(self, pictures: Sequence[Tensor], style: Style) -> None:
+        weights = style.weights or [1.0] * len(pictures)
+        views = []
+        for picture in pictures:
+            resized = _style_at(picture, self.size, style.scale).to(self._device)[None]
+            views.append(self._stack.view(resized, MaskPyramid(torch.ones_like(resized[:, :1]))))
+        targets = Targets(
+            content=self._stack.view(self._content[None], self._mask),
+            styles=tuple(views),
+            style_weights=tuple(weight / sum(weights) for weight in weights),
+        )
+        for _, loss in self._terms.values():
+            loss.prepare(targets)
+
+    def enter(self, picture: Tensor) -> Tensor:
+        return self.compose(resize(picture, self.size).to(self._device)).clone()
+
+    def compose(self, pixels: Tensor) -> Tensor:
+        return torch.where(self._paints > 0, pixels, self._content)
+
+    def terms(self, pixels: Tensor) -> dict[str, Tensor]:
+        view = self._stack.view(self.compose(pixels)[None], self._mask)
+        return {name: weight * loss(view) for name, (weight, loss) in self._terms.items()}
+
+
+def _paints_at(paints: Tensor, size: Size) -> Tensor:
+    """The pixels to repaint at a working size: every one that a pixel to repaint falls into."""
+    covered = (F.interpolate(paints[None], size, mode="area") > 0).float()
+    if max(paints.shape[1:]) > max(size):
+        # One pixel more, so that enlarging the result does not mix background into the rim.
+        covered = F.max_pool2d(covered, 3, stride=1, padding=1)
+    return covered[0]
+
+
+def _style_at(style: Tensor, size: Size, scale: float) -> Tensor:
+    """A style picture whose long side is `scale` times that of the crop."""
+    factor = scale * max(size) / max(style.shape[1:])
+    height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in style.shape[1:])
+    return resize(style, (height, width))
