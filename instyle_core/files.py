@@ -1,4 +1,4 @@
-"""Writing files so that they appear whole or not at all."""
+"""Files that are written: where they may go, and how they appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from instyle_core.errors import InstyleError
+from instyle_core.errors import InputError, InstyleError
+
+#: The formats that pictures are written in, by suffix.
+PICTURE_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+
+
+def picture_format(path: Path) -> str:
+    """The format that a picture would be written to `path` in, once nothing speaks against it.
+
+    Raises:
+        InputError: the suffix is unknown, `path` is a folder, or its folder is missing or may not
+            be written to.
+    """
+    where, folder = str(path), path.parent
+    form = PICTURE_FORMATS.get(path.suffix.lower())
+    if form is None:
+        suffix = f"'{path.suffix}'" if path.suffix else "a name without a suffix"
+        raise InputError(
+            f"{suffix} names no picture format that can be written",
+            where=where,
+            hint=f"use one of {' '.join(PICTURE_FORMATS)}",
+        )
+    if path.is_dir():
+        raise InputError("this is a folder, not a file", where=where, hint="name a file in it")
+    if not folder.is_dir():
+        raise InputError(
+            f"there is no folder {folder}", where=where, hint="create it, or choose another"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(
+            f"the folder {folder} may not be written to",
+            where=where,
+            hint="change its permissions, or choose another",
+        )
+    return form
 
 
 @contextmanager

@@ -38,6 +38,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
+from instyle_core.errors import InstyleError
+
 if TYPE_CHECKING:
     import click
 
@@ -82,9 +84,20 @@ class Plugin:
     api: int = API
 
     def load(self) -> Callable[[Params], Any]:
-        """Import the factory."""
+        """Import the factory.
+
+        Raises:
+            InstyleError: it is not there, or its module cannot be imported.
+        """
         module, _, attribute = self.factory.partition(":")
-        factory: Callable[[Params], Any] = getattr(import_module(module), attribute)
+        try:
+            factory: Callable[[Params], Any] = getattr(import_module(module), attribute)
+        except Exception as error:  # whatever a plugin's module may raise
+            reason = f"{type(error).__name__}: {error}"
+            raise InstyleError(
+                f"the {self.kind} '{self.name}' cannot be loaded from {self.factory}: {reason}",
+                hint="reinstall or upgrade its package; `instyle plugins list` names it",
+            ) from error
         return factory
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pluggy
 
 from instyle_core import hookspecs
-from instyle_core.errors import InputError
+from instyle_core.errors import InputError, InstyleError
 from instyle_core.hookspecs import API, GROUP, Kind, Plugin
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 ENVIRONMENT_VARIABLE = "INSTYLE_PLUGINS"
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: What the name of a plugin looks like.
+NAME = "[a-z0-9]+(-[a-z0-9]+)*"
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Registry:
             name = f"{origin}:{point.name}"
             try:
                 manager.register(point.load(), name=name)
-                _refuse_unknown_hooks(manager, name)
+                _check_hooks(manager, name)
             # A plugin may raise anything, SystemExit included, and must not take the tool along.
             except (Exception, SystemExit) as error:
                 if manager.has_plugin(name):
@@ -100,14 +104,14 @@ class Registry:
         return manager
 
     def _results(self, hook: str, failures: list[Failure]) -> Iterator[tuple[str, str, Any]]:
-        """What each plugin's implementation of a hook returned: (entry point, distribution, item)."""
+        """What each plugin returned from a hook: (entry point, distribution, item)."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             origin = self._sources[implementation.plugin_name]
             name = implementation.plugin_name.rpartition(":")[2]
             try:
                 items = list(implementation.function())
             except (Exception, SystemExit) as error:
-                failures.append(Failure(name, None, origin, _reason(error)))
+                failures.append(Failure(name, None, origin, f"{hook}: {_reason(error)}"))
                 continue
             for item in items:
                 yield name, origin, item
@@ -119,9 +123,7 @@ class Registry:
         for name, origin, record in self._results("instyle_plugins", failures):
             problem = _problem_of_record(record)
             if problem:
-                failures.append(
-                    Failure(getattr(record, "name", name), _kind_of(record), origin, problem)
-                )
+                failures.append(Failure(*_labels(record, name), origin, problem))
             else:
                 claims[record.kind, record.name].append(Entry(record, origin))
         entries = {key: claim[0] for key, claim in claims.items() if len(claim) == 1}
@@ -129,8 +131,8 @@ class Registry:
             if len(claim) > 1:
                 owners = " and ".join(entry.distribution for entry in claim)
                 reason = (
-                    f"the name is taken twice, by {owners}; uninstall one of them, or leave one out "
-                    f"with {ENVIRONMENT_VARIABLE}"
+                    f"the name is taken twice, by {owners}; uninstall one of them, or leave one "
+                    f"out with {ENVIRONMENT_VARIABLE}"
                 )
                 failures += [Failure(name, kind, entry.distribution, reason) for entry in claim]
         return entries, failures
@@ -160,9 +162,8 @@ class Registry:
             return entries[kind, name].plugin
         for failure in self.failures:
             if failure.name == name and failure.kind in (kind, None):
-                raise InputError(
-                    f"the {kind} '{name}' of {failure.distribution} cannot be used: {failure.reason}"
-                )
+                what = f"the {kind} '{name}' of {failure.distribution} cannot be used"
+                raise InputError(f"{what}: {failure.reason}")
         names = [entry.plugin.name for entry in self.entries(kind)]
         near = difflib.get_close_matches(name, names)
         others = [entry.plugin.kind for entry in self.entries() if entry.plugin.name == name]
@@ -185,19 +186,26 @@ class Registry:
         """
         import click
 
+        taken = set(taken)
         failures: list[Failure] = []
-        commands: dict[str, click.Command] = {}
-        owners = {name: "instyle itself" for name in taken}
+        claims: dict[str, list[tuple[str, str, click.Command]]] = defaultdict(list)
         for name, origin, command in self._results("instyle_commands", failures):
-            if not isinstance(command, click.Command) or not command.name:
-                reason = f"instyle_commands returned {command!r}, which is no named click command"
-            elif command.name in owners:
-                reason = f"the command '{command.name}' is taken by {owners[command.name]}"
+            if isinstance(command, click.Command) and command.name:
+                claims[command.name].append((name, origin, command))
             else:
-                commands[command.name] = command
-                owners[command.name] = origin
+                reason = f"instyle_commands returned {command!r}, which is no named click command"
+                failures.append(Failure(name, None, origin, reason))
+        commands: dict[str, click.Command] = {}
+        for command_name, claim in claims.items():
+            owners = [origin for _, origin, _ in claim]
+            if command_name in taken:
+                reason = f"the command '{command_name}' is instyle's own"
+            elif len(claim) > 1:
+                reason = f"the command '{command_name}' is added twice, by {' and '.join(owners)}"
+            else:
+                commands[command_name] = claim[0][2]
                 continue
-            failures.append(Failure(name, None, origin, reason))
+            failures += [Failure(name, None, origin, reason) for name, origin, _ in claim]
         return commands, [*self._load_failures, *failures]
 
 
@@ -208,43 +216,54 @@ def _origin(point: EntryPoint) -> str:
 
 def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split())
+    if isinstance(error, InstyleError):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _kind_of(record: object) -> str | None:
-    kind = getattr(record, "kind", None)
-    return kind if kind in KINDS else None
+def _labels(record: object, point: str) -> tuple[str, str | None]:
+    """What to call a bad record: its name, else its entry point's, and its kind if it has one."""
+    name, kind = getattr(record, "name", None), getattr(record, "kind", None)
+    return name if isinstance(name, str) and name else point, kind if kind in KINDS else None
 
 
-def _refuse_unknown_hooks(manager: pluggy.PluginManager, plugin: str) -> None:
+def _check_hooks(manager: pluggy.PluginManager, plugin: str) -> None:
     known = [name for name, _ in inspect.getmembers(hookspecs) if name.startswith("instyle_")]
-    for caller in manager.get_hookcallers(manager.get_plugin(plugin)) or []:
+    hint = f"the hooks are {', '.join(known)}"
+    callers = manager.get_hookcallers(manager.get_plugin(plugin))
+    if not callers:
+        raise InputError("it implements no hook; is an @hookimpl missing?", hint=hint)
+    for caller in callers:
         if caller.name not in known:
-            raise InputError(
-                f"it implements the hook '{caller.name}', which does not exist",
-                hint=f"the hooks are {', '.join(known)}",
-            )
+            what = f"it implements the hook '{caller.name}', which does not exist"
+            raise InputError(what, hint=hint)
 
 
 def _problem_of_record(record: object) -> str | None:
     """What is wrong with a record, or None."""
     from instyle_core.interfaces import PARAMS
+    from instyle_core.weights import Weights
 
     if not isinstance(record, Plugin):
         return f"instyle_plugins returned {record!r}, which is no instyle_core.Plugin"
     if record.api != API:
         age = "newer" if isinstance(record.api, int) and record.api > API else "other"
         return (
-            f"it was written for {age} plugin interfaces (api={record.api!r}) than this instyle has "
-            f"(api={API}); {'upgrade instyle' if age == 'newer' else 'upgrade the plugin'}"
+            f"it was written for {age} plugin interfaces (api={record.api!r}) than this instyle "
+            f"has (api={API}); {'upgrade instyle' if age == 'newer' else 'upgrade the plugin'}"
         )
     if record.kind not in KINDS:
         return f"its kind is {record.kind!r}; kinds are {', '.join(KINDS)}"
-    if not isinstance(record.name, str) or not record.name:
-        return f"its name is {record.name!r}, not a text"
+    if not isinstance(record.name, str) or not re.fullmatch(NAME, record.name):
+        return f"its name is {record.name!r}; names are lower-case letters, digits and dashes"
     if not isinstance(record.factory, str) or record.factory.count(":") != 1:
         return f"its factory is {record.factory!r}, not of the form 'package.module:Class'"
     base = PARAMS[record.kind]
     if not (isinstance(record.params, type) and issubclass(record.params, base)):
         return f"its params are {record.params!r}, no subclass of instyle_core.{base.__name__}"
+    if not (isinstance(record.summary, str) and isinstance(record.source, str)):
+        return "its summary or source is not a text"
+    weights = record.weights
+    if not (isinstance(weights, tuple) and all(isinstance(w, Weights) for w in weights)):
+        return f"its weights are {weights!r}, not a tuple of instyle_core.Weights"
     return None

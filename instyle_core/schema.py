@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from instyle_core.registry import KINDS, Registry
@@ -13,7 +15,7 @@ FROM_PRESET = ("segmenter", "losses", "merger")
 
 def spec_schema(registry: Registry) -> dict[str, Any]:
     """The schema (JSON Schema 2020-12) for editors and for the docs."""
-    schema = Spec.model_json_schema()
+    schema: dict[str, Any] = _with_references(Spec.model_json_schema())
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "instyle pipeline spec"
     schema["required"] = [key for key in schema["required"] if key not in FROM_PRESET]
@@ -39,3 +41,60 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
         names = [entry.plugin.name for entry in registry.entries(kind)]
         definitions[kind] = {"anyOf": [{"enum": names}, *choices]}
     return schema
+
+
+def _with_references(schema: Any) -> Any:
+    """The marks that `instyle_core.spec` leaves for plugins, as references to their definitions."""
+    if isinstance(schema, list):
+        return [_with_references(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _with_references(value) for key, value in schema.items()}
+    if isinstance(kind := plain.get("plugin"), str):
+        del plain["plugin"]
+        plain["$ref"] = f"#/$defs/{kind}"
+    return plain
+
+
+def rows(schema: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The keys of an object's schema, for people: name, type with bounds, default, meaning."""
+    needed = schema.get("required", [])
+    return [
+        (
+            name,
+            _type(field),
+            "(needed)" if name in needed else _value(field.get("default")),
+            field.get("description", ""),
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    """A schema in few words, such as ``number >= 0``."""
+    if "plugin" in field:
+        return str(field["plugin"])
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2].lower().removesuffix("spec")
+    options = field.get("anyOf") or field.get("oneOf")
+    if options:
+        return " or ".join(_type(option) for option in options if option.get("type") != "null")
+    if "enum" in field or "const" in field:
+        return " or ".join(f"`{word}`" for word in field.get("enum", [field.get("const")]))
+    if field.get("format") in ("path", "file-path"):
+        return "file"
+    kind = str(field.get("type", "anything"))
+    if kind == "array":
+        fixed = field.get("prefixItems", [])
+        of = _type(fixed[0] if fixed else field.get("items", {}))
+        return f"{len(fixed)} of {of}" if fixed else f"list of {of}"
+    if kind == "object" and "additionalProperties" in field:
+        return f"mapping to {_type(field['additionalProperties'])}"
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {field[key]}" for key, sign in signs.items() if key in field]
+    names = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+    return " ".join([names.get(kind, kind), ", ".join(bounds)]).strip()
+
+
+def _value(value: Any) -> str:
+    return "" if value is None else json.dumps(value, ensure_ascii=False)

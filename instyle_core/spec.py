@@ -157,8 +157,8 @@ def _use(kind: Kind) -> Any:
         Any,
         PlainValidator(lambda value, info: resolve(kind, value, info.context)),
         PlainSerializer(Use.dump),
-        # `instyle pipeline schema` fills these definitions in from the installed plugins.
-        WithJsonSchema({"$ref": f"#/$defs/{kind}"}),
+        # A mark, which instyle_core.schema turns into the choice of installed plugins.
+        WithJsonSchema({"plugin": kind}),
     ]
 
 

@@ -12,6 +12,7 @@ them from your tests::
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -143,8 +144,9 @@ def check_loss(
 
     other = picture(seed=2).double().requires_grad_()
     value = loss(view(other, ones, params))
-    assert torch.isfinite(value), f"the loss is {float(value)} at an ordinary picture"
-    assert float(value) > 0, f"the loss is {float(value)} away from its target, not above 0"
+    amount = float(value.detach())
+    assert math.isfinite(amount), f"the loss is {amount} at an ordinary picture"
+    assert amount > 0, f"the loss is {amount} away from its target, not above 0"
     (gradient,) = torch.autograd.grad(value, other)
     assert gradient.abs().max() > 0, "no gradient reaches the pixels"
     _check_gradient(lambda x: loss(view(x, ones, params)), other.detach(), gradient)

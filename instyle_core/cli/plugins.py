@@ -65,6 +65,7 @@ def show(name: str) -> None:
     from rich.table import Table
 
     from instyle_core.registry import Registry
+    from instyle_core.schema import rows
 
     registry = Registry.installed()
     found = [entry for entry in registry.entries() if entry.plugin.name == name]
@@ -80,42 +81,10 @@ def show(name: str) -> None:
         if plugin.weights:
             console.print(f"weights: {', '.join(weights.name for weights in plugin.weights)}")
         table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
-        for row in parameter_rows(entry):
+        for row in rows(plugin.params.model_json_schema()):
             table.add_row(*map(escape, row))
         console.print(table if table.rows else "no parameters")
         console.print()
-
-
-def parameter_rows(entry: Entry) -> list[tuple[str, str, str, str]]:
-    """Name, type with bounds, default and meaning of each parameter of a plugin."""
-    schema = entry.plugin.params.model_json_schema()
-    rows = []
-    for name, field in schema.get("properties", {}).items():
-        needed = name in schema.get("required", [])
-        default = "(needed)" if needed else _yaml(field.get("default"))
-        rows.append((name, type_text(field), default, field.get("description", "")))
-    return rows
-
-
-def type_text(field: dict[str, Any]) -> str:
-    """A JSON Schema in few words, such as ``number >= 0``."""
-    if "anyOf" in field:
-        return " or ".join(type_text(option) for option in field["anyOf"])
-    if "const" in field:
-        return str(field["const"])
-    if "enum" in field:
-        return " or ".join(map(str, field["enum"]))
-    text = str(field.get("format") or field.get("type", "anything"))
-    if text == "array":
-        items: dict[str, Any] = field.get("items") or next(iter(field.get("prefixItems", [])), {})
-        text = f"list of {type_text(items)}"
-    bounds = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {field[key]:g}" for key, sign in bounds.items() if key in field]
-    return " ".join([text, ", ".join(limits)]) if limits else text
-
-
-def _yaml(value: Any) -> str:
-    return "none" if value is None else str(value).replace("'", "")
 
 
 def _summary(entry: Entry) -> dict[str, Any]:

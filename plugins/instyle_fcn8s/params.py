@@ -1,0 +1,35 @@
+"""The parameters of the segmenter."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from instyle_core import InputFile, Params
+from pydantic import Field
+
+#: What the finest feature map that is scored is called: by its stride.
+Variant = Literal["32s", "16s", "8s"]
+
+
+class FCN8sParams(Params):
+    """The parameters of ``fcn8s``."""
+
+    weights: InputFile | None = Field(
+        default=None,
+        description="File of trained weights (safetensors) that also tells the network and its "
+        "classes. Required until a later release brings trained weights.",
+    )
+    encoder: str | None = Field(
+        default=None,
+        description="The encoder that the file must be of, such as `resnet34`; any when left out.",
+    )
+    variant: Variant | None = Field(
+        default=None, description="The variant that the file must be of; any when left out."
+    )
+    size: int = Field(
+        default=1024,
+        ge=32,
+        le=8192,
+        description="The longest side that the network sees, in pixels; a longer picture is shrunk "
+        "for it, and the probabilities are enlarged again.",
+    )

@@ -1,0 +1,50 @@
+"""The losses ``content``, ``style``, ``laplacian`` and ``tv``.
+
+Each is measured over the object alone, by weighting with its mask, and by default relative to the
+energy of what it is compared with, so that a weight of 1 is about as strong for each of them, for
+any size of picture and any network.
+"""
+
+from __future__ import annotations
+
+from instyle_core import Plugin, hookimpl
+
+
+@hookimpl
+def instyle_plugins() -> list[Plugin]:
+    from instyle_losses.params import ContentParams, LaplacianParams, StyleParams, TVParams
+
+    return [
+        Plugin(
+            kind="loss",
+            name="content",
+            params=ContentParams,
+            factory="instyle_losses.content:ContentLoss",
+            summary="Keeps what is to be seen: the photo's feature maps.",
+            source="Gatys, Ecker and Bethge 2016, equation 1",
+        ),
+        Plugin(
+            kind="loss",
+            name="style",
+            params=StyleParams,
+            factory="instyle_losses.style:StyleLoss",
+            summary="Takes over colours and brushwork: the painting's Gram matrices.",
+            source="Gatys, Ecker and Bethge 2016, equations 3 to 5",
+        ),
+        Plugin(
+            kind="loss",
+            name="laplacian",
+            params=LaplacianParams,
+            factory="instyle_losses.laplacian:LaplacianLoss",
+            summary="Keeps the photo's edges (Laplacian-steered).",
+            source="Li et al. 2017, arXiv:1707.01253; Zhao and Zhang, section on style transfer",
+        ),
+        Plugin(
+            kind="loss",
+            name="tv",
+            params=TVParams,
+            factory="instyle_losses.tv:TVLoss",
+            summary="Smooths noise: the total variation of the picture.",
+            source="Rudin, Osher and Fatemi 1992; Mahendran and Vedaldi 2015, arXiv:1412.0035",
+        ),
+    ]

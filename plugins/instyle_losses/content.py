@@ -1,0 +1,40 @@
+"""The content loss."""
+
+from __future__ import annotations
+
+import torch  # noqa: TID253
+from torch import Tensor  # noqa: TID253
+
+from instyle_core import Loss, Targets, View
+from instyle_losses.params import ContentParams
+from instyle_losses.reduction import SquaredError
+
+
+class ContentLoss(Loss):
+    """The photo's feature maps, compared cell by cell within the object.
+
+    ``L = sum_l v_l sum_cp m_lp (F_lcp - P_lcp)² / D_l`` with the feature maps F (1, C, h, w) of the
+    picture and P of the photo at layer l, the mask m (1, 1, h, w) at that resolution, the weight v
+    of the layer and the divisor D of the reduction (`instyle_losses.reduction.SquaredError`).
+
+    Source: Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural
+    Networks", equation 1, without its factor 1/2; Zhao and Zhang for the reduction ``sum``.
+    """
+
+    def __init__(self, params: ContentParams) -> None:
+        self._params = params
+        self._errors: dict[str, SquaredError] = {}
+
+    def prepare(self, targets: Targets) -> None:
+        for layer in self._params.layers:
+            maps = targets.content.features(self._params.extractor, layer)
+            height, width = maps.shape[-2:]
+            mask = targets.content.mask((height, width))
+            self._errors[layer] = SquaredError(maps, mask, self._params.reduction)
+
+    def __call__(self, view: View) -> Tensor:
+        errors = [
+            weight * self._errors[layer](view.features(self._params.extractor, layer))
+            for layer, weight in self._params.weighted_layers()
+        ]
+        return torch.stack(errors).sum()

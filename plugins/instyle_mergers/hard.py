@@ -1,0 +1,22 @@
+"""The merger of the paper: the object's pixels are replaced."""
+
+from __future__ import annotations
+
+import torch  # noqa: TID253
+from instyle_core import Mask, Merger
+from torch import Tensor  # noqa: TID253
+
+from instyle_mergers.params import HardParams
+
+
+class HardMerger(Merger):
+    """The stylised pixel inside of the object, the photo's outside.
+
+    Source: Zhao and Zhang, section on merging.
+    """
+
+    def __init__(self, params: HardParams) -> None:
+        del params  # there are none
+
+    def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
+        return torch.where(mask.decision > 0, stylized, content)

