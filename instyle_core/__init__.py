@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from instyle_core.errors import InputError, InstyleError, WeightsError
     from instyle_core.hookspecs import Plugin, hookimpl
+    from instyle_core.images import read_mask, read_picture
     from instyle_core.interfaces import (
         ExtractorParams,
         FeatureExtractor,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         Targets,
         View,
     )
-    from instyle_core.weights import Weights
+    from instyle_core.weights import Weights, fetch
 
 _HOME = {
     "InputError": "errors",
@@ -37,6 +38,8 @@ _HOME = {
     "WeightsError": "errors",
     "Plugin": "hookspecs",
     "hookimpl": "hookspecs",
+    "read_mask": "images",
+    "read_picture": "images",
     "ExtractorParams": "interfaces",
     "FeatureExtractor": "interfaces",
     "InputFile": "interfaces",
@@ -52,6 +55,7 @@ _HOME = {
     "Targets": "interfaces",
     "View": "interfaces",
     "Weights": "weights",
+    "fetch": "weights",
 }
 
 __all__ = [
@@ -74,7 +78,10 @@ __all__ = [
     "View",
     "Weights",
     "WeightsError",
+    "fetch",
     "hookimpl",
+    "read_mask",
+    "read_picture",
 ]
 
 

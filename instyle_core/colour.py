@@ -73,6 +73,7 @@ def manage_colour(colour: Samples, icc: bytes | None) -> tuple[Samples, Samples,
 
 
 def from_srgb(samples: Samples, icc: bytes) -> Samples:
+    """(H, W, 3) from sRGB to the colours of a profile that `manage_colour` has kept."""
     if _is_identity(_transform(io.BytesIO(icc), _SRGB)):
         return samples
     return to_depth(_apply(_transform(_SRGB, io.BytesIO(icc)), samples), samples.dtype)

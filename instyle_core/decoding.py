@@ -35,6 +35,11 @@ class Raw:
 
 
 def decode(path: Path, max_megapixels: float) -> Raw:
+    """Decode a file with one frame.
+
+    Raises:
+        InputError: see `instyle_core.images.read_picture`.
+    """
     with _input_errors(path):
         if not path.is_file():
             if not path.exists():

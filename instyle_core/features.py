@@ -19,19 +19,15 @@ class MaskPyramid:
     """
 
     def __init__(self, mask: Tensor) -> None:
-        self._levels: dict[Size, Tensor] = {self._size(mask): mask}
         self._mask = mask
+        self._levels: dict[Size, Tensor] = {(mask.shape[-2], mask.shape[-1]): mask}
 
-    def __call__(self, size: Size | None = None) -> Tensor:
+    def __call__(self, size: Sequence[int] | None = None) -> Tensor:
         """The mask averaged over the cells of a feature map: (1, 1, h, w)."""
-        size = size or self._size(self._mask)
-        if size not in self._levels:
-            self._levels[size] = F.adaptive_avg_pool2d(self._mask, size)
-        return self._levels[size]
-
-    @staticmethod
-    def _size(tensor: Tensor) -> Size:
-        return tensor.shape[-2], tensor.shape[-1]
+        height, width = size or self._mask.shape[-2:]
+        if (height, width) not in self._levels:
+            self._levels[height, width] = F.adaptive_avg_pool2d(self._mask, (height, width))
+        return self._levels[height, width]
 
 
 class PictureView:
@@ -48,7 +44,7 @@ class PictureView:
     def image(self) -> Tensor:
         return self._image
 
-    def mask(self, size: Size | None = None) -> Tensor:
+    def mask(self, size: Sequence[int] | None = None) -> Tensor:
         return self._mask(size)
 
     def features(self, extractor: str, layer: str) -> Tensor:

@@ -37,9 +37,9 @@ def picture_format(path: Path) -> str:
             where=where,
             hint=f"use one of {' '.join(PICTURE_FORMATS)}",
         )
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError("this is a folder, not a file", where=where, hint="name a file in it")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(
             f"there is no folder {folder}", where=where, hint="create it, or choose another"
         )

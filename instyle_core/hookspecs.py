@@ -81,7 +81,7 @@ class Plugin:
     summary: str
     weights: tuple[Weights, ...] = ()
     source: str = ""
-    api: int = API
+    api: int = 1  # and not API: a record that does not say was written for the first
 
     def load(self) -> Callable[[Params], Any]:
         """Import the factory.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import cv2  # noqa: TID253
 import numpy as np
 import torch  # noqa: TID253
-from scipy import ndimage  # noqa: TID253
+from numpy.typing import NDArray
 from torch import Tensor  # noqa: TID253
 
 from instyle_core.errors import InputError
@@ -64,16 +63,19 @@ def select_object(segmentation: Segmentation, select: Select, on_event: Observer
         masks.sort(key=lambda mask: -float(mask.decision.sum()))
         number = _number(select, len(masks), segmentation, on_event)
         if number is None:
-            return Mask(*(torch.stack(part).amax(dim=0) for part in zip(*map(_parts, masks))))
+            return Mask(
+                torch.stack([mask.probability for mask in masks]).amax(dim=0),
+                torch.stack([mask.decision for mask in masks]).amax(dim=0),
+            )
         return masks[number]
 
     mask = _within(_semantic(segmentation, select), select)
-    labels, order = _components(mask)
+    territories, order = _components(mask)
     if select.point is not None and order:
         x, y = select.point
-        order = [int(labels[y, x])]
+        order = [int(territories[y, x])]
     number = _number(select, len(order), segmentation, on_event)
-    return mask if number is None else _component(mask, labels, order[number])
+    return _part(mask, territories, order if number is None else [order[number]])
 
 
 def _number(
@@ -94,7 +96,7 @@ def _number(
             )
         return 0
     if select.instance >= count:
-        hint = f"{count} fit, counted from 0 by falling area"
+        hint = f"{count} fit{'s' if count == 1 else ''}, counted from 0 by falling area"
         raise InputError(f"there is no instance {select.instance}", hint=hint)
     return select.instance
 
@@ -111,9 +113,9 @@ def instances_of(segmentation: Segmentation) -> list[Instance]:
         for name in segmentation.classes:
             if name != BACKGROUND:
                 mask = _semantic(segmentation, Select.model_validate({"class": name}))
-                labels, order = _components(mask)
+                territories, order = _components(mask)
                 for label in order:
-                    part = _component(mask, labels, label)
+                    part = _part(mask, territories, [label])
                     if float(part.decision.mean()) < 1e-3:
                         break
                     score = float(mask.probability[part.decision > 0].mean())
@@ -137,7 +139,13 @@ def describe(segmentation: Segmentation) -> str:
         if name != BACKGROUND
     }
     seen = sorted((item for item in shares.items() if item[1] > 0), key=lambda item: -item[1])
-    return ", ".join(f"{name} ({share:.0%} of the picture)" for name, share in seen) or "nothing"
+    return (
+        ", ".join(f"{name} ({_percent(share)} of the picture)" for name, share in seen) or "nothing"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
 def _semantic(segmentation: Segmentation, select: Select) -> Mask:
@@ -147,9 +155,8 @@ def _semantic(segmentation: Segmentation, select: Select) -> Mask:
     wanted = select.class_name
     if wanted is None and select.point is not None:
         x, y = select.point
-        wanted = classes[int(winner[0, y, x])]
-        if wanted == BACKGROUND:
-            return Mask(torch.zeros_like(winner, dtype=torch.float32), torch.zeros_like(winner))
+        pointed_at = classes[int(winner[0, y, x])]
+        wanted = None if pointed_at == BACKGROUND else pointed_at
     if wanted is not None:
         index = classes.index(wanted)
         return Mask(segmentation.probabilities[index][None], (winner == index).float())
@@ -160,18 +167,25 @@ def _semantic(segmentation: Segmentation, select: Select) -> Mask:
     return Mask(1 - segmentation.probabilities[index][None], (winner != index).float())
 
 
-def _components(mask: Mask) -> tuple[np.ndarray, list[int]]:
-    """Connected components (8 neighbours): a map of labels, and the labels by falling area."""
-    labels, _ = ndimage.label(mask.decision[0].cpu().numpy(), structure=np.ones((3, 3)))
-    areas = np.bincount(labels.ravel())[1:]
-    return labels, [int(label) + 1 for label in np.argsort(-areas, kind="stable")]
+def _components(mask: Mask) -> tuple[NDArray[np.int32], list[int]]:
+    """Connected components (8 neighbours).
+
+    Returns:
+        A map (H, W) that gives each pixel, of the object or not, the number of the nearest
+        component; and the numbers by falling area.
+    """
+    inside = mask.decision[0].cpu().numpy() > 0
+    _, territories = cv2.distanceTransformWithLabels(
+        (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
+    )
+    areas = np.bincount(territories[inside])[1:]
+    return territories, [int(label) + 1 for label in np.argsort(-areas, kind="stable")]
 
 
-def _component(mask: Mask, labels: np.ndarray, label: int) -> Mask:
-    """One component; the soft rim around it is its own, but not the pixels of another one."""
-    region = torch.from_numpy(labels).to(mask.decision.device)[None]
-    own = (region == label) | (region == 0)
-    return Mask(mask.probability * own, (region == label).float())
+def _part(mask: Mask, territories: NDArray[np.int32], labels: list[int]) -> Mask:
+    """Some components, each with the soft rim around it, which is nearer to it than to others."""
+    own = torch.from_numpy(np.isin(territories, labels)).to(mask.decision.device)
+    return Mask(mask.probability * own, mask.decision * own)
 
 
 def _within(mask: Mask, select: Select) -> Mask:
@@ -186,10 +200,6 @@ def _within(mask: Mask, select: Select) -> Mask:
         if not mask.decision[0, y, x]:
             return Mask(torch.zeros_like(mask.probability), torch.zeros_like(mask.decision))
     return mask
-
-
-def _parts(mask: Mask) -> Sequence[Tensor]:
-    return mask.probability, mask.decision
 
 
 def _nothing(select: Select) -> str:

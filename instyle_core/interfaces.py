@@ -9,7 +9,7 @@ Torch is named here in annotations only, so that reading a spec never loads it.
 
 from __future__ import annotations
 
-import difflib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from instyle_core.wording import in_words, problem, unknown_keys
 
 if TYPE_CHECKING:
     import torch
@@ -40,15 +41,6 @@ Box = tuple[int, int, int, int]
 # --- parameters -----------------------------------------------------------------------------------
 
 
-def _unknown_key(key: Any, known: Sequence[str]) -> PydanticCustomError:
-    near = difflib.get_close_matches(str(key), known, n=1)
-    right = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(known)}"
-    if not known:
-        right = "there are none here"
-    message = f"unknown key '{key}'; {right}"
-    return PydanticCustomError("extra_forbidden", "{message}", {"message": message})
-
-
 class Params(BaseModel):
     """The parameters of a plugin, checked before anything heavy is imported.
 
@@ -57,30 +49,23 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @classmethod
+    def spec_keys(cls) -> list[str]:
+        """What can be set, by the names that a spec has for it."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
     @model_validator(mode="wrap")
     @classmethod
-    def _name_the_keys_that_there_are(cls, data: Any, handler: Any) -> Any:
-        """Say of an unknown key which keys are near, along with all other errors."""
+    def _in_plain_words(cls, data: Any, handler: Any) -> Any:
+        """Say what is wrong in plain words, and of an unknown key which one is near."""
         if not isinstance(data, dict):
             return handler(data)
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        problems = [
-            InitErrorDetails(type=_unknown_key(key, known), loc=(key,), input=value)
-            for key, value in data.items()
-            if key not in known
-        ]
+        known = cls.spec_keys()
+        problems = unknown_keys(data, known)
         try:
             result = handler({key: value for key, value in data.items() if key in known})
         except ValidationError as error:
-            problems += [
-                InitErrorDetails(
-                    # The message is taken as it is: braces in it are no fields.
-                    type=PydanticCustomError(e["type"], "{message}", {"message": e["msg"]}),
-                    loc=e["loc"],
-                    input=e["input"],
-                )
-                for e in error.errors()
-            ]
+            problems += [problem(in_words(e), e["loc"], e["input"]) for e in error.errors()]
         if problems:
             raise ValidationError.from_exception_data(cls.__name__, problems)
         return result
@@ -112,15 +97,18 @@ def existing_file(value: Any, info: ValidationInfo) -> Any:
         return value  # pydantic says what is wrong with it
     context = info.context or {}
     path = absolute(value, context.get("folder"))
-    if not path.is_file():
-        raise ValueError(f"{'a folder, not a file' if path.is_dir() else 'no such file'}: {path}")
+    if not os.path.isfile(path):
+        what = "this is a folder, not a file" if os.path.isdir(path) else "no such file"
+        raise ValueError(f"{what}: {path}")
     context.setdefault("inputs", []).append(path)
     return path
 
 
 def absolute(path: str | Path, folder: Path | None) -> Path:
     """A path of a spec; one that came with ``--set`` knows its own folder."""
-    return Path(getattr(path, "folder", folder) or "", Path(path).expanduser()).resolve()
+    # pathlib's counterparts raise at an unknown ~user and at a link to itself.
+    full = os.path.join(getattr(path, "folder", folder) or "", os.path.expanduser(path))
+    return Path(os.path.realpath(full))
 
 
 #: A file that a parameter names: relative to the spec's folder, checked to be there when the spec
@@ -228,7 +216,7 @@ class View(Protocol):
         """The picture, (1, 3, H, W), RGB, in [0, 1]."""
         ...
 
-    def mask(self, size: Size | None = None) -> Tensor:
+    def mask(self, size: Sequence[int] | None = None) -> Tensor:
         """How far each cell is covered by the object, (1, 1, h, w), in [0, 1].
 
         Args:

@@ -120,27 +120,27 @@ def optimize(
         on_step: told of each step.
     """
     budget = scale_steps(settings.steps, len(sizes))
-    best: Tensor | None = None
-    picture = start
+    run: _ScaleRun | None = None
+    status: Status = "finished"
+    reason = ""
     done = 0
     try:
         for index, size in enumerate(sizes):
             if not budget[index]:  # fewer steps than scales
                 continue
-            run = _ScaleRun(scale_at(size), picture, settings)
+            run = _ScaleRun(scale_at(size), start, run.best if run else None, settings)
             clock = _Clock(sizes[index:], budget[index:])
             for _ in range(budget[index]):
                 run.step()
                 done += 1
-                best = picture = run.best
                 on_step(
                     Progress(done, settings.steps, run.size, run.values, clock.tick(), run.current)
                 )
     except KeyboardInterrupt:
-        return Outcome(best, "interrupted", "interrupted")
+        status, reason = "interrupted", "interrupted"
     except _Diverged as diverged:
-        return Outcome(best, "diverged", str(diverged))
-    return Outcome(best, "finished")
+        status, reason = "diverged", str(diverged)
+    return Outcome(run.best if run else None, status, reason)
 
 
 def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
@@ -148,7 +148,8 @@ def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
         return torch.optim.Adam(
             [pixels], lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-    # One iteration a step, so that steps can be counted, watched and interrupted.
+    # One iteration a step, so that steps can be counted, watched and interrupted. No tolerances:
+    # losses are means, so that the gradient of one pixel among millions is tiny, not converged.
     return torch.optim.LBFGS(
         [pixels],
         lr=settings.learning_rate,
@@ -156,28 +157,32 @@ def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
         max_eval=25,
         history_size=settings.history,
         line_search_fn="strong_wolfe",
+        tolerance_grad=0,
+        tolerance_change=0,
     )
 
 
 class _ScaleRun:
-    """The optimisation at one scale: takes steps, keeps the best picture, sounds the alarm."""
+    """The optimisation at one scale: takes steps, keeps the best picture, sounds the alarm.
 
-    def __init__(self, scale: Scale, start: Tensor, settings: Adam | LBFGS) -> None:
+    Attributes:
+        size: of the scale.
+        values: the weighted terms at the last step.
+        best: the best picture so far, (3, H, W); that of the scale before until this one has any.
+    """
+
+    def __init__(
+        self, scale: Scale, start: Tensor, best: Tensor | None, settings: Adam | LBFGS
+    ) -> None:
         self.size = scale.size
         self.values: dict[str, float] = {}
+        self.best = best
         self._scale = scale
-        self._pixels = scale.enter(start).requires_grad_()
+        self._pixels = scale.enter(start if best is None else best).requires_grad_()
         self._optimizer = _optimizer(settings, self._pixels)
-        self._best: Tensor | None = None
         self._best_total = math.inf
         self._firsts: list[dict[str, float]] = []
         self._fresh = True
-
-    @property
-    def best(self) -> Tensor:
-        """The best picture so far, (3, H, W); there is one after the first step."""
-        assert self._best is not None
-        return self._best
 
     def current(self) -> Tensor:
         """The picture as it stands, (3, H, W)."""
@@ -185,7 +190,7 @@ class _ScaleRun:
 
     def step(self) -> None:
         self._fresh = True
-        self._optimizer.step(self._evaluate)  # type: ignore[no-untyped-call]
+        self._optimizer.step(self._evaluate)  # type: ignore[arg-type]
         with torch.no_grad():
             self._pixels.clamp_(0, 1)
 
@@ -195,21 +200,25 @@ class _ScaleRun:
         terms = self._scale.terms(self._pixels)
         total = torch.stack(list(terms.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
+        numbers = torch.stack([term.detach() for term in terms.values()]).tolist()
+        values = dict(zip(terms, numbers, strict=True))
+        self._check(values)
         if self._fresh:  # a line search evaluates more often than once a step
             self._fresh = False
-            self._record(terms)
+            self._record(values)
         return total.detach()
 
-    def _record(self, terms: Mapping[str, Tensor]) -> None:
-        values = torch.stack([term.detach() for term in terms.values()]).tolist()
-        self.values = dict(zip(terms, values, strict=True))
-        for name, value in self.values.items():
+    def _check(self, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
             if not math.isfinite(value):
                 raise _Diverged(f"the loss '{name}' became {value}")
         gradient = self._pixels.grad
         if gradient is None or not bool(torch.isfinite(gradient).all()):
-            raise _Diverged(f"the gradient of the loss '{self._culprit()}' is no number")
-        total = sum(values)
+            raise _Diverged(f"the gradient of the loss '{self._culprit(values)}' is no number")
+
+    def _record(self, values: dict[str, float]) -> None:
+        self.values = values
+        total = sum(values.values())
         if len(self._firsts) < 10:
             self._firsts.append(self.values)
         elif total > EXPLOSION * max(sum(first.values()) for first in self._firsts):
@@ -221,16 +230,18 @@ class _ScaleRun:
             raise _Diverged(f"the loss '{worst}' grew to {growth[worst]:.3g} times its start")
         if total < self._best_total:
             self._best_total = total
-            self._best = self.current().clone()
+            self.best = self.current().clone()
 
-    def _culprit(self) -> str:
+    def _culprit(self, values: Mapping[str, float]) -> str:
         """Which term's gradient is no number; each is computed anew, by itself."""
         fresh = self._pixels.detach().requires_grad_()
         for name, term in self._scale.terms(fresh).items():
+            if not term.requires_grad:
+                continue
             (gradient,) = torch.autograd.grad(term, fresh, retain_graph=True, allow_unused=True)
             if gradient is not None and not bool(torch.isfinite(gradient).all()):
                 return name
-        return ", ".join(self.values)
+        return ", ".join(values)
 
 
 class _Clock:

@@ -107,9 +107,10 @@ class _Job:
                 break
 
         with self._stage("write"):
+            machine = describe_machine(setting.device, setting.precision)
+            self._folder.complete(outcome.status, outcome.reason, machine)
             write_picture(spec.output, canvas, like=photo)
-        machine = describe_machine(setting.device, setting.precision)
-        self._folder.publish(outcome.status, outcome.reason, machine)
+            self._folder.show()
         return outcome.status, outcome.reason
 
     # --- the steps --------------------------------------------------------------------------------
@@ -179,6 +180,8 @@ class _Job:
         with self._stage("stylize", number), _about(number):
             outcome = stylize(task, item, self._spec, setting, self._on_step(number))
         if outcome.picture is None:
+            if number:  # the objects before it are done, and worth keeping
+                return canvas, outcome
             if outcome.status == "interrupted":
                 raise InterruptedRun("interrupted before there was anything to save")
             raise InstyleError(
@@ -286,5 +289,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     # Torch emulates bfloat16 on processors without these instructions, which is slower.
-    fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    # Torch keeps the question private; a release without it is taken to have no such instructions.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    fast = device.type == "cpu" and supported()
     return torch.bfloat16 if fast else torch.float32

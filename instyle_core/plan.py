@@ -14,7 +14,9 @@ from instyle_core.document import Document, Location
 from instyle_core.errors import InputError, SpecError
 from instyle_core.interfaces import LossParams
 from instyle_core.registry import Registry
-from instyle_core.spec import ObjectSpec, Select, Spec, Style, Use, resolve, run_folder
+from instyle_core.spec import FROM_PRESET, ObjectSpec, Select, Spec, Style, run_folder
+from instyle_core.uses import Use, resolve
+from instyle_core.wording import shown
 
 if TYPE_CHECKING:
     from instyle_core.weights import Weights
@@ -110,15 +112,16 @@ def make(document: Document, registry: Registry) -> Plan:
         SpecError: with everything that is wrong.
     """
     if not isinstance(document.data, dict):
+        what = f"a spec should be keys with values; this is {shown(document.data)}"
         hint = "`instyle pipeline init` writes one to start from"
-        raise SpecError(
-            [InputError("this is no spec: it has no keys", where=document.name, hint=hint)]
-        )
+        none = InputError(what, where=document.place(()), hint=hint)
+        raise SpecError([*document.problems, none])
     # The core knows no plugin by name: what a spec leaves out is as the default preset has it.
-    defaults = Document.parse(preset_text("default"), "the default preset", Path()).data
-    for key in ("segmenter", "losses", "merger"):
-        if key not in document.data:
-            document.data[key] = defaults[key]
+    defaults = Document.parse(preset_text("default"), "the default preset", Path())
+    for key in FROM_PRESET:
+        if document.data.get(key) is None:
+            document.data[key] = defaults.data[key]
+            document.places[(key,)] = defaults.place((key,))
 
     problems = [*document.problems, *_missing_styles(document)]
     extractors = document.data.get("extractors")
@@ -165,46 +168,37 @@ def _object(spec: Spec, item: ObjectSpec) -> ObjectPlan:
 
 
 def _missing_styles(document: Document) -> list[InputError]:
-    if "style" in document.data:
+    if document.data.get("style") is not None:
         return []
     hint = "add one, such as `style: painting.jpg`"
     objects = document.data.get("objects")
-    if not isinstance(objects, list):
+    if objects is None:
         return [InputError("missing key 'style'", where=document.place(()), hint=hint)]
     return [
-        InputError(f"objects.{index}: missing key 'style'", where=document.place(place), hint=hint)
-        for index, item in enumerate(objects)
-        if isinstance(item, dict) and "style" not in item
-        for place in [("objects", index)]
+        InputError(
+            f"objects.{index}: missing key 'style'",
+            where=document.place(("objects", index)),
+            hint=hint,
+        )
+        for index, item in enumerate(objects if isinstance(objects, list) else ())
+        if isinstance(item, dict) and item.get("style") is None
     ]
 
 
 def _translate(document: Document, error: Any) -> InputError:
     location = _real(document.data, error["loc"])
-    dotted = ".".join(map(str, location))
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if error["type"] == "missing":
-        key = error["loc"][-1]
-        around = f"{dotted}: " if dotted else ""
-        return InputError(f"{around}missing key '{key}'", where=document.place(location))
-    message = message.replace("Input should", "should")
-    value = error["input"]
-    if isinstance(value, str | int | float) and message.startswith("should"):
-        message += f"; it is {str(value)!r}" if isinstance(value, str) else f"; it is {value}"
-    return InputError(f"{dotted}: {message}" if dotted else message, where=document.place(location))
+    around = f"{'.'.join(map(str, location))}: " if location else ""
+    return InputError(around + error["msg"], where=document.place(location))
 
 
 def _real(data: Any, location: Iterable[str | int]) -> Location:
     """A location of pydantic's without the parts that name union members, not keys."""
     real: list[str | int] = []
     for part in location:
-        if isinstance(data, dict) and part in data:
+        here = range(len(data)) if isinstance(data, list) else data
+        if isinstance(here, dict | range) and part in here:
             data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
-            continue
-        real.append(part)
+            real.append(part)
     return tuple(real)
 
 

@@ -168,12 +168,12 @@ class Registry:
         near = difflib.get_close_matches(name, names)
         others = [entry.plugin.kind for entry in self.entries() if entry.plugin.name == name]
         if others:
-            hint = f"'{name}' is the name of a {others[0]}"
+            hint = f"'{name}' is a plugin of another kind: {', '.join(others)}"
         elif near:
             hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
         else:
             hint = f"installed: {', '.join(names)}" if names else f"no {kind} is installed"
-        broken = [failure.distribution for failure in self.failures if failure.kind is None]
+        broken = [f"{f.name} of {f.distribution}" for f in self.failures if f.kind is None]
         if broken:
             hint += f"; note that {', '.join(broken)} failed to load: see `instyle plugins list`"
         raise InputError(f"no {kind} is called '{name}'", hint=hint)

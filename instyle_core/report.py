@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 _WIDTH, _HEIGHT = 640, 200
 _COLOURS = ("#1f5fa8", "#c8502d", "#3f8f4f", "#8a4fa0", "#a8841f", "#4fa0a0")
@@ -26,7 +27,7 @@ def page(record: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], picture
         picture: the file name of the output, which lies beside the report's folder.
     """
     title = html.escape(picture)
-    sections = [f"<h1>{title}</h1>", f'<img src="../{title}" alt="the result">']
+    sections = [f"<h1>{title}</h1>", f'<img src="../{quote(picture)}" alt="the result">']
     status = record["status"] + (f": {record['reason']}" if record["reason"] else "")
     sections.append(f"<p>{html.escape(status)}, {record['seconds']['total']:.1f} s.</p>")
     sections += [f"<p>{html.escape(note)}</p>" for note in record["notes"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -26,13 +25,14 @@ from instyle_core.events import Event, Note, StageFinished, Step
 from instyle_core.files import write_atomically
 from instyle_core.images import write_mask, write_picture
 from instyle_core.plan import Plan
+from instyle_core.weights import sha256_of
 
 
 class RunFolder:
     """Gathers what a run leaves behind in a hidden folder, and shows it when it is complete.
 
     Used as a context manager and as an observer of the run's events. An earlier run's folder stays
-    as it is until `publish`.
+    as it is until `show`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -51,6 +51,8 @@ class RunFolder:
                 where=str(target),
                 hint="move it away, or choose another output",
             )
+        # Now: by the end of the run, a file may have been changed or moved away.
+        self._inputs = {str(path): _sha256(path) for path in self._plan.inputs}
         try:
             hidden = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
         except OSError as error:
@@ -101,8 +103,8 @@ class RunFolder:
 
     # --- publishing -------------------------------------------------------------------------------
 
-    def publish(self, status: str, reason: str, machine: Mapping[str, Any]) -> None:
-        """Write ``run.json``, ``losses.csv`` and ``report.html``, and put the folder in its place.
+    def complete(self, status: str, reason: str, machine: Mapping[str, Any]) -> None:
+        """Write ``run.json``, ``losses.csv`` and ``report.html``, still out of sight.
 
         Args:
             status: ``finished``, ``interrupted`` or ``diverged``.
@@ -123,7 +125,7 @@ class RunFolder:
             "objects": self._objects,
             "losses": self._last_losses(),
             "notes": self._notes,
-            "inputs": {str(path): _sha256(path) for path in plan.inputs},
+            "inputs": self._inputs,
             "weights": {weights.name: weights.sha256 for weights in plan.pretrained},
             "versions": self._versions(),
             "machine": {"platform": platform.platform(), "processors": os.cpu_count(), **machine},
@@ -134,7 +136,10 @@ class RunFolder:
         page = report.page(record, self._losses, plan.spec.output.name)
         write_atomically(folder / "report.html", page.encode())
         folder.chmod(0o777 & ~_umask())
-        target = plan.folder
+
+    def show(self) -> None:
+        """Put the folder in its place."""
+        folder, target = self._hidden, self._plan.folder
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
             os.replace(target, old)
@@ -160,8 +165,11 @@ def _name(item: int | None) -> str:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror}"
+        raise InputError(what, where=str(path), hint="check the name and its permissions") from error
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

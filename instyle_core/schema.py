@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from instyle_core.registry import KINDS, Registry
-from instyle_core.spec import Spec
-
-#: Spec keys that may be left out because the default preset supplies them.
-FROM_PRESET = ("segmenter", "losses", "merger")
+from instyle_core.spec import FROM_PRESET, Spec
 
 
 def spec_schema(registry: Registry) -> dict[str, Any]:
@@ -26,8 +23,9 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
         choices: list[dict[str, Any]] = []
         for entry in registry.entries(kind):
             plugin = entry.plugin
-            choice = plugin.params.model_json_schema(ref_template="#/$defs/{model}")
-            definitions |= choice.pop("$defs", {})
+            own = f"{kind}-{plugin.name}-"  # two plugins may have models of one name
+            choice = plugin.params.model_json_schema(ref_template=f"#/$defs/{own}{{model}}")
+            definitions |= {own + name: model for name, model in choice.pop("$defs", {}).items()}
             use = {"const": plugin.name, "description": plugin.summary}
             weight = {"type": "number", "minimum": 0, "default": 1, "description": "Its factor."}
             choice["properties"] = {
@@ -38,7 +36,8 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
             choice["required"] = ["use", *choice.get("required", [])]
             choice["title"] = plugin.name
             choices.append(choice)
-        names = [entry.plugin.name for entry in registry.entries(kind)]
+        # A bare name will do for a plugin that needs nothing else.
+        names = [choice["title"] for choice in choices if choice["required"] == ["use"]]
         definitions[kind] = {"anyOf": [{"enum": names}, *choices]}
     return schema
 

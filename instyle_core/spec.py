@@ -1,190 +1,66 @@
 """The models of a spec: what can be written in it, with types, bounds and units.
 
-Validating one needs a context, which `instyle_core.plan` makes: the registry that ``use:`` is looked
-up in, and the folder that paths are relative to. The result holds every plugin's record with its
-checked parameters, and nothing heavy has been imported.
+Validating one needs a context, which `instyle_core.plan` makes: the registry that ``use:`` is
+looked up in, and the folder that paths are relative to. The result holds every plugin's record with
+its checked parameters, and nothing heavy has been imported.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
-    PlainSerializer,
-    PlainValidator,
-    ValidationError,
     ValidationInfo,
-    WithJsonSchema,
+    field_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from instyle_core.errors import InputError
-from instyle_core.hookspecs import Kind, Plugin
-from instyle_core.interfaces import (
-    ExtractorParams,
-    InputFile,
-    LossParams,
-    Params,
-    absolute,
-    existing_file,
-)
+from instyle_core.files import picture_format
+from instyle_core.interfaces import InputFile, Params, absolute, existing_file
+from instyle_core.uses import ExtractorUse, LossUse, MergerUse, SegmenterUse, Use
+from instyle_core.wording import shown
 
-if TYPE_CHECKING:
-    from instyle_core.registry import Registry
-
-#: The formats that a run can write.
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-
-# --- plugins named in a spec ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Use:
-    """A plugin that a spec uses, with its checked parameters.
-
-    Attributes:
-        plugin: its record.
-        params: its parameters.
-        weight: of a loss, its factor in the objective; 1 for everything else.
-    """
-
-    plugin: Plugin
-    params: Params
-    weight: float = 1.0
-
-    def create(self) -> Any:
-        """Import the code behind the record and make the thing."""
-        return self.plugin.load()(self.params)
-
-    def dump(self) -> dict[str, Any]:
-        """As it would be written in a spec, every default spelt out."""
-        weight = {"weight": self.weight} if self.plugin.kind == "loss" else {}
-        return {"use": self.plugin.name, **weight, **self.params.model_dump(mode="json")}
-
-
-def _problem(location: tuple[str | int, ...], message: str, value: Any = None) -> InitErrorDetails:
-    error = PydanticCustomError("value_error", "{message}", {"message": message})
-    return InitErrorDetails(type=error, loc=location, input=value)
-
-
-def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
-    """Look up ``{use: name, ...}`` and check its parameters; a bare name will do.
-
-    Raises:
-        ValidationError: with everything that is wrong with it.
-    """
-    if isinstance(value, Use):
-        return value
-    value = {"use": value} if isinstance(value, str) else value
-    if not isinstance(value, dict) or not isinstance(value.get("use"), str):
-        message = f"should be a {kind}, such as {{use: NAME}}"
-        raise PydanticCustomError("value_error", "{message}", {"message": message})
-    registry: Registry = context["registry"]
-    try:
-        plugin = registry.find(kind, value["use"])
-    except InputError as error:
-        message = f"{error.what}; {error.hint}" if error.hint else error.what
-        raise _errors(kind, [_problem(("use",), message)]) from error
-
-    given = {key: item for key, item in value.items() if key != "use"}
-    problems: list[InitErrorDetails] = []
-    weight = 1.0
-    if kind == "loss" and "weight" in given:
-        given_weight = given.pop("weight")
-        try:
-            weight = _Weighted.model_validate({"weight": given_weight}).weight
-        except ValidationError as error:
-            problems += [_problem(e["loc"], e["msg"], e["input"]) for e in error.errors()]
-    try:
-        params = plugin.params.model_validate(given, context=dict(context))
-    except ValidationError as error:
-        problems += [_problem(e["loc"], e["msg"], e["input"]) for e in error.errors()]
-    else:
-        if isinstance(params, LossParams):
-            problems += _unreadable_layers(params, context)
-        if not problems:
-            return Use(plugin, params, weight)
-    raise _errors(kind, problems)
-
-
-def _errors(title: str, problems: list[InitErrorDetails]) -> ValidationError:
-    return ValidationError.from_exception_data(title, problems)
-
-
-def _unreadable_layers(params: LossParams, context: Mapping[str, Any]) -> list[InitErrorDetails]:
-    """Layers that a loss reads and its extractor does not have."""
-    problems = []
-    for name, layers in params.reads().items():
-        written = context["extractors"].get(name, name)
-        try:
-            extractor = resolve("extractor", written, context).params
-        except ValidationError as error:
-            if name not in context["extractors"]:  # otherwise it is reported where it is written
-                problems.append(_problem(("extractor",), error.errors()[0]["msg"], name))
-            continue
-        except PydanticCustomError:
-            continue
-        assert isinstance(extractor, ExtractorParams)
-        there = extractor.layers()
-        for layer in layers:
-            if layer not in there:
-                message = f"the extractor '{name}' has no layer '{layer}'; {_range(list(there))}"
-                problems.append(_problem(("layers",), message, layer))
-    return problems
-
-
-def _range(names: list[str]) -> str:
-    if len(names) <= 8:
-        return f"it has {', '.join(names)}"
-    return f"it has {', '.join(names[:4])}, ... {', '.join(names[-2:])}"
-
-
-class _Weighted(Params):
-    weight: float = Field(1.0, ge=0)
-
-
-def _use(kind: Kind) -> Any:
-    """The type of an entry ``{use: NAME, ...}`` of one kind."""
-    return Annotated[
-        Any,
-        PlainValidator(lambda value, info: resolve(kind, value, info.context)),
-        PlainSerializer(Use.dump),
-        # A mark, which instyle_core.schema turns into the choice of installed plugins.
-        WithJsonSchema({"plugin": kind}),
-    ]
-
-
-if TYPE_CHECKING:
-    SegmenterUse = ExtractorUse = LossUse = MergerUse = Use
-else:
-    SegmenterUse, ExtractorUse = _use("segmenter"), _use("extractor")
-    LossUse, MergerUse = _use("loss"), _use("merger")
-
+#: The keys that a spec may leave out because the default preset supplies them.
+FROM_PRESET = ("segmenter", "losses", "merger")
 
 # --- values that are one thing or another ---------------------------------------------------------
 
 
-def _words_or_number(*words: str) -> BeforeValidator:
+def _words_or_number(*words: str, start: int) -> BeforeValidator:
+    """Checked before the union, each member of which would complain on its own."""
+
     def check(value: Any) -> Any:
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= start
         if not (whole or value in words):
-            raise ValueError(f"should be {', '.join(map(repr, words))} or a whole number from 0 on")
+            right = f"{', '.join(map(repr, words))} or a whole number from {start} on"
+            raise ValueError(f"should be {right}; it is {shown(value)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _pixels(form: str) -> BeforeValidator:
+    """Checked as a whole, where pydantic would name each entry that is missing."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != form.count(",") + 1:
+            raise ValueError(f"should be {form} in pixels; it is {shown(value)}")
         return value
 
     return BeforeValidator(check)
 
 
 def _device(value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
-        raise ValueError("should be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", value):
+        right = "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'"
+        raise ValueError(f"should be {right}; it is {shown(value)}")
     return value
 
 
@@ -192,27 +68,27 @@ def _style(value: Any) -> Any:
     return {"images": [value]} if isinstance(value, str | Path) else value
 
 
+def _optimizer(value: Any) -> Any:
+    return {"use": "adam", **value} if isinstance(value, dict) else value
+
+
 def _output(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str | Path):
         return value
     context = info.context or {}
     path = absolute(value, context.get("folder"))
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError(f"its name should end in one of {', '.join(PICTURE_SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent}")
-    if path.is_dir():
-        raise ValueError("is a folder; name a picture to write")
+    try:
+        picture_format(path)
+    except InputError as error:
+        raise ValueError(f"{error.what}; {error.hint}") from error
     folder = run_folder(path)
     for source in context.get("inputs", []):
         if source == path or (path.exists() and os.path.samefile(source, path)):
-            raise ValueError(
-                f"is a picture that the spec reads ({source}); inputs are never written"
-            )
+            raise ValueError(f"the spec reads this picture, so choose another name: {source}")
         if source.is_relative_to(folder):
             raise ValueError(
-                f"the run would replace the folder {folder}, which the spec reads {source.name} from; "
-                "choose another output, or copy the file elsewhere"
+                f"the run would replace the folder {folder}, and the spec reads {source.name} from "
+                "it; choose another output, or copy the file elsewhere"
             )
     return path
 
@@ -223,6 +99,9 @@ def run_folder(output: Path) -> Path:
 
 
 def _start(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str | Path):
+        right = "'content', 'noise' or the name of a picture"
+        raise ValueError(f"should be {right}; it is {shown(value)}")
     return value if value in ("content", "noise") else existing_file(value, info)
 
 
@@ -235,19 +114,20 @@ class Select(Params):
     class_name: str | None = Field(
         None, alias="class", description="Class of the object, such as cat."
     )
-    point: tuple[int, int] | None = Field(
+    point: Annotated[tuple[int, int], _pixels("[x, y]")] | None = Field(
         None, description="A pixel of the object: [x, y], from the photo's top left."
     )
-    box: tuple[int, int, int, int] | None = Field(
+    box: Annotated[tuple[int, int, int, int], _pixels("[x0, y0, x1, y1]")] | None = Field(
         None,
         description="A box around the object: [x0, y0, x1, y1] in pixels, x1 and y1 exclusive.",
     )
-    instance: Annotated[Literal["largest", "all"] | int, _words_or_number("largest", "all")] = (
-        Field(
-            "largest",
-            description="Which one where several fit: the largest, all of them, or a number from 0 on, "
-            "by falling area.",
-        )
+    instance: Annotated[
+        Literal["largest", "all"] | Annotated[int, Field(ge=0)],
+        _words_or_number("largest", "all", start=0),
+    ] = Field(
+        "largest",
+        description="Which one where several fit: the largest, all of them, or a number from 0 on, "
+        "by falling area.",
     )
 
 
@@ -266,16 +146,31 @@ class Style(Params):
         "crop's.",
     )
 
+    @field_validator("weights")
+    @classmethod
+    def _one_for_each_picture(
+        cls, weights: list[float] | None, info: ValidationInfo
+    ) -> list[float] | None:
+        images = info.data.get("images")  # absent where they are wrong themselves
+        if weights is not None and images is not None and len(weights) != len(images):
+            raise ValueError(
+                f"should be one for each of {len(images)} pictures; there are {len(weights)}"
+            )
+        return weights
+
+
+Scales = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], _words_or_number("auto", start=1)]
+
 
 class Adam(Params):
     """Adam (Kingma and Ba 2015) on the pixels, which are clamped to [0, 1] after each step."""
 
     use: Literal["adam"] = Field("adam", description="The optimiser.")
     steps: int = Field(200, ge=1, le=100_000, description="Steps in all, over all scales.")
-    scales: Annotated[Literal["auto"] | int, _words_or_number("auto")] = Field(
+    scales: Scales = Field(
         "auto",
-        description="Coarse to fine: the number of sizes, each twice the one before; auto starts at "
-        "a long side near 160 pixels.",
+        description="Coarse to fine: the number of sizes, each twice the one before; auto starts "
+        "at a long side near 160 pixels.",
     )
     learning_rate: float = Field(0.02, gt=0, le=10, description="Step size, in units of [0, 1].")
     weight_decay: float = Field(0.0, ge=0, le=10, description="L2 penalty on the pixels.")
@@ -284,11 +179,12 @@ class Adam(Params):
 class LBFGS(Params):
     """L-BFGS (Liu and Nocedal 1989) with a strong Wolfe line search."""
 
+    # Without this, an optimizer that leaves `use` out would fit both models of the schema.
+    model_config = ConfigDict(json_schema_extra={"required": ["use"]})
+
     use: Literal["lbfgs"] = Field("lbfgs", description="The optimiser.")
     steps: int = Field(100, ge=1, le=100_000, description="Iterations in all, over all scales.")
-    scales: Annotated[Literal["auto"] | int, _words_or_number("auto")] = Field(
-        "auto", description="Coarse to fine, as for adam."
-    )
+    scales: Scales = Field("auto", description="Coarse to fine, as for adam.")
     learning_rate: float = Field(1.0, gt=0, le=10, description="Length of the first trial step.")
     history: int = Field(10, ge=1, le=1000, description="Curvature pairs that are kept.")
 
@@ -301,7 +197,7 @@ def _some_weight(losses: list[Use]) -> list[Use]:
 
 Losses = Annotated[list[LossUse], AfterValidator(_some_weight)]
 StyleField = Annotated[Style, BeforeValidator(_style)]
-Optimizer = Annotated[Adam | LBFGS, Field(discriminator="use")]
+Optimizer = Annotated[Adam | LBFGS, Field(discriminator="use"), BeforeValidator(_optimizer)]
 
 
 class ObjectSpec(Params):
@@ -332,8 +228,8 @@ class Spec(Params):
     merger: MergerUse = Field(description="How objects are set back into the photo.")
     extractors: dict[str, ExtractorUse] = Field(
         {},
-        description="Extractors that need parameters, by the names that losses know them by; others "
-        "are used with their defaults.",
+        description="Extractors that need parameters, by the names that losses know them by; "
+        "others are used with their defaults.",
     )
     optimizer: Optimizer = Field(Adam(), description="How the objective is minimised.")
     size: int = Field(
@@ -351,8 +247,8 @@ class Spec(Params):
     )
     start: Annotated[Literal["content", "noise"] | Path, BeforeValidator(_start)] = Field(
         "content",
-        description="What the optimisation starts from: content, noise, or a picture of the photo's "
-        "proportions.",
+        description="What the optimisation starts from: content, noise, or a picture of the "
+        "photo's proportions.",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of all that is random.")
     device: Annotated[str, AfterValidator(_device)] = Field(

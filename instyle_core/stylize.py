@@ -15,7 +15,8 @@ from instyle_core.instances import box_of
 from instyle_core.interfaces import Box, FeatureExtractor, Loss, LossParams, Size, Targets
 from instyle_core.optimize import Outcome, Progress, optimize, scale_sizes
 from instyle_core.plan import ObjectPlan
-from instyle_core.spec import Spec, Style, Use
+from instyle_core.spec import Spec, Style
+from instyle_core.uses import Use
 
 #: Networks with five poolings need some pixels to look at, whatever the photo gives.
 SMALLEST_SIDE = 32
@@ -124,9 +125,18 @@ def stylize(
 
 
 def put_back(task: Task, picture: Tensor) -> Tensor:
-    """The content with the painted pixels replaced by those of a result, at full resolution."""
-    height, width = task.content.shape[1:]
-    full = resize(picture, (height, width))
+    """The content with the painted pixels replaced by those of a result, at full resolution.
+
+    Only painted pixels have a part in the resampling: those of the photo around them would show as
+    a fringe along the object's rim.
+    """
+    full = picture
+    if picture.shape != task.content.shape:
+        painted = _paints_at(task.paints, (picture.shape[1], picture.shape[2]))
+        parts = torch.cat([picture * painted, painted])[None]
+        size = task.content.shape[1:]
+        parts = F.interpolate(parts, size, mode="bicubic", antialias=True)[0]
+        full = (parts[:3] / parts[3:]).clamp(0, 1)
     return torch.where(task.paints > 0, full, task.content)
 
 
@@ -191,11 +201,7 @@ class _Problem:
 
 def _paints_at(paints: Tensor, size: Size) -> Tensor:
     """The pixels to repaint at a working size: every one that a pixel to repaint falls into."""
-    covered = (F.interpolate(paints[None], size, mode="area") > 0).float()
-    if max(paints.shape[1:]) > max(size):
-        # One pixel more, so that enlarging the result does not mix background into the rim.
-        covered = F.max_pool2d(covered, 3, stride=1, padding=1)
-    return covered[0]
+    return (F.interpolate(paints[None], size, mode="area") > 0).float()[0]
 
 
 def _style_at(style: Tensor, size: Size, scale: float) -> Tensor:

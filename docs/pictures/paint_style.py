@@ -26,8 +26,8 @@ import argparse
 
 import numpy as np
 from PIL import Image, ImageColor
-from scipy.ndimage import gaussian_filter  # noqa: TID253 (a script, imported by nothing)
-from scipy.spatial import cKDTree  # noqa: TID253
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
 
 SCALE = 2.0  # everything is painted this much larger and then scaled down
 LIGHT = np.array([-0.55, -0.60, 0.58])  # where the light comes from: x, y (down), towards us

@@ -32,6 +32,14 @@ def demo(folder: Path, quiet: bool) -> None:
     except OSError as error:
         raise InputError(f"no folder can be made: {error.strerror}", where=str(folder)) from error
     source = files("instyle_core").joinpath("demo")
-    for name in ("cat.png", "swirls.jpg", "demo.yaml"):
-        write_atomically(folder / name, source.joinpath(name).read_bytes())
+    files_of_demo = {
+        name: source.joinpath(name).read_bytes() for name in ("cat.png", "swirls.jpg", "demo.yaml")
+    }
+    for name, data in files_of_demo.items():
+        path = folder / name
+        if path.exists() and not (path.is_file() and path.read_bytes() == data):
+            hint = "choose another folder with -o; to run a spec of your own, `instyle pipeline run`"
+            raise InputError("this is there, and not as the demo has it", where=str(path), hint=hint)
+    for name, data in files_of_demo.items():
+        write_atomically(folder / name, data)
     carry_out(load(folder / "demo.yaml"), quiet=quiet)

@@ -92,7 +92,9 @@ def carry_out(plan: Plan, *, as_json: bool = False, quiet: bool = False) -> Resu
 
 
 def _preview(document: Document) -> None:
-    """A quarter of the size and of the steps, and a picture of its own."""
+    """Few pixels and steps, and a picture of its own."""
+    from instyle_core.interfaces import absolute
+
     if not isinstance(document.data, dict):
         return
     size = document.data.get("size", 512)
@@ -106,7 +108,7 @@ def _preview(document: Document) -> None:
         document.assign("optimizer.steps", max(1, min(steps, 80)), "--preview")
     output = document.data.get("output")
     if isinstance(output, str):
-        path = document.folder / output
+        path = absolute(output, document.folder)
         preview = path.with_stem(f"{path.stem}-preview")
         document.assign("output", str(preview), "--preview")
 

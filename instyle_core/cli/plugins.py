@@ -45,7 +45,7 @@ def list_(kind: str | None, as_json: bool) -> None:
     for entry in entries:
         plugin = entry.plugin
         table.add_row(plugin.kind, plugin.name, entry.distribution, plugin.summary)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     if failures:
         broken = Table("cannot be used", "from", "reason", box=None, pad_edge=False, style="red")
@@ -61,7 +61,6 @@ def list_(kind: str | None, as_json: bool) -> None:
 def show(name: str) -> None:
     """Show a plugin's parameters, weights and source."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from instyle_core.registry import Registry
@@ -71,18 +70,18 @@ def show(name: str) -> None:
     found = [entry for entry in registry.entries() if entry.plugin.name == name]
     if not found:
         _raise_unknown(name, registry)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for entry in found:
         plugin = entry.plugin
-        console.print(f"[bold]{plugin.kind} {plugin.name}[/bold]  {escape(entry.distribution)}")
-        console.print(escape(plugin.summary))
+        console.print(f"{plugin.kind} {plugin.name}  {entry.distribution}", style="bold")
+        console.print(plugin.summary)
         if plugin.source:
-            console.print(f"source: {escape(plugin.source)}")
+            console.print(f"source: {plugin.source}")
         if plugin.weights:
             console.print(f"weights: {', '.join(weights.name for weights in plugin.weights)}")
         table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
         for row in rows(plugin.params.model_json_schema()):
-            table.add_row(*map(escape, row))
+            table.add_row(*row)
         console.print(table if table.rows else "no parameters")
         console.print()
 

@@ -41,6 +41,7 @@ class RunDisplay:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
+        self._live = self._console.is_interactive
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -52,12 +53,12 @@ class RunDisplay:
         self._printed = -math.inf
 
     def __enter__(self) -> RunDisplay:
-        if self._console.is_terminal:
+        if self._live:
             self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._stop()
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -66,7 +67,7 @@ class RunDisplay:
             self._show(name, status="")
             self._name = name
         elif isinstance(event, StageFinished):
-            if not self._console.is_terminal and event.seconds >= 0.1:
+            if not self._live and event.seconds >= 0.1:
                 self._console.print(f"{self._name}: {event.seconds:.1f} s")
         elif isinstance(event, Download):
             size = f"of {event.total / 1e6:.0f} MB" if event.total else "MB"
@@ -80,13 +81,17 @@ class RunDisplay:
         elif isinstance(event, Note):
             self._console.print(f"[yellow]note:[/yellow] {escape(event.message)}")
         elif isinstance(event, Finished):
-            self._progress.stop()
+            self._stop()
             self._console.print(f"{event.status} after {event.seconds:.1f} s", markup=False)
+
+    def _stop(self) -> None:
+        if self._live:  # it would print an empty line elsewhere
+            self._progress.stop()
 
     def _show(
         self, name: str, status: str, done: int | None = None, total: int | None = None
     ) -> None:
-        if self._console.is_terminal:
+        if self._live:
             self._progress.update(
                 self._bar,
                 description=name,

@@ -68,7 +68,7 @@ def segment(
     segmenter = _segmenter(use)
     picture = read_picture(image, max_megapixels=max_megapixels)
     output = output or image.with_name(f"{image.stem}-segments.png")
-    if output.resolve() == image.resolve():
+    if output.exists() and output.samefile(image):
         hint = "choose another with -o"
         raise InputError("this is the input, which is never written", where=str(output), hint=hint)
     check_output(output)
@@ -124,18 +124,24 @@ def _segmenter(use: str | None) -> Any:
     from instyle_core.errors import InputError, SpecError
     from instyle_core.plan import preset_text
     from instyle_core.registry import Registry
-    from instyle_core.spec import resolve
+    from instyle_core.uses import resolve
 
     if use is None:
         value = Document.parse(preset_text("default"), "the default preset", Path()).data
         value = value["segmenter"]
     else:
-        value = Document.parse(use, "--use", Path.cwd()).data
+        document = Document.parse(use, "--use", Path.cwd())
+        if document.problems:
+            raise SpecError(document.problems)
+        value = document.data
     context = {"registry": Registry.installed(), "folder": Path.cwd(), "extractors": {}}
     try:
         return resolve("segmenter", value, context)
     except ValidationError as error:
-        raise SpecError([InputError(e["msg"], where="--use") for e in error.errors()]) from error
+        problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
+        raise SpecError(
+            [InputError(f"{key}: {what}" if key else what, where="--use") for key, what in problems]
+        ) from error
 
 
 def _overlay(image: Tensor, instances: list[Instance]) -> Tensor:

@@ -28,8 +28,7 @@ class ContentLoss(Loss):
     def prepare(self, targets: Targets) -> None:
         for layer in self._params.layers:
             maps = targets.content.features(self._params.extractor, layer)
-            height, width = maps.shape[-2:]
-            mask = targets.content.mask((height, width))
+            mask = targets.content.mask(maps.shape[-2:])
             self._errors[layer] = SquaredError(maps, mask, self._params.reduction)
 
     def __call__(self, view: View) -> Tensor:

@@ -48,8 +48,7 @@ class StyleLoss(Loss):
 
     def _gram(self, view: View, layer: str) -> Tensor:
         maps = view.features(self._params.extractor, layer)
-        height, width = maps.shape[-2:]
-        return gram_matrix(maps, view.mask((height, width)), self._params.gram)
+        return gram_matrix(maps, view.mask(maps.shape[-2:]), self._params.gram)
 
 
 def gram_matrix(maps: Tensor, mask: Tensor, gram: Gram = "mean") -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
 
-from instyle_core import ExtractorParams
+from instyle_core import ExtractorParams, Weights
+from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
 
 #: The number of convolutions, each with its ReLU, in each of the blocks.
 CONVOLUTIONS = (2, 2, 4, 4, 4)
@@ -41,3 +42,6 @@ class VGG19Params(ExtractorParams):
             for number in range(1, count + 1)
             for kind in ("conv", "relu")
         }
+
+    def pretrained(self) -> Sequence[Weights]:
+        return (OXFORD if self.weights == "oxford" else IMAGENET1K_V1,)

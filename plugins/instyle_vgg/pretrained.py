@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
-from instyle_core.weights import fetch
+from instyle_core import fetch
 from instyle_vgg.params import Pretrained, VGG19Params
 from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch  # noqa: TID253
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from instyle_losses.content import ContentLoss
-from instyle_losses.params import ContentParams
 
 from instyle_core import testing
+from instyle_losses.content import ContentLoss
+from instyle_losses.params import ContentParams
 
 LAYERS = ("a", "b", "c")
 WEIGHTS = (3.0, 1.0, 0.5)

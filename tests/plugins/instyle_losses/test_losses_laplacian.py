@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch  # noqa: TID253
-from instyle_losses.laplacian import FLAT, LaplacianLoss, average, edges
-from instyle_losses.params import LaplacianParams
-from scipy import ndimage  # noqa: TID253
+import torch
+from scipy import ndimage
 
 from instyle_core import testing
+from instyle_losses.laplacian import FLAT, LaplacianLoss, average, edges
+from instyle_losses.params import LaplacianParams
 
 REDUCTIONS = ("relative", "mean", "sum")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch  # noqa: TID253
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from instyle_losses.params import TVParams
 from instyle_losses.tv import FLAT, TVLoss
 

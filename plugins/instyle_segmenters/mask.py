@@ -1,0 +1,27 @@
+"""The segmenter ``mask``: the user has done the work."""
+
+from __future__ import annotations
+
+import torch  # noqa: TID253
+from torch import Tensor  # noqa: TID253
+
+from instyle_core import Prompt, Segmentation, Segmenter
+from instyle_core.images import read_mask
+from instyle_segmenters.params import MaskParams
+
+
+class MaskSegmenter(Segmenter):
+    """Takes the object from a file. The prompt has no use here.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+
+    def __init__(self, params: MaskParams) -> None:
+        self._params = params
+
+    def segment(self, image: Tensor, prompt: Prompt) -> Segmentation:
+        mask = read_mask(self._params.path, (image.shape[1], image.shape[2])).to(image.device)
+        if self._params.invert:
+            mask = 1 - mask
+        return Segmentation(("background", "object"), torch.cat([1 - mask, mask]))

@@ -1,0 +1,328 @@
+"""``instyle segment``: a table or JSON of what was found, and an overlay."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from instyle_core.cli import main
+from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, listing, noise, read, rectangle, save
+
+MASK = "{use: mask, path: mask.png}"
+
+Found = tuple[int, str, str]
+Segment = Callable[..., Found]
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    monkeypatch.chdir(tmp_path)
+    return Studio.open(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def segment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Segment:
+    """Run the command on photo.png: exit status, standard output and error."""
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*options: str, image: str = "photo.png", use: str | None = MASK) -> Found:
+        capsys.readouterr()
+        arguments = ["segment", image, *options]
+        with pytest.raises(SystemExit) as caught:
+            main(arguments if use is None else [*arguments, "--use", use])
+        printed = capsys.readouterr()
+        assert "\x1b" not in printed.out + printed.err
+        assert "Traceback" not in printed.err
+        assert "should not happen" not in printed.err
+        return int(caught.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def objects(found: Found) -> list[dict[str, Any]]:
+    status, out, err = found
+    assert (status, err) == (0, "")
+    listed: list[dict[str, Any]] = json.loads(out)["objects"]
+    return listed
+
+
+def assert_error(found: Found, *words: str) -> None:
+    status, out, err = found
+    assert (status, out) == (2, "")
+    assert err.startswith(("error: ", "Usage: "))
+    for word in words:
+        assert word in err
+
+
+def area(box: tuple[int, int, int, int]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1]) / HEIGHT / WIDTH
+
+
+# --- what is printed ------------------------------------------------------------------------------
+
+
+def test_as_json(studio: Studio, segment: Segment) -> None:
+    status, out, err = segment("--json")
+    assert (status, err) == (0, "")
+    document = json.loads(out)
+    (found,) = document["objects"]
+    assert found["instance"] == 0
+    assert found["class"] == "object"
+    assert found["box"] == list(BOX)
+    assert found["area"] == pytest.approx(area(BOX), abs=1e-4)
+    assert found["confidence"] == 1
+    assert (studio.folder / document["overlay"]).is_file()
+
+
+def test_as_a_table(studio: Studio, segment: Segment) -> None:
+    status, out, err = segment()
+    assert (status, err) == (0, "")
+    heading, row, path = (line.split() for line in out.splitlines())
+    assert heading == ["instance", "class", "area", "box", "confidence"]
+    corners = ", ".join(map(str, BOX)).split()
+    assert row == ["0", "object", f"{area(BOX):.1%}", *corners, "1.00"]
+    assert (studio.folder / path[0]).is_file()
+
+
+def test_objects_are_listed_by_area_without_specks(studio: Studio, segment: Segment) -> None:
+    boxes = [(2, 2, 8, 8), (20, 5, 40, 25), (50, 30, 55, 40), (1, 40, 2, 42)]
+    save(studio.folder / "mask.png", np.max([rectangle(box) for box in boxes], axis=0))
+    found = objects(segment("--json"))
+    # Two pixels are less than a thousandth of the picture.
+    assert [row["box"] for row in found] == [list(boxes[i]) for i in (1, 2, 0)]
+    assert [row["instance"] for row in found] == [0, 1, 2]
+
+
+def test_confidence_is_the_mean_probability(studio: Studio, segment: Segment) -> None:
+    grey = np.zeros((HEIGHT, WIDTH), np.uint8)
+    grey[10:20, 10:20] = 200
+    grey[10:20, 10:15] = 240
+    grey[20:22, 10:20] = 60  # not the object's
+    save(studio.folder / "mask.png", grey)
+    (found,) = objects(segment("--json"))
+    assert found["confidence"] == pytest.approx((200 + 240) / 2 / 255, abs=6e-4)
+    assert found["box"] == [10, 10, 20, 20]
+
+
+def test_the_instances_of_a_segmenter_are_taken_at_its_word(
+    studio: Studio, segment: Segment
+) -> None:
+    mask = np.maximum(rectangle((2, 2, 8, 8)), rectangle((20, 5, 40, 25)))
+    save(studio.folder / "mask.png", mask)
+    use = "{use: stencil, path: mask.png, instances: true, name: cat}"
+    (found,) = objects(segment("--json", use=use))
+    assert found["class"] == "cat"
+    assert found["confidence"] == 0.75
+    assert found["box"] == [2, 2, 40, 25]
+
+
+def test_nothing_was_found(studio: Studio, segment: Segment) -> None:
+    save(studio.folder / "mask.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    assert objects(segment("--json")) == []
+    status, out, _ = segment()
+    assert status == 0
+    assert out.splitlines()[0] == "nothing was found"
+
+
+# --- pointing -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(studio: Studio) -> None:
+    mask = np.maximum(rectangle((2, 2, 12, 12)), rectangle((20, 5, 50, 25)))
+    save(studio.folder / "mask.png", mask)
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("options", "box"),
+    [
+        (["--point", "3,4"], [2, 2, 12, 12]),
+        (["--point", "30,10"], [20, 5, 50, 25]),
+        (["--box", "0,0,16,44"], [2, 2, 12, 12]),
+        (["--box", "30,0,60,10"], [30, 5, 50, 10]),
+        (["--class", "object"], [20, 5, 50, 25]),
+        (["--class", "object", "--point", "2,2"], [2, 2, 12, 12]),
+        (["--box", "0,0,25,20", "--point", "22,7"], [20, 5, 25, 20]),
+    ],
+)
+def test_one_object_by_point_box_and_class(
+    segment: Segment, options: list[str], box: list[int]
+) -> None:
+    (found,) = objects(segment("--json", *options))
+    assert found["box"] == box
+    assert found["class"] == "object"
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--point", "15,30"], ["no object was found at the point [15, 30]"]),
+        (["--point", "60,3"], ["outside", "from 0 to 59"]),
+        (["--point", "-1,3"], ["outside"]),
+        (["--box", "5,5,5,9"], ["empty"]),
+        (["--box", "0,0,61,9"], ["outside"]),
+        (["--box", "13,30,19,40"], ["no object was found in the box"]),
+        (["--class", "dog"], ["'dog'", "object"]),
+        (["--point", "3"], ["'3'", "X,Y"]),
+        (["--point", "3,x"], ["'3,x'", "X,Y"]),
+        (["--box", "1,2,3"], ["X0,Y0,X1,Y1"]),
+    ],
+)
+def test_wrong_pointers(
+    studio: Studio, segment: Segment, options: list[str], words: list[str]
+) -> None:
+    before = listing(studio.folder)
+    assert_error(segment(*options), *words)
+    assert_error(segment(*options, "--json"), *words)
+    assert listing(studio.folder) == before
+
+
+# --- the overlay ----------------------------------------------------------------------------------
+
+
+def test_the_overlay_shows_the_object_in_colour_in_a_photo_that_is_greyed(
+    studio: Studio, segment: Segment
+) -> None:
+    save(studio.folder / "photo.png", np.full((HEIGHT, WIDTH, 3), (200, 40, 40), np.uint8))
+    before = (studio.folder / "photo.png").read_bytes()
+    mask = rectangle((10, 20, 50, 40))
+    save(studio.folder / "mask.png", mask)
+    _, out, _ = segment()
+    assert out.splitlines()[-1] == "photo-segments.png"
+    overlay = read(studio.folder / "photo-segments.png").astype(int)
+    assert overlay.shape == (HEIGHT, WIDTH, 3)
+    background = overlay[:8]
+    assert (background == background[0, 0]).all()
+    # Greyed, and not grey: the colours are nearer to each other, in the same order.
+    assert 0 < background[0, 0, 0] - background[0, 0, 1] < 200 - 40
+    inner = overlay[36:38, 40:48]
+    assert (inner == inner[0, 0]).all()
+    assert np.abs(inner[0, 0] - background[0, 0]).max() > 20
+    assert (studio.folder / "photo.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["seen.png", "seen.jpg", "sub/Überblick 1.webp"])
+def test_the_overlay_goes_where_it_is_told_to(
+    studio: Studio, segment: Segment, name: str
+) -> None:
+    (studio.folder / "sub").mkdir()
+    status, out, _ = segment("-o", name)
+    assert status == 0
+    assert out.splitlines()[-1] == name
+    assert read(studio.folder / name).shape == (HEIGHT, WIDTH, 3)
+    assert not (studio.folder / "photo-segments.png").exists()
+
+
+@pytest.mark.parametrize("name", ["photo.png", "link.png", "hard.png", "./sub/../photo.png"])
+def test_the_photo_is_never_overwritten(studio: Studio, segment: Segment, name: str) -> None:
+    (studio.folder / "sub").mkdir()
+    (studio.folder / "link.png").symlink_to("photo.png")
+    os.link(studio.folder / "photo.png", studio.folder / "hard.png")
+    before = listing(studio.folder)
+    assert_error(segment("-o", name), "never written")
+    assert listing(studio.folder) == before
+
+
+@pytest.mark.parametrize("name", ["no/where.png", "seen.txt", "."])
+def test_an_overlay_that_cannot_be_written(
+    studio: Studio, segment: Segment, name: str
+) -> None:
+    before = listing(studio.folder)
+    assert_error(segment("-o", name))
+    assert listing(studio.folder) == before
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 3), (7, 5)])
+def test_pictures_of_any_size(studio: Studio, segment: Segment, size: tuple[int, int]) -> None:
+    save(studio.folder / "photo.png", noise(*size))
+    save(studio.folder / "mask.png", np.full(size, 255, np.uint8))
+    (found,) = objects(segment("--json"))
+    assert found["box"] == [0, 0, size[1], size[0]]
+    assert read(studio.folder / "photo-segments.png").shape == (*size, 3)
+
+
+def test_more_objects_than_colours(studio: Studio, segment: Segment) -> None:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for y in range(0, 44, 11):
+        for x in range(0, 60, 12):
+            mask[y : y + 9, x : x + 10] = 255
+    save(studio.folder / "mask.png", mask)
+    assert len(objects(segment("--json"))) == 20
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_photos_with_depth_and_transparency(
+    studio: Studio, segment: Segment, depth: int
+) -> None:
+    photo = noise(depth=depth)
+    save(studio.folder / "photo.png", np.concatenate([photo, photo[..., :1]], axis=2))
+    (found,) = objects(segment("--json"))
+    assert found["box"] == list(BOX)
+
+
+# --- the segmenter --------------------------------------------------------------------------------
+
+
+def test_the_default_segmenter_or_what_it_needs(studio: Studio, segment: Segment) -> None:
+    """The default preset's is free to be any; the command works, or says what is missing."""
+    photo = np.full((HEIGHT, WIDTH, 3), (20, 120, 20), np.uint8)
+    photo[10:31, 20:41] = (230, 30, 30)
+    save(studio.folder / "photo.png", photo)
+    status, out, err = segment("--box", "15,5,45,36", "--json", use=None)
+    assert status in (0, 2, 3)
+    if status == 0:
+        (found,) = json.loads(out)["objects"]
+        assert np.abs(np.array(found["box"]) - BOX).max() <= 2
+    else:
+        assert err.startswith("error: ")
+
+
+def test_grabcut_by_its_bare_name(studio: Studio, segment: Segment) -> None:
+    photo = np.full((HEIGHT, WIDTH, 3), (20, 120, 20), np.uint8)
+    photo[10:31, 20:41] = (230, 30, 30)
+    save(studio.folder / "photo.png", photo)
+    (found,) = objects(segment("--box", "15,5,45,36", "--json", use="grabcut"))
+    assert np.abs(np.array(found["box"]) - BOX).max() <= 1
+    assert_error(segment(use="grabcut"), "box")  # it has to be told
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        ("stencill", ["'stencil'"]),
+        ("vgg19", ["extractor"]),
+        ("{use: mask}", ["path"]),
+        ("{use: mask, path: no-such.png}", ["path", "no-such.png"]),
+        ("{use: mask, path: mask.png, invertt: true}", ["'invert'"]),
+        ("{use: grabcut, iterations: 0}", ["iterations", "at least 1"]),
+        ("{use: mask, path: mask.png, path: photo.png}", ["twice"]),
+        ("3", ["use"]),
+        ("[mask]", ["use"]),
+        ("", ["use"]),
+        ("{path: mask.png}", ["use"]),
+        ("{use: [", ["YAML"]),
+    ],
+)
+def test_a_segmenter_that_is_wrong(
+    studio: Studio, segment: Segment, use: str, words: list[str]
+) -> None:
+    assert_error(segment(use=use), "--use", *words)
+
+
+@pytest.mark.parametrize("image", ["no-such.png", "broken.png", "."])
+def test_a_photo_that_cannot_be_read(studio: Studio, segment: Segment, image: str) -> None:
+    (studio.folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    assert_error(segment(image=image))
+
+
+def test_a_photo_that_is_too_large(studio: Studio, segment: Segment) -> None:
+    assert_error(segment("--max-megapixels", "0.001"), "megapixels")

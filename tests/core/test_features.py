@@ -1,0 +1,168 @@
+"""Feature maps are computed once for all losses, and masks fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from instyle_core.features import FeatureStack, MaskPyramid
+from instyle_core.interfaces import FeatureExtractor
+
+CPU = torch.device("cpu")
+
+
+class Counting(FeatureExtractor):
+    """Layer ``n`` is the picture times n; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        self.calls.append(list(layers))
+        return {layer: images * int(layer) for layer in layers}
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Counting:
+        return self
+
+
+class Mixing(FeatureExtractor):
+    """A convolution, which automatic mixed precision runs in low precision."""
+
+    def __init__(self) -> None:
+        self.seen: list[torch.dtype] = []
+        self._weight = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+
+    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        maps = torch.nn.functional.conv2d(images, self._weight.to(images.dtype))
+        self.seen.append(maps.dtype)
+        return {layer: maps for layer in layers}
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Mixing:
+        return self
+
+
+def picture(size: int = 8, **options: torch.dtype) -> Tensor:
+    return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0), **options)
+
+
+def pyramid(size: int = 8) -> MaskPyramid:
+    return MaskPyramid(torch.ones(1, 1, size, size))
+
+
+# --- feature maps ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("losses", [1, 2, 7])
+def test_one_pass_whatever_number_of_losses_reads_it(losses: int) -> None:
+    first, second = Counting(), Counting()
+    reads = [{"a": ["1", "2"], "b": ["5"]}, {"a": ["3", "2"]}, *[{"a": ["1"]}] * 5][:losses]
+    stack = FeatureStack({"a": first, "b": second}, reads, CPU)
+    for step in range(3):
+        image = picture() + step
+        view = stack.view(image, pyramid())
+        for wanted in reads:
+            for name, layers in wanted.items():
+                for layer in layers:
+                    assert torch.equal(view.features(name, layer), image * int(layer))
+    assert [len(calls) for calls in (first.calls, second.calls)] == [3, 3]
+
+
+def test_only_what_is_read_is_computed() -> None:
+    read, unread = Counting(), Counting()
+    reads = [{"a": ["4", "1"]}, {"a": ["1", "2"]}, {}]
+    stack = FeatureStack({"a": read, "unread": unread}, reads, CPU)
+    stack.view(picture(), pyramid())
+    (layers,) = read.calls
+    assert sorted(layers) == ["1", "2", "4"]  # each of them once
+    assert unread.calls == []
+
+
+def test_two_extractors_may_have_layers_of_the_same_name() -> None:
+    class Minus(Counting):
+        def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+            return {layer: -images for layer in layers}
+
+    stack = FeatureStack({"a": Counting(), "b": Minus()}, [{"a": ["2"]}, {"b": ["2"]}], CPU)
+    view = stack.view(picture(), pyramid())
+    assert torch.equal(view.features("a", "2"), 2 * picture())
+    assert torch.equal(view.features("b", "2"), -picture())
+
+
+def test_the_view_has_the_picture_itself() -> None:
+    image, mask = picture(), torch.rand(1, 1, 8, 8)
+    view = FeatureStack({}, [], CPU).view(image, MaskPyramid(mask))
+    assert view.image is image
+    assert view.mask() is mask
+
+
+def test_low_precision_ends_at_the_feature_maps() -> None:
+    extractor = Mixing()
+    image = picture().requires_grad_()
+    low = FeatureStack({"net": extractor}, [{"net": ["x"]}], CPU, torch.bfloat16)
+    maps = low.view(image, pyramid()).features("net", "x")
+    assert extractor.seen == [torch.bfloat16]  # or the test would show nothing
+    assert maps.dtype == torch.float32
+    (gradient,) = torch.autograd.grad(maps.square().sum(), image)
+    assert gradient.dtype == torch.float32
+
+    exact = FeatureStack({"net": extractor}, [{"net": ["x"]}], CPU)
+    expected = exact.view(image, pyramid()).features("net", "x")
+    (exact_gradient,) = torch.autograd.grad(expected.square().sum(), image)
+    # bfloat16 has 8 significant bits; a sum of 27 products is off by no more than some of them.
+    assert 0 < (maps - expected).abs().max() < 0.05 * expected.abs().max()
+    assert (gradient - exact_gradient).abs().max() < 0.05 * exact_gradient.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_full_precision_is_kept(dtype: torch.dtype) -> None:
+    extractor = Mixing()
+    stack = FeatureStack({"net": extractor}, [{"net": ["x"]}], CPU)
+    maps = stack.view(picture(dtype=dtype), pyramid()).features("net", "x")
+    assert extractor.seen == [dtype]
+    assert maps.dtype == dtype
+
+
+# --- masks ----------------------------------------------------------------------------------------
+
+
+def cells(length: int, count: int) -> list[slice]:
+    """The pixels, out of `length`, that each of `count` cells of equal width touches."""
+    return [slice(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+
+
+sides = st.integers(1, 20)
+
+
+@given(height=sides, width=sides, rows=sides, columns=sides, seed=st.integers(0, 99))
+def test_a_level_is_the_mean_over_the_area_of_each_cell(
+    height: int, width: int, rows: int, columns: int, seed: int
+) -> None:
+    mask = np.random.default_rng(seed).random((height, width), np.float32)
+    level = MaskPyramid(torch.from_numpy(mask)[None, None])((rows, columns))
+    expected = [[mask[y, x].mean() for x in cells(width, columns)] for y in cells(height, rows)]
+    assert level.shape == (1, 1, rows, columns)
+    np.testing.assert_allclose(level[0, 0].numpy(), expected, atol=1e-6)
+
+
+@given(rows=sides, columns=sides, pixels=st.integers(1, 5), seed=st.integers(0, 99))
+def test_where_sizes_divide_no_coverage_is_lost(
+    rows: int, columns: int, pixels: int, seed: int
+) -> None:
+    mask = np.random.default_rng(seed).random((rows * pixels, columns * pixels), np.float32)
+    level = MaskPyramid(torch.from_numpy(mask)[None, None])((rows, columns))
+    blocks = mask.reshape(rows, pixels, columns, pixels)
+    np.testing.assert_allclose(level[0, 0].numpy(), blocks.mean(axis=(1, 3)), atol=1e-6)
+    assert float(level.sum()) * pixels**2 == pytest.approx(float(mask.sum()), rel=1e-4)
+
+
+def test_each_level_is_computed_once() -> None:
+    masks = pyramid(8)
+    assert masks((4, 4)) is masks((4, 4))
+    assert masks((4, 4)) is not masks((4, 2))
+    assert masks((8, 8)) is masks()

@@ -1,0 +1,409 @@
+"""The optimisation loop, on problems whose answers are known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from instyle_core import optimize as module
+from instyle_core.interfaces import Size
+from instyle_core.optimize import Outcome, Progress, optimize, scale_sizes, scale_steps
+from instyle_core.spec import LBFGS, Adam
+from instyle_core.testing import picture
+
+SIZE = (6, 5)
+
+
+def ignore(progress: Progress) -> None:
+    pass
+
+
+class Toy:
+    """A problem whose terms are functions of the pixels; all pixels but the first row can move."""
+
+    def __init__(self, terms: Mapping[str, Callable[[Tensor], Tensor]], size: Size = SIZE) -> None:
+        self.size = size
+        self.background = picture(*size, seed=9)
+        self.moves = torch.ones(1, *size)
+        self.moves[:, 0] = 0
+        self._terms = terms
+
+    def enter(self, start: Tensor) -> Tensor:
+        return F.interpolate(start[None], self.size)[0].clone()
+
+    def compose(self, pixels: Tensor) -> Tensor:
+        return torch.where(self.moves > 0, pixels, self.background)
+
+    def terms(self, pixels: Tensor) -> dict[str, Tensor]:
+        image = self.compose(pixels)
+        return {name: term(image) for name, term in self._terms.items()}
+
+
+def follow(values: Iterator[float]) -> Callable[[Tensor], Tensor]:
+    """A term that has the next of the values each time, and always a slope of 1."""
+
+    def term(image: Tensor) -> Tensor:
+        total = image.sum()
+        return total - total.detach() + next(values)
+
+    return term
+
+
+def failing(at: int, kind: str) -> Callable[[Tensor], Tensor]:
+    """A term that is 1 until its n-th evaluation."""
+    calls = itertools.count(1)
+
+    def term(image: Tensor) -> Tensor:
+        nothing = 0 * image.sum()
+        if next(calls) < at:
+            return nothing + 1
+        if kind == "interrupt":
+            raise KeyboardInterrupt
+        # The root of 0 is 0, with a slope of infinity, times 0.
+        return {"nan": nothing + math.nan, "inf": nothing + math.inf, "slope": nothing.sqrt()}[kind]
+
+    return term
+
+
+def steady(image: Tensor) -> Tensor:
+    return image.mean() + 1
+
+
+def solve(
+    terms: Mapping[str, Callable[[Tensor], Tensor]],
+    settings: Adam | LBFGS,
+    on_step: Callable[[Progress], None] = ignore,
+    sizes: Sequence[Size] = (SIZE,),
+) -> Outcome:
+    return optimize(lambda size: Toy(terms, size), sizes, picture(*SIZE), settings, on_step)
+
+
+def adam(steps: int, learning_rate: float = 0.01, **more: Any) -> Adam:
+    return Adam(steps=steps, learning_rate=learning_rate, **more)
+
+
+# --- scales ---------------------------------------------------------------------------------------
+
+sides = st.integers(32, 5000)
+
+
+@given(height=sides, width=sides, scales=st.integers(1, 9))
+def test_scales_double_up_to_the_size(height: int, width: int, scales: int) -> None:
+    sizes = scale_sizes((height, width), scales)
+    assert sizes[-1] == (height, width)
+    assert 1 <= len(sizes) <= scales
+    assert len(set(sizes)) == len(sizes)
+    for smaller, larger in itertools.pairwise(sizes):
+        for a, b in zip(smaller, larger, strict=True):
+            assert a >= 32
+            assert a == 32 or abs(2 * a - b) <= 2  # each is rounded on its own
+    if min(height, width) >= 32 * 2 ** (scales - 1):
+        assert len(sizes) == scales
+
+
+@given(height=sides, width=sides)
+def test_auto_starts_near_the_coarsest_size(height: int, width: int) -> None:
+    sizes = scale_sizes((height, width), "auto")
+    assert sizes[-1] == (height, width)
+    near = module.COARSEST * math.sqrt(2)
+    assert max(sizes[0]) <= near + 1
+    assert max(sizes[0]) >= min(near / 2 - 1, max(height, width))
+
+
+def test_a_scale_never_has_fewer_than_32_pixels_a_side() -> None:
+    assert scale_sizes((32, 512), 3) == [(32, 128), (32, 256), (32, 512)]
+    assert scale_sizes((40, 40), 6) == [(32, 32), (40, 40)]
+    assert scale_sizes((32, 32), 6) == [(32, 32)]
+
+
+@given(steps=st.integers(1, 1000), scales=st.integers(1, 12))
+def test_steps_of_all_scales(steps: int, scales: int) -> None:
+    shares = scale_steps(steps, scales)
+    assert len(shares) == scales
+    assert sum(shares) == steps
+    assert min(shares) >= 0
+    assert shares[-1] >= module.FINEST_SHARE * steps
+    assert len(set(shares[:-1])) <= 1  # the coarse ones are alike
+
+
+@pytest.mark.parametrize("settings", [adam(7), LBFGS(steps=7)])
+def test_steps_are_counted_over_all_scales_from_coarse_to_fine(settings: Adam | LBFGS) -> None:
+    sizes = [(3, 4), (6, 5), (12, 10)]
+    seen: list[Progress] = []
+    solve({"a": steady}, settings, seen.append, sizes)
+    assert [progress.step for progress in seen] == list(range(1, 8))
+    assert {progress.steps for progress in seen} == {7}
+    done = [[p.size for p in seen].count(size) for size in sizes]
+    assert done == scale_steps(7, 3)
+    assert [p.size for p in seen] == sorted(p.size for p in seen)
+    assert [tuple(p.picture().shape) for p in seen] == [(3, *p.size) for p in seen]
+
+
+def test_fewer_steps_than_scales_are_done_at_the_finest() -> None:
+    seen: list[Progress] = []
+    outcome = solve({"a": steady}, adam(1), seen.append, [(3, 4), (4, 4), (6, 5)])
+    assert [progress.size for progress in seen] == [(6, 5)]
+    assert outcome.picture is not None
+    assert outcome.picture.shape == (3, 6, 5)
+
+
+def test_each_scale_starts_from_the_best_of_the_one_before() -> None:
+    starts: list[Tensor] = []
+
+    class Watched(Toy):
+        def enter(self, start: Tensor) -> Tensor:
+            starts.append(start)
+            return super().enter(start)
+
+    # The best of the coarse scale is its second evaluation; later ones are worse.
+    values = iter([3.0, 1.0, 2.0, 4.0, 1.0, 1.0, 1.0, 1.0])
+    pictures: list[Tensor] = []
+    optimize(
+        lambda size: Watched({"a": follow(values)}, size),
+        [SIZE, (12, 10)],
+        picture(*SIZE),
+        adam(6),
+        lambda progress: pictures.append(progress.picture()),
+    )
+    assert len(starts) == 2
+    assert torch.equal(starts[0], picture(*SIZE))
+    assert torch.equal(starts[1], pictures[0])  # what the second evaluation saw
+
+
+# --- minima ---------------------------------------------------------------------------------------
+
+SOLVERS = [adam(400, 0.02), LBFGS(steps=25)]
+
+
+@pytest.mark.parametrize("settings", SOLVERS, ids=["adam", "lbfgs"])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e4])
+def test_the_minimum_of_two_quadratics_is_their_weighted_mean(
+    settings: Adam | LBFGS, scale: float
+) -> None:
+    # Large pictures have tiny gradients, as losses are means; they must be followed all the same.
+    p, q = picture(*SIZE, seed=1), picture(*SIZE, seed=2)
+    terms = {
+        "p": lambda image: scale * 3 * (image - p).square().mean(),
+        "q": lambda image: scale * (image - q).square().mean(),
+    }
+    outcome = solve(terms, settings)
+    assert outcome.status == "finished"
+    assert outcome.reason == ""
+    assert outcome.picture is not None
+    expected = (3 * p + q) / 4
+    assert (outcome.picture - expected)[:, 1:].abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("settings", SOLVERS, ids=["adam", "lbfgs"])
+def test_pixels_stay_in_range(settings: Adam | LBFGS) -> None:
+    target = torch.linspace(-1, 2, 5).expand(3, *SIZE)
+    outcome = solve({"a": lambda image: (image - target).square().mean()}, settings)
+    assert outcome.picture is not None
+    assert (outcome.picture - target.clamp(0, 1))[:, 1:].abs().max() < 2e-3
+    assert 0 <= outcome.picture.min()
+    assert outcome.picture.max() <= 1
+
+
+@pytest.mark.parametrize("settings", [adam(9, 0.3, weight_decay=1.0), LBFGS(steps=5)])
+def test_background_pixels_never_move(settings: Adam | LBFGS) -> None:
+    pictures: list[Tensor] = []
+    terms = {"a": lambda image: image.square().mean()}
+    outcome = solve(terms, settings, lambda progress: pictures.append(progress.picture()))
+    background = picture(*SIZE, seed=9)
+    assert outcome.picture is not None
+    for image in [*pictures, outcome.picture]:
+        assert torch.equal(image[:, 0], background[:, 0])
+        assert not torch.equal(image[:, 1:], background[:, 1:])
+
+
+# --- the best so far ------------------------------------------------------------------------------
+
+
+@given(values=st.lists(st.floats(1, 100), min_size=1, max_size=9))
+def test_the_best_so_far_is_the_best(values: list[float]) -> None:
+    # With a slope of 1, Adam moves every pixel by the learning rate at each step.
+    outcome = solve({"a": follow(iter(values))}, adam(len(values), 0.001))
+    best = values.index(min(values))
+    assert outcome.status == "finished"
+    assert outcome.picture is not None
+    expected = picture(*SIZE) - 0.001 * best
+    assert (outcome.picture - expected)[:, 1:].abs().max() < 1e-5
+
+
+def test_progress_has_the_terms_and_the_picture_as_it_stands() -> None:
+    values = [5.0, 3.0, 4.0]
+    seen: list[tuple[Mapping[str, float], float]] = []
+
+    def on_step(progress: Progress) -> None:
+        seen.append((progress.terms, float((picture(*SIZE) - progress.picture())[:, 1:].mean())))
+
+    solve({"a": follow(iter(values)), "b": lambda x: 0 * x.sum() + 2}, adam(3, 0.001), on_step)
+    assert [terms for terms, _ in seen] == [{"a": value, "b": 2.0} for value in values]
+    assert [moved for _, moved in seen] == pytest.approx([0.001, 0.002, 0.003], abs=1e-6)
+
+
+# --- stopping early -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [adam(9, 0.001), LBFGS(steps=9)], ids=["adam", "lbfgs"])
+@pytest.mark.parametrize("kind", ["nan", "inf", "slope"])
+def test_what_is_no_number_ends_it_with_the_name_of_the_loss(
+    kind: str, settings: Adam | LBFGS
+) -> None:
+    pictures: list[Tensor] = []
+    terms = {"fine": steady, "rotten": failing(3, kind), "good": steady}
+    outcome = solve(terms, settings, lambda progress: pictures.append(progress.picture()))
+    assert outcome.status == "diverged"
+    assert "'rotten'" in outcome.reason
+    assert "fine" not in outcome.reason
+    assert "good" not in outcome.reason
+    assert outcome.picture is not None
+    assert torch.isfinite(outcome.picture).all()
+    assert len(pictures) <= 2
+
+
+@pytest.mark.parametrize("kind", ["nan", "slope"])
+def test_the_best_before_it_is_kept(kind: str) -> None:
+    falling = follow(iter([4.0, 2.0, 3.0, 1.0, 1.0]))  # the last is for finding the culprit
+    outcome = solve({"fine": falling, "rotten": failing(4, kind)}, adam(9, 0.001))
+    assert outcome.status == "diverged"
+    assert outcome.picture is not None
+    assert (outcome.picture - picture(*SIZE) + 0.001)[:, 1:].abs().max() < 1e-5
+
+
+def test_a_culprit_is_found_beside_a_term_that_is_constant() -> None:
+    terms = {"constant": lambda image: torch.tensor(1.0), "rotten": failing(1, "slope")}
+    outcome = solve(terms, adam(2))
+    assert outcome.status == "diverged"
+    assert "'rotten'" in outcome.reason
+
+
+def test_an_explosion_ends_it() -> None:
+    calm = [2.0] * 15
+    terms = {"fine": follow(iter([*calm, 4.0])), "wild": follow(iter([*calm, 1e4]))}
+    steps: list[Progress] = []
+    outcome = solve(terms, adam(50, 0.001), steps.append)
+    assert outcome.status == "diverged"
+    assert "'wild'" in outcome.reason
+    assert "fine" not in outcome.reason
+    assert len(steps) == len(calm)
+    assert outcome.picture is not None
+    assert torch.equal(outcome.picture[:, 1:], picture(*SIZE)[:, 1:])
+
+
+def test_a_loss_may_rise_tenfold_and_a_hundredfold() -> None:
+    values = [1.0] * 12 + [10.0] * 12 + [100.0] * 12
+    outcome = solve({"a": follow(iter(values))}, adam(len(values), 0.001))
+    assert outcome.status == "finished"
+
+
+@pytest.mark.parametrize("kind", ["nan", "slope"])
+def test_there_is_nothing_to_keep_at_the_first_step(kind: str) -> None:
+    outcome = solve({"fine": steady, "rotten": failing(1, kind)}, adam(9))
+    assert outcome.status == "diverged"
+    assert outcome.picture is None
+
+
+@pytest.mark.parametrize("kind", ["nan", "slope", "interrupt"])
+def test_the_scale_before_is_kept_at_the_first_step_of_the_next(kind: str) -> None:
+    sizes = [(3, 4), (6, 5)]
+    coarse, _ = scale_steps(8, 2)
+    outcome = solve({"fine": steady, "rotten": failing(coarse + 1, kind)}, adam(8), sizes=sizes)
+    assert outcome.status == ("interrupted" if kind == "interrupt" else "diverged")
+    assert outcome.picture is not None
+    assert outcome.picture.shape == (3, 3, 4)
+
+
+def test_ctrl_c_while_a_step_is_told() -> None:
+    def on_step(progress: Progress) -> None:
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    outcome = solve({"a": follow(iter([3.0, 1.0, 2.0, 0.0]))}, adam(9, 0.001), on_step)
+    assert outcome.status == "interrupted"
+    assert outcome.picture is not None
+    assert (outcome.picture - picture(*SIZE) + 0.001)[:, 1:].abs().max() < 1e-5
+
+
+def test_ctrl_c_within_a_loss() -> None:
+    terms = {"a": follow(iter([3.0, 2.0, 1.0])), "b": failing(3, "interrupt")}
+    outcome = solve(terms, adam(9, 0.001))
+    assert outcome.status == "interrupted"
+    assert outcome.picture is not None
+    assert (outcome.picture - picture(*SIZE) + 0.001)[:, 1:].abs().max() < 1e-5
+
+
+def test_ctrl_c_within_a_line_search() -> None:
+    # Each step of L-BFGS evaluates where it stands, and then along a line, where this one strikes.
+    best: list[Tensor] = []
+
+    def bowl(image: Tensor) -> Tensor:
+        best.append(image.detach().clone())
+        return (image[:, 1:] - 0.5).square().sum()
+
+    terms = {"a": bowl, "b": failing(2, "interrupt")}
+    outcome = solve(terms, LBFGS(steps=9))
+    assert outcome.status == "interrupted"
+    assert outcome.picture is not None
+    assert torch.equal(outcome.picture, best[0])
+
+
+def test_ctrl_c_before_the_first_step() -> None:
+    outcome = solve({"a": failing(1, "interrupt")}, adam(9))
+    assert outcome == Outcome(None, "interrupted", "interrupted")
+
+
+def test_ctrl_c_while_the_next_scale_is_prepared() -> None:
+    def scale_at(size: Size) -> Toy:
+        if size == (6, 5):
+            raise KeyboardInterrupt
+        return Toy({"a": steady}, size)
+
+    outcome = optimize(scale_at, [(3, 4), (6, 5)], picture(*SIZE), adam(8), ignore)
+    assert outcome.status == "interrupted"
+    assert outcome.picture is not None
+    assert outcome.picture.shape == (3, 3, 4)
+
+
+def test_other_errors_are_not_swallowed() -> None:
+    def broken(image: Tensor) -> Tensor:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        solve({"a": broken}, adam(2))
+
+
+# --- the time left --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [adam(1), adam(9), LBFGS(steps=5)])
+def test_the_time_left_ends_at_zero(settings: Adam | LBFGS) -> None:
+    left: list[float] = []
+    sizes = [(3, 4), (6, 5), (12, 10)]
+    solve({"a": steady}, settings, lambda progress: left.append(progress.seconds_left), sizes)
+    assert all(math.isfinite(seconds) and seconds >= 0 for seconds in left)
+    assert all(seconds > 0 for seconds in left[:-1])
+    assert left[-1] == 0
+
+
+def test_the_time_left_grows_with_the_pixels_of_what_is_to_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = itertools.count()  # so that every step takes one second
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(seconds)))
+    left: list[float] = []
+    sizes = [(6, 5), (12, 10)]  # a step at the second has 4 times the pixels
+    solve({"a": steady}, adam(10), lambda progress: left.append(progress.seconds_left), sizes)
+    coarse, fine = scale_steps(10, 2)
+    expected = [coarse - step + 4 * fine for step in range(1, coarse + 1)]
+    expected += [fine - step for step in range(1, fine + 1)]
+    assert left == expected

@@ -1,0 +1,83 @@
+"""A third-party plugin for the tests: cheap, with results that can be told beforehand, or with faults.
+
+This folder's parent looks like a site-packages folder in which the plugin is installed; tests put it
+on the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from instyle_core import (
+    ExtractorParams,
+    InputFile,
+    LossParams,
+    Params,
+    Plugin,
+    Weights,
+    hookimpl,
+)
+
+MISSING = Weights(
+    name="toy-missing",
+    file="net.bin",
+    sha256="0" * 64,
+    megabytes=1.0,
+    licence="none",
+    summary="Weights of a package that is not installed.",
+    package="no_such_package",
+)
+
+
+class StencilParams(Params):
+    path: InputFile
+    name: str = "thing"
+    instances: bool = False
+
+
+class PixelsParams(ExtractorParams):
+    def layers(self) -> Mapping[str, int]:
+        return {"cells": 2}
+
+
+class HeavyParams(PixelsParams):
+    def pretrained(self) -> Sequence[Weights]:
+        return (MISSING,)
+
+
+class TintParams(LossParams):
+    colour: tuple[float, float, float] = (1.0, 0.0, 0.0)
+
+
+class PaletteParams(LossParams):
+    pass
+
+
+class FaultParams(LossParams):
+    kind: Literal["nan", "nan gradient", "explode", "raise", "interrupt"] = "nan"
+    at: int = 1
+    extractor: str | None = None
+
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        return {self.extractor: ["cells"]} if self.extractor else {}
+
+
+class NoParams(Params):
+    pass
+
+
+@hookimpl
+def instyle_plugins() -> list[Plugin]:
+    def toy(kind: str, name: str, params: type[Params], factory: str, **more: object) -> Plugin:
+        return Plugin(kind, name, params, f"instyle_toy.parts:{factory}", f"A toy {kind}.", **more)
+
+    return [
+        toy("segmenter", "stencil", StencilParams, "Stencil"),
+        toy("extractor", "pixels", PixelsParams, "Pixels"),
+        toy("extractor", "heavy", HeavyParams, "Pixels", weights=(MISSING,)),
+        toy("loss", "tint", TintParams, "Tint"),
+        toy("loss", "palette", PaletteParams, "Palette"),
+        toy("loss", "fault", FaultParams, "Fault"),
+        toy("merger", "clumsy", NoParams, "Clumsy"),
+    ]

@@ -1,0 +1,110 @@
+"""The code behind the toys."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from instyle_core import (
+    Instance,
+    Loss,
+    Mask,
+    Merger,
+    Prompt,
+    Segmentation,
+    Segmenter,
+    Targets,
+    View,
+)
+from instyle_core.images import read_mask
+from instyle_core.testing import PixelExtractor
+from instyle_toy import (
+    FaultParams,
+    NoParams,
+    PaletteParams,
+    PixelsParams,
+    StencilParams,
+    TintParams,
+)
+
+
+class Stencil(Segmenter):
+    """The object is what a file says."""
+
+    def __init__(self, params: StencilParams) -> None:
+        self._params = params
+
+    def segment(self, image: Tensor, prompt: Prompt) -> Segmentation:
+        name = self._params.name
+        mask = read_mask(self._params.path, (image.shape[1], image.shape[2]))
+        instances = (Instance(name, mask, 0.75),) if self._params.instances else None
+        return Segmentation(("background", name), torch.cat([1 - mask, mask]), instances)
+
+
+class Pixels(PixelExtractor):
+    def __init__(self, params: PixelsParams) -> None:
+        super().__init__(stride=2)
+
+
+class Tint(Loss):
+    """The mean squared distance of the object's pixels to one colour; its minimum is that colour."""
+
+    def __init__(self, params: TintParams) -> None:
+        self._colour = torch.tensor(params.colour)[None, :, None, None]
+
+    def prepare(self, targets: Targets) -> None:
+        pass
+
+    def __call__(self, view: View) -> Tensor:
+        error = (view.image - self._colour.to(view.image)).square()
+        return (error * view.mask()).sum() / view.mask().sum() / 3
+
+
+class Palette(Tint):
+    """As `Tint`, to the weighted mean of the style pictures' mean colours."""
+
+    def __init__(self, params: PaletteParams) -> None:
+        pass
+
+    def prepare(self, targets: Targets) -> None:
+        self._colour = sum(
+            weight * style.image.mean(dim=(2, 3), keepdim=True)
+            for style, weight in zip(targets.styles, targets.style_weights, strict=True)
+        )
+
+
+class Fault(Loss):
+    """Goes wrong at its n-th evaluation, and is a harmless 0.01 before that."""
+
+    def __init__(self, params: FaultParams) -> None:
+        self._params = params
+        self._calls = 0
+
+    def prepare(self, targets: Targets) -> None:
+        pass
+
+    def __call__(self, view: View) -> Tensor:
+        self._calls += 1
+        nothing = 0 * view.image.sum()
+        if self._calls < self._params.at:
+            return nothing + 0.01
+        match self._params.kind:
+            case "nan":
+                return nothing + torch.nan
+            case "nan gradient":
+                return nothing.sqrt()  # 0, with a slope of infinity times 0
+            case "explode":
+                return nothing + 1e6
+            case "interrupt":
+                raise KeyboardInterrupt
+        raise RuntimeError("the toy broke")
+
+
+class Clumsy(Merger):
+    """Drops what it is given."""
+
+    def __init__(self, params: NoParams) -> None:
+        pass
+
+    def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
+        raise RuntimeError("the merger dropped it")
