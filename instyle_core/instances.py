@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2  # noqa: TID253
 import numpy as np
 import torch  # noqa: TID253
@@ -43,9 +47,9 @@ def prompt_of(select: Select, size: Size) -> Prompt:
 def select_object(segmentation: Segmentation, select: Select, on_event: Observer = ignore) -> Mask:
     """The mask of the object that the user meant.
 
-    A segmenter that tells objects apart is taken at its word. A semantic one is not able to: its
-    pixels of the class are split into connected components, which keeps touching objects of one
-    class together; a note says so where there are several.
+    A segmenter that tells objects apart is taken at its word. A semantic one is not able to: the
+    pixels of each class are split into connected components, which keeps touching objects of one
+    class together. Where several fit, a note says so.
 
     Raises:
         InputError: there is no such object; it says what there is.
@@ -62,20 +66,11 @@ def select_object(segmentation: Segmentation, select: Select, on_event: Observer
         masks = [mask for mask in masks if mask.decision.any()]
         masks.sort(key=lambda mask: -float(mask.decision.sum()))
         number = _number(select, len(masks), segmentation, on_event)
-        if number is None:
-            return Mask(
-                torch.stack([mask.probability for mask in masks]).amax(dim=0),
-                torch.stack([mask.decision for mask in masks]).amax(dim=0),
-            )
-        return masks[number]
+        return _union(masks if number is None else [masks[number]])
 
-    mask = _within(_semantic(segmentation, select), select)
-    territories, order = _components(mask)
-    if select.point is not None and order:
-        x, y = select.point
-        order = [int(territories[y, x])]
-    number = _number(select, len(order), segmentation, on_event)
-    return _part(mask, territories, order if number is None else [order[number]])
+    regions = _regions(segmentation, select)
+    number = _number(select, len(regions), segmentation, on_event)
+    return _cut(regions if number is None else [regions[number]])
 
 
 def _number(
@@ -106,20 +101,14 @@ def instances_of(segmentation: Segmentation) -> list[Instance]:
 
     Components below a thousandth of the picture are specks and left out.
     """
-    if segmentation.instances is not None:
-        found = list(segmentation.instances)
-    else:
-        found = []
-        for name in segmentation.classes:
-            if name != BACKGROUND:
-                mask = _semantic(segmentation, Select.model_validate({"class": name}))
-                territories, order = _components(mask)
-                for label in order:
-                    part = _part(mask, territories, [label])
-                    if float(part.decision.mean()) < 1e-3:
-                        break
-                    score = float(mask.probability[part.decision > 0].mean())
-                    found.append(Instance(name, part.decision, score))
+    found = list(segmentation.instances or ())
+    if segmentation.instances is None:
+        for region in _regions(segmentation, Select()):
+            if region.area < 1e-3 * segmentation.probabilities[0].numel():
+                break
+            mask = _cut([region])
+            score = float(mask.probability[mask.decision > 0].mean())
+            found.append(Instance(region.class_name, mask.decision, score))
     return sorted(found, key=lambda instance: -float((instance.mask >= 0.5).sum()))
 
 
@@ -148,44 +137,68 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
-def _semantic(segmentation: Segmentation, select: Select) -> Mask:
-    """The pixels of the class that was asked for, or pointed at, or of all but background."""
-    classes = list(segmentation.classes)
-    winner = segmentation.probabilities.argmax(dim=0, keepdim=True)
-    wanted = select.class_name
-    if wanted is None and select.point is not None:
-        x, y = select.point
-        pointed_at = classes[int(winner[0, y, x])]
-        wanted = None if pointed_at == BACKGROUND else pointed_at
-    if wanted is not None:
-        index = classes.index(wanted)
-        return Mask(segmentation.probabilities[index][None], (winner == index).float())
-    if BACKGROUND not in classes:
-        everything = torch.ones_like(winner, dtype=torch.float32)
-        return Mask(everything, everything)
-    index = classes.index(BACKGROUND)
-    return Mask(1 - segmentation.probabilities[index][None], (winner != index).float())
+@dataclass(frozen=True)
+class _Region:
+    """A connected component of a class.
 
-
-def _components(mask: Mask) -> tuple[NDArray[np.int32], list[int]]:
-    """Connected components (8 neighbours).
-
-    Returns:
-        A map (H, W) that gives each pixel, of the object or not, the number of the nearest
-        component; and the numbers by falling area.
+    Attributes:
+        class_name: the class.
+        area: in pixels.
+        whole: the mask of all of the class.
+        territories: (H, W), for each pixel, of the object or not, the label of the nearest component.
+        label: its own.
     """
-    inside = mask.decision[0].cpu().numpy() > 0
-    _, territories = cv2.distanceTransformWithLabels(
-        (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
+
+    class_name: str
+    area: int
+    whole: Mask
+    territories: NDArray[np.int32]
+    label: int
+
+
+def _cut(regions: Sequence[_Region]) -> Mask:
+    """The regions, each with the soft rim around it that is nearer to it than to others."""
+    by_class = defaultdict(list)
+    for region in regions:
+        by_class[region.class_name].append(region)
+    masks = []
+    for group in by_class.values():
+        whole = group[0].whole
+        own = np.isin(group[0].territories, [region.label for region in group])
+        mine = torch.from_numpy(own).to(whole.decision.device)
+        masks.append(Mask(whole.probability * mine, whole.decision * mine))
+    return _union(masks)
+
+
+def _regions(segmentation: Segmentation, select: Select) -> list[_Region]:
+    """The components (8 neighbours) that fit, by falling area."""
+    winner = segmentation.probabilities.argmax(dim=0, keepdim=True)
+    regions = []
+    for index, name in enumerate(segmentation.classes):
+        if name == BACKGROUND or select.class_name not in (None, name):
+            continue
+        mask = Mask(segmentation.probabilities[index][None], (winner == index).float())
+        mask = _within(mask, select)
+        inside = mask.decision[0].cpu().numpy() > 0
+        if not inside.any():
+            continue
+        _, territories = cv2.distanceTransformWithLabels(
+            (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
+        )
+        areas = np.bincount(territories[inside])
+        labels: list[int] = np.flatnonzero(areas).tolist()
+        if select.point is not None:
+            x, y = select.point
+            labels = [int(territories[y, x])]
+        regions += [_Region(name, int(areas[n]), mask, territories, n) for n in labels]
+    return sorted(regions, key=lambda region: -region.area)
+
+
+def _union(masks: Sequence[Mask]) -> Mask:
+    return Mask(
+        torch.stack([mask.probability for mask in masks]).amax(dim=0),
+        torch.stack([mask.decision for mask in masks]).amax(dim=0),
     )
-    areas = np.bincount(territories[inside])[1:]
-    return territories, [int(label) + 1 for label in np.argsort(-areas, kind="stable")]
-
-
-def _part(mask: Mask, territories: NDArray[np.int32], labels: list[int]) -> Mask:
-    """Some components, each with the soft rim around it, which is nearer to it than to others."""
-    own = torch.from_numpy(np.isin(territories, labels)).to(mask.decision.device)
-    return Mask(mask.probability * own, mask.decision * own)
 
 
 def _within(mask: Mask, select: Select) -> Mask:

@@ -40,7 +40,7 @@ class Scale(Protocol):
         ...
 
     def compose(self, pixels: Tensor) -> Tensor:
-        """The picture that the pixels make, (3, H, W), in [0, 1]."""
+        """The picture that the pixels make, (3, H, W), in [0, 1]; a tensor of its own."""
         ...
 
 
@@ -230,7 +230,7 @@ class _ScaleRun:
             raise _Diverged(f"the loss '{worst}' grew to {growth[worst]:.3g} times its start")
         if total < self._best_total:
             self._best_total = total
-            self.best = self.current().clone()
+            self.best = self.current()
 
     def _culprit(self, values: Mapping[str, float]) -> str:
         """Which term's gradient is no number; each is computed anew, by itself."""

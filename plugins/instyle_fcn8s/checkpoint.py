@@ -7,11 +7,11 @@ from pathlib import Path
 
 import segmentation_models_pytorch as smp  # noqa: TID253
 import timm  # noqa: TID253
-from instyle_core import WeightsError
 from pydantic import BaseModel, Field, Json, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from instyle_core import WeightsError
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import Variant
 
@@ -74,8 +74,8 @@ def load(path: Path) -> FCN:
         have, want = (list(d[name].shape) if name in d else "absent" for d in (tensors, state))
         if have != want:
             raise WeightsError(
-                f"the tensor {name!r} is {have} in the file and {want} in FCN-{metadata.variant} on "
-                f"{metadata.encoder} with {len(metadata.classes)} classes",
+                f"the tensor {name!r} is {have} in the file and {want} in FCN-{metadata.variant} "
+                f"on {metadata.encoder} with {len(metadata.classes)} classes",
                 where=str(path),
                 hint=_HINT,
             )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from instyle_core import InputFile, Params
 from pydantic import Field
+
+from instyle_core import InputFile, Params
 
 #: What the finest feature map that is scored is called: by its stride.
 Variant = Literal["32s", "16s", "8s"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch  # noqa: TID253
-from instyle_core import InputError, Prompt, Segmentation, Segmenter, WeightsError
 from torch import Tensor  # noqa: TID253
 from torch.nn import functional as F  # noqa: TID253
 
+from instyle_core import InputError, Prompt, Segmentation, Segmenter, WeightsError
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.params import FCN8sParams
 

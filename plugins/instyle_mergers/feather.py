@@ -5,28 +5,28 @@ from __future__ import annotations
 import cv2  # noqa: TID253
 import numpy as np
 import torch  # noqa: TID253
-from instyle_core import Mask, Merger
 from torch import Tensor  # noqa: TID253
 
+from instyle_core import Mask, Merger
 from instyle_mergers.params import FeatherParams
 
 
 class FeatherMerger(Merger):
-    """Alpha compositing, ``(1 - a) content + a stylized``, with an opacity `a` of 1/2 at the boundary.
+    """Alpha compositing, ``(1 - a) content + a stylized``, with the opacity 1/2 at the boundary.
 
-    The opacity, with the signed distance d to the boundary in pixels, is
+    The opacity a, with the signed distance d to the boundary in pixels, is
 
     - matte ``distance``: ``a = t² (3 - 2t)``, ``t = clamp(1/2 + d / width, 0, 1)``. It is odd about
       the boundary, so the object neither grows nor shrinks. The smoothstep has no kinks at the ends
       of the band; a linear ramp's show as lines (Mach bands) where the band is wide.
-    - matte ``probability``: the mask's probability, to the nearest of 256 levels. Below half a level
-      it could not be seen, but softmax gives every pixel of a photo a trace of every class.
+    - matte ``probability``: the mask's probability, to the nearest of 256 levels. Less than half a
+      level could not be seen, but softmax gives every pixel of a photo a trace of every class.
 
     The band lies on both sides of the boundary and is painted throughout, so only true painting is
     blended with the photo, and no halo of either is drawn along the seam.
 
-    Values are blended as they are, in sRGB, which is close to even steps for the eye: in linear light
-    the brighter of the two sides would seem to reach over the boundary.
+    Values are blended as they are, in sRGB, which is close to even steps for the eye: in linear
+    light the brighter of the two sides would seem to reach over the boundary.
     """
 
     def __init__(self, params: FeatherParams) -> None:

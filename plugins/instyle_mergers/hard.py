@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch  # noqa: TID253
-from instyle_core import Mask, Merger
 from torch import Tensor  # noqa: TID253
 
+from instyle_core import Mask, Merger
 from instyle_mergers.params import HardParams
 
 

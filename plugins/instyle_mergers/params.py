@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from instyle_core import Params
 from pydantic import Field
+
+from instyle_core import Params
 
 
 class HardParams(Params):

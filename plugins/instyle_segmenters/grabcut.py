@@ -13,12 +13,14 @@ from torch import Tensor  # noqa: TID253
 from instyle_core import InputError, Prompt, Segmentation, Segmenter
 from instyle_segmenters.params import GrabCutParams
 
-#: The cut is made on a smaller copy of more pixels: its time grows faster than their number.
-LARGEST = 1_000_000
+#: The most pixels that a first cut is made on, and that it is refined on. A cut's time grows faster
+#: than their number, but a cut along an edge that is nearly known is quick.
+COARSE, FINE = 250_000, 4_000_000
 #: The colours of either side are a mixture of 5 Gaussians, and learning them takes 5 pixels.
 FEWEST = 5
 
-# Of the few proportions that were tried on VOC photos, these gave the best mean IoU.
+# The proportions are the best of a few by mean IoU on 40 photos of VOC; only the disc of sure
+# pixels is smaller than the best, so as to fit on small objects.
 
 #: How much around a box is looked at as an example of background, by the box's longer side.
 CONTEXT = 0.25
@@ -30,6 +32,7 @@ SURE, PROBABLE = 0.05, 0.25
 #: The largest hole that is filled, by the object's area.
 HOLE = 0.01
 
+Pixels = NDArray[np.uint8]
 Binary = NDArray[np.bool_]
 Labels = NDArray[np.uint8]
 
@@ -44,8 +47,9 @@ class GrabCut(Segmenter):
     - from a point: a small disc around it is the object, a larger one probably is, the rest not;
     - from both: nothing outside of the box is the object; the small disc is.
 
-    The object is one connected region without small holes. The same picture and prompt give the
-    same mask, bit for bit.
+    The object is one connected region without small holes. A box is by far the better prompt: a
+    point does not tell how large the object is. The same picture and prompt give the same mask, bit
+    for bit.
 
     Source: Rother, Kolmogorov and Blake, "GrabCut", SIGGRAPH 2004, as OpenCV has it.
     """
@@ -57,19 +61,16 @@ class GrabCut(Segmenter):
         """Segment into ``background`` and ``object``.
 
         Raises:
-            InputError: there is neither box nor point, the point is outside of the box, or the
-                prompt leaves too few pixels to the object or to the background.
+            InputError: there is neither box nor point, the box is not in the picture, the point is
+                not in the box, or too few pixels are left to the object or to the background.
         """
         pixels = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         height, width = pixels.shape[:2]
         seed = _seed(prompt, height, width)
         x0, y0, x1, y1 = _window(prompt, height, width)
-        window = seed[y0:y1, x0:x1].shape
-        found = _cut_out(pixels[y0:y1, x0:x1], seed[y0:y1, x0:x1], self._iterations)
-
-        whole = np.zeros((height, width), np.float32)
-        whole[y0:y1, x0:x1] = cv2.resize(found.astype(np.float32), window[::-1]) >= 0.5
-        mask = torch.from_numpy(_soften(whole))[None].to(image.device)
+        found = np.zeros((height, width), np.float32)
+        found[y0:y1, x0:x1] = _cut_out(pixels[y0:y1, x0:x1], seed[y0:y1, x0:x1], self._iterations)
+        mask = torch.from_numpy(_soften(found))[None].to(image.device)
         return Segmentation(("background", "object"), torch.cat([1 - mask, mask]))
 
 
@@ -81,6 +82,8 @@ def _seed(prompt: Prompt, height: int, width: int) -> Labels:
             hint="mark it with `select: {box: [x0, y0, x1, y1]}`, or with a point",
         )
     x0, y0, x1, y1 = prompt.box or (0, 0, width, height)
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise InputError(f"the box {[x0, y0, x1, y1]} is empty or reaches outside of the picture")
     sides = x1 - x0, y1 - y0
     probable = cv2.GC_PR_FGD if prompt.box else cv2.GC_PR_BGD
     seed = np.full((height, width), probable, np.uint8)
@@ -109,26 +112,57 @@ def _window(prompt: Prompt, height: int, width: int) -> tuple[int, int, int, int
     return max(0, x0 - extra), max(0, y0 - extra), min(width, x1 + extra), min(height, y1 + extra)
 
 
-def _cut_out(pixels: NDArray[np.uint8], seed: Labels, iterations: int) -> Binary:
-    """The object in a window of the picture, at a size of at most `LARGEST` pixels."""
+def _cut_out(pixels: Pixels, seed: Labels, iterations: int) -> Binary:
+    """The object in a window of the photo, (h, w): a coarse cut, and a fine one along its edge."""
     height, width = seed.shape
-    shrink = math.sqrt(LARGEST / (height * width))
-    if shrink < 1:
-        size = max(1, round(width * shrink)), max(1, round(height * shrink))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        seed = cv2.resize(seed, size, interpolation=cv2.INTER_NEAREST)
+    pixels, seed = _shrink(pixels, seed, FINE)
+    coarse_pixels, coarse_seed = _shrink(pixels, seed, COARSE)
+    found = _cut(coarse_pixels, coarse_seed, iterations)
+    if coarse_seed.size < seed.size:
+        band = _band(found, coarse_seed)
+        band = cv2.resize(band, seed.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        found = _cut(pixels, band, iterations=1)
+    return np.asarray(cv2.resize(found.astype(np.float32), (width, height)) >= 0.5)
+
+
+def _shrink(pixels: Pixels, seed: Labels, most: int) -> tuple[Pixels, Labels]:
+    """Picture and labels with so many pixels at most."""
+    height, width = seed.shape
+    factor = math.sqrt(most / (height * width))
+    if factor >= 1:
+        return pixels, seed
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return (
+        np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8),
+        np.asarray(cv2.resize(seed, size, interpolation=cv2.INTER_NEAREST), np.uint8),
+    )
+
+
+def _band(found: Binary, seed: Labels) -> Labels:
+    """The seed of the fine cut: only 2 pixels on either side of the coarse one are open."""
+    mask = found.astype(np.uint8)
+    reach = np.ones((5, 5), np.uint8)
+    band = np.where(found, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    band[(cv2.dilate(mask, reach) == 0) | (seed == cv2.GC_BGD)] = cv2.GC_BGD
+    band[(cv2.erode(mask, reach) == 1) | (seed == cv2.GC_FGD)] = cv2.GC_FGD
+    return band
+
+
+def _cut(pixels: Pixels, seed: Labels, iterations: int) -> Binary:
+    """GrabCut proper, tidied up."""
     sure = seed == cv2.GC_FGD
-    object_pixels = int(((seed == cv2.GC_PR_FGD) | sure).sum())
-    if not sure.any() or min(object_pixels, seed.size - object_pixels) < FEWEST:
+    inside = int((sure | (seed == cv2.GC_PR_FGD)).sum())
+    if not sure.any() or min(inside, seed.size - inside) < FEWEST:
         raise InputError(
-            f"too little to tell object and background apart: {object_pixels} pixels are marked as "
-            f"the object, {seed.size - object_pixels} are around it",
-            hint="draw a box that leaves some background around the object",
+            f"too little to tell the object from its background: {inside} pixels are marked as the "
+            f"object, and {seed.size - inside} are around it",
+            hint="draw a box around the object that leaves some background, or use the segmenter "
+            "mask",
         )
     labels = seed.copy()
-    # The mixtures are started by OpenCV's k-means, which draws from its random numbers.
-    cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
+    # The mixtures start from k-means, which draws from OpenCV's random numbers.
+    cv2.setRNGSeed(0)
     cv2.grabCut(
         np.ascontiguousarray(pixels), labels, None, *models, iterations, cv2.GC_INIT_WITH_MASK
     )
@@ -139,7 +173,7 @@ def _tidy(found: Binary, sure: Binary) -> Binary:
     """The region that holds the sure pixels, its outline smoothed and its pin-holes filled."""
     smooth = cv2.medianBlur(found.astype(np.uint8), 5).astype(bool) | sure
     _, regions = cv2.connectedComponents(smooth.astype(np.uint8))
-    kept = np.isin(regions, regions[sure])
+    kept = np.isin(regions, np.unique(regions[sure]))
     # The frame makes one region of all that reaches the border: that is no hole.
     rest = np.pad(~kept, 1, constant_values=True).astype(np.uint8)
     _, holes, statistics, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
-from instyle_core import Prompt, Segmentation, Segmenter
-from instyle_core.images import read_mask
+from instyle_core import Instance, Prompt, Segmentation, Segmenter, read_mask
 from instyle_segmenters.params import MaskParams
 
 
@@ -24,4 +23,6 @@ class MaskSegmenter(Segmenter):
         mask = read_mask(self._params.path, (image.shape[1], image.shape[2])).to(image.device)
         if self._params.invert:
             mask = 1 - mask
-        return Segmentation(("background", "object"), torch.cat([1 - mask, mask]))
+        # All of it is what the user means, however many pieces it is in.
+        instance = Instance("object", mask, 1.0)
+        return Segmentation(("background", "object"), torch.cat([1 - mask, mask]), (instance,))

@@ -150,7 +150,15 @@ def test_steps_are_counted_over_all_scales_from_coarse_to_fine(settings: Adam | 
 
 def test_fewer_steps_than_scales_are_done_at_the_finest() -> None:
     seen: list[Progress] = []
-    outcome = solve({"a": steady}, adam(1), seen.append, [(3, 4), (4, 4), (6, 5)])
+    made: list[Size] = []
+
+    def scale_at(size: Size) -> Toy:
+        made.append(size)
+        return Toy({"a": steady}, size)
+
+    sizes = [(3, 4), (4, 4), (6, 5)]
+    outcome = optimize(scale_at, sizes, picture(*SIZE), adam(1), seen.append)
+    assert made == [(6, 5)]
     assert [progress.size for progress in seen] == [(6, 5)]
     assert outcome.picture is not None
     assert outcome.picture.shape == (3, 6, 5)
@@ -228,7 +236,7 @@ def test_background_pixels_never_move(settings: Adam | LBFGS) -> None:
 # --- the best so far ------------------------------------------------------------------------------
 
 
-@given(values=st.lists(st.floats(1, 100), min_size=1, max_size=9))
+@given(values=st.lists(st.floats(1, 100, width=32), min_size=1, max_size=9))
 def test_the_best_so_far_is_the_best(values: list[float]) -> None:
     # With a slope of 1, Adam moves every pixel by the learning rate at each step.
     outcome = solve({"a": follow(iter(values))}, adam(len(values), 0.001))

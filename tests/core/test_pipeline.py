@@ -599,6 +599,15 @@ def test_interrupted_before_anything_is_there(studio: Studio) -> None:
 # --- what is missing ------------------------------------------------------------------------------
 
 
+def test_an_output_that_cannot_hold_the_photo_is_found_out_before_any_work(studio: Studio) -> None:
+    opaque = noise()
+    save(studio.folder / "photo.png", np.concatenate([opaque, opaque[..., :1]], axis=2))
+    events: list[Event] = []
+    with pytest.raises(InputError, match="transparency"):
+        studio.run(events.append, output="out.jpg")
+    assert {event.stage for event in events if isinstance(event, StageStarted)} == {"read"}
+
+
 def test_missing_weights_are_found_out_before_any_work(studio: Studio) -> None:
     events: list[Event] = []
     plan = studio.plan(
