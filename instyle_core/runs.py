@@ -168,8 +168,8 @@ def _sha256(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        what = f"the file cannot be read: {error.strerror}"
-        raise InputError(what, where=str(path), hint="check the name and its permissions") from error
+        what, hint = f"the file cannot be read: {error.strerror}", "check its permissions"
+        raise InputError(what, where=str(path), hint=hint) from error
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

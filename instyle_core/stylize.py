@@ -133,11 +133,18 @@ def put_back(task: Task, picture: Tensor) -> Tensor:
     full = picture
     if picture.shape != task.content.shape:
         painted = _paints_at(task.paints, (picture.shape[1], picture.shape[2]))
-        parts = torch.cat([picture * painted, painted])[None]
-        size = task.content.shape[1:]
-        parts = F.interpolate(parts, size, mode="bicubic", antialias=True)[0]
+        height, width = task.content.shape[1:]
+        parts = _resample(torch.cat([picture * painted, painted]), (height, width))
         full = (parts[:3] / parts[3:]).clamp(0, 1)
     return torch.where(task.paints > 0, full, task.content)
+
+
+def _resample(image: Tensor, size: Size) -> Tensor:
+    """As `resize`, but not clamped."""
+    height, width = size
+    if width == 1 < height:  # torch 2.15 goes wrong at pictures of one column
+        return _resample(image.mT.contiguous(), (width, height)).mT
+    return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0]
 
 
 def term_names(losses: Sequence[Use]) -> list[str]:

@@ -38,8 +38,9 @@ def demo(folder: Path, quiet: bool) -> None:
     for name, data in files_of_demo.items():
         path = folder / name
         if path.exists() and not (path.is_file() and path.read_bytes() == data):
-            hint = "choose another folder with -o; to run a spec of your own, `instyle pipeline run`"
-            raise InputError("this is there, and not as the demo has it", where=str(path), hint=hint)
+            what = "this is there, and not as the demo has it"
+            hint = "choose another folder with -o; `instyle pipeline run` runs a spec of your own"
+            raise InputError(what, where=str(path), hint=hint)
     for name, data in files_of_demo.items():
         write_atomically(folder / name, data)
     carry_out(load(folder / "demo.yaml"), quiet=quiet)

@@ -177,7 +177,9 @@ def test_run_as_json(instyle: Command, studio: Studio) -> None:
 
 
 def test_notes_and_progress_stay_out_of_the_json(instyle: Command, studio: Studio) -> None:
-    save(studio.folder / "mask.png", np.maximum(rectangle((2, 2, 9, 9)), rectangle((20, 5, 40, 30))))
+    save(
+        studio.folder / "mask.png", np.maximum(rectangle((2, 2, 9, 9)), rectangle((20, 5, 40, 30)))
+    )
     done = instyle("pipeline", "run", studio.spec(), "--json")
     json.loads(done.out)
     assert "note: 2 separate regions" in done.err
@@ -185,7 +187,9 @@ def test_notes_and_progress_stay_out_of_the_json(instyle: Command, studio: Studi
 
 @pytest.mark.parametrize("option", ["--quiet", "-q"])
 def test_quiet_prints_nothing(instyle: Command, studio: Studio, option: str) -> None:
-    save(studio.folder / "mask.png", np.maximum(rectangle((2, 2, 9, 9)), rectangle((20, 5, 40, 30))))
+    save(
+        studio.folder / "mask.png", np.maximum(rectangle((2, 2, 9, 9)), rectangle((20, 5, 40, 30)))
+    )
     done = instyle("pipeline", "run", studio.spec(), option)
     assert done == Done(0, "", "")
     assert (studio.folder / "out.png").is_file()
@@ -271,9 +275,7 @@ def test_preview_is_small_quick_and_a_picture_of_its_own(
 
     # By name, `instyle_core.cli.pipeline` is the group of commands.
     monkeypatch.setattr(sys.modules["instyle_core.cli.pipeline"], "carry_out", carry_out)
-    done = instyle(
-        "pipeline", "run", studio.spec(size=size, optimizer=optimizer), "--preview"
-    )
+    done = instyle("pipeline", "run", studio.spec(size=size, optimizer=optimizer), "--preview")
     assert done.status == 0, done.err
     (spec,) = plans
     assert spec.size == expected

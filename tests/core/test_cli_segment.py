@@ -14,7 +14,8 @@ import pytest
 from instyle_core.cli import main
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, listing, noise, read, rectangle, save
 
-MASK = "{use: mask, path: mask.png}"
+#: A semantic segmenter, which cannot tell objects apart.
+STENCIL = "{use: stencil, path: mask.png, name: object}"
 
 Found = tuple[int, str, str]
 Segment = Callable[..., Found]
@@ -32,7 +33,7 @@ def segment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setenv("COLUMNS", "120")
 
-    def run(*options: str, image: str = "photo.png", use: str | None = MASK) -> Found:
+    def run(*options: str, image: str = "photo.png", use: str | None = STENCIL) -> Found:
         capsys.readouterr()
         arguments = ["segment", image, *options]
         with pytest.raises(SystemExit) as caught:
@@ -211,9 +212,7 @@ def test_the_overlay_shows_the_object_in_colour_in_a_photo_that_is_greyed(
 
 
 @pytest.mark.parametrize("name", ["seen.png", "seen.jpg", "sub/Überblick 1.webp"])
-def test_the_overlay_goes_where_it_is_told_to(
-    studio: Studio, segment: Segment, name: str
-) -> None:
+def test_the_overlay_goes_where_it_is_told_to(studio: Studio, segment: Segment, name: str) -> None:
     (studio.folder / "sub").mkdir()
     status, out, _ = segment("-o", name)
     assert status == 0
@@ -233,9 +232,7 @@ def test_the_photo_is_never_overwritten(studio: Studio, segment: Segment, name: 
 
 
 @pytest.mark.parametrize("name", ["no/where.png", "seen.txt", "."])
-def test_an_overlay_that_cannot_be_written(
-    studio: Studio, segment: Segment, name: str
-) -> None:
+def test_an_overlay_that_cannot_be_written(studio: Studio, segment: Segment, name: str) -> None:
     before = listing(studio.folder)
     assert_error(segment("-o", name))
     assert listing(studio.folder) == before
@@ -260,9 +257,7 @@ def test_more_objects_than_colours(studio: Studio, segment: Segment) -> None:
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_photos_with_depth_and_transparency(
-    studio: Studio, segment: Segment, depth: int
-) -> None:
+def test_photos_with_depth_and_transparency(studio: Studio, segment: Segment, depth: int) -> None:
     photo = noise(depth=depth)
     save(studio.folder / "photo.png", np.concatenate([photo, photo[..., :1]], axis=2))
     (found,) = objects(segment("--json"))
@@ -293,6 +288,13 @@ def test_grabcut_by_its_bare_name(studio: Studio, segment: Segment) -> None:
     (found,) = objects(segment("--box", "15,5,45,36", "--json", use="grabcut"))
     assert np.abs(np.array(found["box"]) - BOX).max() <= 1
     assert_error(segment(use="grabcut"), "box")  # it has to be told
+
+
+def test_a_mask_file_is_one_object(studio: Studio, segment: Segment) -> None:
+    save(studio.folder / "mask.png", rectangle(BOX))
+    (found,) = objects(segment("--json", use="{use: mask, path: mask.png}"))
+    assert found["box"] == list(BOX)
+    assert found["confidence"] == 1
 
 
 @pytest.mark.parametrize(

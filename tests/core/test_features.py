@@ -47,8 +47,8 @@ class Mixing(FeatureExtractor):
         return self
 
 
-def picture(size: int = 8, **options: torch.dtype) -> Tensor:
-    return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0), **options)
+def picture(size: int = 8, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=dtype)
 
 
 def pyramid(size: int = 8) -> MaskPyramid:

@@ -217,7 +217,7 @@ def test_pixels_stay_in_range(settings: Adam | LBFGS) -> None:
     outcome = solve({"a": lambda image: (image - target).square().mean()}, settings)
     assert outcome.picture is not None
     assert (outcome.picture - target.clamp(0, 1))[:, 1:].abs().max() < 2e-3
-    assert 0 <= outcome.picture.min()
+    assert outcome.picture.min() >= 0
     assert outcome.picture.max() <= 1
 
 
@@ -407,7 +407,7 @@ def test_the_time_left_grows_with_the_pixels_of_what_is_to_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seconds = itertools.count()  # so that every step takes one second
-    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr("instyle_core.optimize.time.monotonic", lambda: float(next(seconds)))
     left: list[float] = []
     sizes = [(6, 5), (12, 10)]  # a step at the second has 4 times the pixels
     solve({"a": steady}, adam(10), lambda progress: left.append(progress.seconds_left), sizes)

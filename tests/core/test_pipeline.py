@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch  # noqa: TID253
+import torch
 from PIL import Image
 
 from instyle_core import pipeline
@@ -186,9 +185,12 @@ def test_one_segmentation_serves_all_objects_that_ask_for_the_same(
 
     calls = []
     original = Stencil.segment
-    monkeypatch.setattr(
-        Stencil, "segment", lambda *given: calls.append(given) or original(*given)
-    )
+
+    def segment(*given: Any) -> Any:
+        calls.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(Stencil, "segment", segment)
     parts = [rectangle((2, 2, 12, 12)), rectangle((30, 5, 50, 25))]
     save(studio.folder / "mask.png", np.max(parts, axis=0))
     studio.run(objects=[{"select": {"instance": 0}}, {"select": {"instance": 1}}])
@@ -214,7 +216,9 @@ def test_what_is_not_repainted_is_the_photo_bit_for_bit(
     if kind == "grey":
         photo = photo[..., 0]
     if "alpha" in kind:
-        photo = np.concatenate([photo, noise(height, width, seed=5).astype(photo.dtype)[..., :1]], 2)
+        photo = np.concatenate(
+            [photo, noise(height, width, seed=5).astype(photo.dtype)[..., :1]], 2
+        )
     save(studio.folder / "photo.png", photo)
     mask = rectangle((3, 20, 70, 110), height, width)
     save(studio.folder / "mask.png", mask)
@@ -447,30 +451,24 @@ def break_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(os, "replace", replace)
 
 
-Breakage = Callable[[pytest.MonkeyPatch], dict[str, Any]]
-
-
-def breakages() -> dict[str, Breakage]:
-    def disk(name: str) -> Breakage:
-        return lambda monkeypatch: break_disk(monkeypatch, name) or {}
-
-    return {
-        "loss": lambda _: {"losses": [{"use": "fault", "kind": "raise", "at": 3}]},
-        "first step": lambda _: {"losses": [{"use": "fault", "kind": "nan", "at": 1}]},
-        "interrupt": lambda _: {"losses": [{"use": "fault", "kind": "interrupt", "at": 1}]},
-        "merger": lambda _: {"merger": {"use": "clumsy"}},
-        "disk, picture": disk("out.png"),
-        "disk, record": disk("run.json"),
-        "disk, losses": disk("losses.csv"),
-        "disk, report": disk("report.html"),
-        "disk, mask": disk("mask.png"),
-        "disk, crop": disk("stylized.png"),
-        "disk, snapshots": disk("000002.png"),
-    }
+#: What is different about a run that fails: the spec, or a file that the disk has no room for.
+FAILURES: dict[str, dict[str, Any] | str] = {
+    "loss": {"losses": [{"use": "fault", "kind": "raise", "at": 3}]},
+    "first step": {"losses": [{"use": "fault", "kind": "nan", "at": 1}]},
+    "interrupt": {"losses": [{"use": "fault", "kind": "interrupt", "at": 1}]},
+    "merger": {"merger": {"use": "clumsy"}},
+    "picture": "out.png",
+    "record": "run.json",
+    "losses": "losses.csv",
+    "report": "report.html",
+    "mask": "mask.png",
+    "crop": "stylized.png",
+    "snapshots": "000002.png",
+}
 
 
 @pytest.mark.parametrize("earlier", [True, False], ids=["earlier run", "no earlier run"])
-@pytest.mark.parametrize("what", list(breakages()))
+@pytest.mark.parametrize("what", list(FAILURES))
 def test_a_failure_leaves_everything_as_it_was(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, what: str, earlier: bool
 ) -> None:
@@ -478,9 +476,14 @@ def test_a_failure_leaves_everything_as_it_was(
         studio.run(snapshots=2)
     before = listing(studio.folder)
     folders = {path for path in studio.folder.rglob("*") if path.is_dir()}
-    changes = breakages()[what](monkeypatch)
+    failure = FAILURES[what]
+    changes: dict[str, Any] = {"snapshots": 2, "losses": [tint(BLUE)]}
+    if isinstance(failure, str):
+        break_disk(monkeypatch, failure)
+    else:
+        changes |= failure
     with pytest.raises((InstyleError, RuntimeError)):
-        studio.run(snapshots=2, losses=changes.pop("losses", [tint(BLUE)]), **changes)
+        studio.run(**changes)
     before["spec.yaml"] = (studio.folder / "spec.yaml").read_bytes()
     assert listing(studio.folder) == before
     assert {path for path in studio.folder.rglob("*") if path.is_dir()} == folders

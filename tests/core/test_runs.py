@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
-import torch  # noqa: TID253
+import torch
 
 from instyle_core.events import Event, Step
 from instyle_core.pipeline import Result
@@ -355,7 +355,9 @@ def test_the_report_is_well_formed_and_its_pictures_exist(studio: Studio, name: 
     assert len(report.links) == 1 + 2 * 2
     files = {target(result, link) for link in report.links}
     parts = ("object-0", "object-1")
-    pictures = {result.folder / part / f"{kind}.png" for part in parts for kind in ("mask", "stylized")}
+    pictures = {
+        result.folder / part / f"{kind}.png" for part in parts for kind in ("mask", "stylized")
+    }
     assert files == {result.output, *pictures}
     assert all(path.is_file() for path in files)
     assert name in report.words

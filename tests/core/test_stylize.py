@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ class LevelParams(LossParams):
 class Level(Loss):
     """The mean of ``(x - level)²`` over the object."""
 
-    made: list[Level] = []
+    made: ClassVar[list[Level]] = []
 
     def __init__(self, params: LevelParams) -> None:
         self._level = params.level
@@ -327,6 +327,18 @@ def test_what_is_not_painted_stays_bit_for_bit(
     painted = (paints > 0).expand(3, -1, -1)
     assert torch.equal(result[~painted], content[~painted])
     assert bool((result[painted] == (2 if worked == (height, width) else 1)).all())
+
+
+@pytest.mark.parametrize("size", [(1, 90), (90, 1), (2, 90), (90, 2), (90, 3), (50, 90)])
+def test_a_result_is_brought_back_to_where_it_was(size: tuple[int, int]) -> None:
+    # From black to white along the longer side, which resampling keeps as it is.
+    height, width = size
+    everything = torch.ones(1, height, width)
+    ramp = torch.linspace(0, 1, 90)
+    content = ramp.expand(3, height, 90) if width == 90 else ramp[:, None].expand(3, 90, width)
+    larger = F.interpolate(content[None], (height * 2, width * 2), mode="bilinear")[0]
+    full = put_back(Task(torch.zeros_like(content), everything, everything, []), larger)
+    assert (full - content).abs().max() < 0.01
 
 
 def ring(height: int, width: int) -> Mask:

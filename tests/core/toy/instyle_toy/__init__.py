@@ -1,7 +1,7 @@
-"""A third-party plugin for the tests: cheap, with results that can be told beforehand, or with faults.
+"""A third-party plugin for the tests: cheap, with results that can be told beforehand, or faults.
 
-This folder's parent looks like a site-packages folder in which the plugin is installed; tests put it
-on the path.
+The folder that this one is in looks like a site-packages folder in which the plugin is installed;
+tests put it on the path.
 """
 
 from __future__ import annotations

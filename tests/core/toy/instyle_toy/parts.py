@@ -47,7 +47,7 @@ class Pixels(PixelExtractor):
 
 
 class Tint(Loss):
-    """The mean squared distance of the object's pixels to one colour; its minimum is that colour."""
+    """The mean squared distance of the object's pixels to one colour."""
 
     def __init__(self, params: TintParams) -> None:
         self._colour = torch.tensor(params.colour)[None, :, None, None]
