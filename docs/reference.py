@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the models and the records: `python docs/reference.py [--check]`."""
+"""Writes docs/reference.md from the code: `python docs/reference.py [--check]`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,22 @@ HEAD = """\
 
 <!-- Written by docs/reference.py from the code; change that, not this. -->
 
-A spec is a YAML (or JSON) file. Paths in it are relative to the file's folder; with `--set` they are
-relative to the working directory. `instyle pipeline schema` prints this as JSON Schema, with the
-parameters of all plugins that are installed; `instyle pipeline validate SPEC` checks a spec without
-running it.
+A spec is a YAML (or JSON) file. Paths in it are relative to the file's folder; with `--set` they
+are relative to the working directory. `instyle pipeline schema` prints this as JSON Schema, with
+the parameters of all plugins that are installed; `instyle pipeline validate SPEC` checks a spec
+without running it.
 
 """
 
 SECTIONS = {
-    "An object": (ObjectSpec, "Each entry of `objects`. What is left out is as the top level has it."),
-    "`select`": (Select, "Which object is meant. Coordinates are pixels from the photo's top left."),
+    "An object": (
+        ObjectSpec,
+        "Each entry of `objects`. What is left out is as the top level has it.",
+    ),
+    "`select`": (
+        Select,
+        "Which object is meant. Coordinates are pixels from the photo's top left.",
+    ),
     "`style`": (Style, "A file name alone stands for `{images: [name]}`."),
     "`optimizer`: adam": (Adam, "`optimizer: {use: adam, ...}`, the default."),
     "`optimizer`: lbfgs": (LBFGS, "`optimizer: {use: lbfgs, ...}`."),

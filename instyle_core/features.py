@@ -1,12 +1,14 @@
 """Feature maps: one forward pass per extractor and step, shared by all losses."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import torch  # noqa: TID253
-from torch import Tensor  # noqa: TID253
-from torch.nn import functional as F  # noqa: TID253
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from instyle_core.interfaces import FeatureExtractor, Size
 

@@ -5,6 +5,8 @@ profile, 16 bits a sample, transparency, EXIF) travels beside the pixels in a `P
 pixels nobody touched are written back bit for bit.
 """
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 import io
@@ -14,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F  # noqa: TID253
+import torch.nn.functional as F
 from PIL import Image, PngImagePlugin
-from torch import Tensor  # noqa: TID253
+from torch import Tensor
 
 from instyle_core.colour import from_srgb, manage_colour
 from instyle_core.decoding import decode, swap_red_and_blue
@@ -151,7 +153,7 @@ def read_mask(
     if binary:
         mask = (mask == high).float()
     if tuple(mask.shape[1:]) != tuple(size):
-        mask = F.interpolate(mask[None], size=size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+        mask = resample(mask, size, "bilinear").clamp(0, 1)
     return (mask >= 0.5).float() if binary else mask
 
 
@@ -179,7 +181,21 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if tuple(image.shape[1:]) == tuple(size):
         return image
-    return F.interpolate(image[None], size=size, mode="bicubic", antialias=True)[0].clamp(0, 1)
+    return resample(image, size).clamp(0, 1)
+
+
+def resample(image: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
+    """As `resize` for values of any range: (C, H, W) to (C, height, width), not clamped.
+
+    Args:
+        image: any channels.
+        size: (height, width) of the result.
+        mode: ``bicubic``, which may overshoot, or ``bilinear``.
+    """
+    height, width = size
+    if width == 1 < height:  # torch 2.15 goes wrong at pictures of one column
+        return resample(image.mT.contiguous(), (width, height), mode).mT
+    return F.interpolate(image[None], size, mode=mode, antialias=True)[0]
 
 
 def _check_output(path: Path, size: tuple[int, int], like: Picture | None) -> str:

@@ -1,16 +1,18 @@
 """From a segmentation to the mask of one object."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2  # noqa: TID253
+import cv2
 import numpy as np
-import torch  # noqa: TID253
+import torch
 from numpy.typing import NDArray
-from torch import Tensor  # noqa: TID253
+from torch import Tensor
 
 from instyle_core.errors import InputError
 from instyle_core.events import Note, Observer, ignore
@@ -145,7 +147,7 @@ class _Region:
         class_name: the class.
         area: in pixels.
         whole: the mask of all of the class.
-        territories: (H, W), for each pixel, of the object or not, the label of the nearest component.
+        territories: (H, W), the label of the component that is nearest to each pixel.
         label: its own.
     """
 

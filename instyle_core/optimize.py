@@ -1,5 +1,7 @@
 """The optimisation loop: scales, optimiser, best so far, stopping."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 import math
@@ -8,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import torch  # noqa: TID253
-from torch import Tensor  # noqa: TID253
+import torch
+from torch import Tensor
 
 from instyle_core.interfaces import Size
 from instyle_core.spec import LBFGS, Adam
@@ -111,6 +113,8 @@ def optimize(
 
     Ctrl-C, a loss that is no number and a loss that explodes end it early, with the best picture so
     far. Losses of two scales cannot be compared, so that the best is of the scale that was reached.
+    A step evaluates the picture that it starts from: what the last one makes of it has not been
+    judged, and is not taken.
 
     Args:
         scale_at: makes the problem at a size; called when its turn comes, so that one is held.

@@ -1,5 +1,7 @@
 """The one way through: read, segment, stylise, merge, write."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 import time
@@ -9,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch  # noqa: TID253
-from torch import Tensor  # noqa: TID253
+import torch
+from torch import Tensor
 
 from instyle_core import weights
 from instyle_core.errors import InputError, InstyleError, InterruptedRun
@@ -128,10 +130,8 @@ class _Job:
         return self._pictures[path]
 
     def _start(self, photo: Picture) -> Tensor | None:
-        if self._spec.start == "content":
+        if self._spec.start in ("content", "noise"):
             return None
-        if self._spec.start == "noise":
-            return torch.rand(photo.pixels.shape)
         return resize(self._read(Path(self._spec.start)).pixels, photo.size)
 
     def _segment(self, photo: Tensor) -> dict[int | None, Mask]:
@@ -288,8 +288,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # Torch emulates bfloat16 on processors without these instructions, which is slower.
-    # Torch keeps the question private; a release without it is taken to have no such instructions.
+    # Without instructions of its own, a processor emulates bfloat16, which is slower. Torch keeps
+    # the question private; a release without it is taken to have a processor without them.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     fast = device.type == "cpu" and supported()
     return torch.bfloat16 if fast else torch.float32

@@ -162,7 +162,8 @@ def _object(spec: Spec, item: ObjectSpec) -> ObjectPlan:
         segmenter=item.segmenter or spec.segmenter,
         select=item.select,
         style=style,
-        losses=tuple(item.losses or spec.losses),
+        # A weight of 0 turns a loss off: it must not even demand the weights of its network.
+        losses=tuple(loss for loss in item.losses or spec.losses if loss.weight > 0),
         merger=item.merger or spec.merger,
     )
 

@@ -1,5 +1,7 @@
 """What a run leaves behind: the folder beside the picture, with ``run.json`` and the report."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 import csv
@@ -16,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch  # noqa: TID253
-from torch import Tensor  # noqa: TID253
+import torch
+from torch import Tensor
 
 from instyle_core import report
 from instyle_core.errors import InputError

@@ -1,13 +1,15 @@
 """Samples as files hold them: whole numbers of 8 or 16 bits, to and from tensors."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import torch  # noqa: TID253
+import torch
 from numpy.typing import DTypeLike, NDArray
-from torch import Tensor  # noqa: TID253
+from torch import Tensor
 
 Samples = NDArray[Any]  # uint8 or uint16, (H, W, C) unless said otherwise
 

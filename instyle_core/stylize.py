@@ -1,16 +1,18 @@
 """One object: crop, targets, losses, optimise, put back."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch  # noqa: TID253
-from torch import Tensor  # noqa: TID253
-from torch.nn import functional as F  # noqa: TID253
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from instyle_core.features import FeatureStack, MaskPyramid
-from instyle_core.images import resize
+from instyle_core.images import resample, resize
 from instyle_core.instances import box_of
 from instyle_core.interfaces import Box, FeatureExtractor, Loss, LossParams, Size, Targets
 from instyle_core.optimize import Outcome, Progress, optimize, scale_sizes
@@ -34,7 +36,7 @@ class Task:
         paints: 0 or 1, (1, H, W): the pixels to repaint.
         mask: 0 or 1, (1, H, W): the object, over which losses are measured.
         styles: the style pictures, float32 (3, h, w).
-        start: the picture to start from, (3, H, W); None for the content.
+        start: a picture to start from, (3, H, W); None for the content or noise.
     """
 
     content: Tensor
@@ -107,16 +109,17 @@ def stylize(
     Returns:
         The outcome; its picture is of the working size or, when stopped early, of a smaller one.
     """
-    active = [use for use in plan.losses if use.weight > 0]
     terms = {
         name: (use.weight, use.create())
-        for name, use in zip(term_names(active), active, strict=True)
+        for name, use in zip(term_names(plan.losses), plan.losses, strict=True)
     }
-    reads = [use.params.reads() for use in active if isinstance(use.params, LossParams)]
+    reads = [use.params.reads() for use in plan.losses if isinstance(use.params, LossParams)]
     stack = FeatureStack(setting.extractors, reads, setting.device, setting.precision)
     height, width = task.content.shape[1:]
     sizes = scale_sizes(working_size((height, width), spec.size), spec.optimizer.scales)
     start = task.content if task.start is None else task.start
+    if spec.start == "noise":  # drawn at the first size: shrunk, it would be flat
+        start = torch.rand(3, *sizes[0])
 
     def problem(size: Size) -> _Problem:
         return _Problem(task, plan.style, terms, stack, size)
@@ -134,17 +137,9 @@ def put_back(task: Task, picture: Tensor) -> Tensor:
     if picture.shape != task.content.shape:
         painted = _paints_at(task.paints, (picture.shape[1], picture.shape[2]))
         height, width = task.content.shape[1:]
-        parts = _resample(torch.cat([picture * painted, painted]), (height, width))
+        parts = resample(torch.cat([picture * painted, painted]), (height, width))
         full = (parts[:3] / parts[3:]).clamp(0, 1)
     return torch.where(task.paints > 0, full, task.content)
-
-
-def _resample(image: Tensor, size: Size) -> Tensor:
-    """As `resize`, but not clamped."""
-    height, width = size
-    if width == 1 < height:  # torch 2.15 goes wrong at pictures of one column
-        return _resample(image.mT.contiguous(), (width, height)).mT
-    return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0]
 
 
 def term_names(losses: Sequence[Use]) -> list[str]:

@@ -9,6 +9,8 @@ them from your tests::
         testing.check_loss(SepiaLoss, SepiaParams())
 """
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -17,9 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-import torch  # noqa: TID253
-from torch import Tensor  # noqa: TID253
-from torch.nn import functional as F  # noqa: TID253
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from instyle_core.features import FeatureStack, MaskPyramid, PictureView
 from instyle_core.hookspecs import GROUP

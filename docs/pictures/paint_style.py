@@ -36,16 +36,29 @@ LIGHT = np.array([-0.55, -0.60, 0.58])  # where the light comes from: x, y (down
 # over ultramarine, slate violet, cobalt, cerulean, teal, sage, cream, naples yellow, ochre and
 # cadmium orange to burnt red.  The number is the share of the picture that a colour gets.
 PALETTE = [
-    ("#141b36", 7), ("#24306f", 11), ("#4a4a86", 5), ("#2c559f", 13), ("#5088b8", 10),
-    ("#2f7f7d", 9), ("#a3c3b4", 7), ("#efe3c2", 11), ("#ecc556", 9), ("#c98f2c", 8),
-    ("#dd6f2b", 7), ("#84342a", 3),
+    ("#141b36", 7),
+    ("#24306f", 11),
+    ("#4a4a86", 5),
+    ("#2c559f", 13),
+    ("#5088b8", 10),
+    ("#2f7f7d", 9),
+    ("#a3c3b4", 7),
+    ("#efe3c2", 11),
+    ("#ecc556", 9),
+    ("#c98f2c", 8),
+    ("#dd6f2b", 7),
+    ("#84342a", 3),
 ]
 GROUND = "#4d3528"  # umber, mixed into the ground that shows where the paint is thin
 # The vortices: place in fractions of the picture (y, x), radius in eighths of its diagonal,
 # strength and sense of rotation, and how steeply its strokes run inwards (0: closed rings).
 VORTICES = [
-    (0.36, 0.33, 1.55, 3.0, 0.38), (0.66, 0.76, 0.95, -2.4, 0.0), (0.14, 0.83, 0.75, 2.0, 0.45),
-    (0.88, 0.16, 0.70, -1.8, 0.0), (0.06, 0.05, 0.50, -1.2, 0.0), (0.95, 0.55, 0.50, 1.3, 0.5),
+    (0.36, 0.33, 1.55, 3.0, 0.38),
+    (0.66, 0.76, 0.95, -2.4, 0.0),
+    (0.14, 0.83, 0.75, 2.0, 0.45),
+    (0.88, 0.16, 0.70, -1.8, 0.0),
+    (0.06, 0.05, 0.50, -1.2, 0.0),
+    (0.95, 0.55, 0.50, 1.3, 0.5),
 ]
 # Layers of strokes, bottom first: width and length of a stroke, how densely the paint is
 # laid (mean number of strokes over a place), how far a colour strays along the palette.
@@ -80,9 +93,9 @@ def flow_field(rng, shape):
     inward_y, inward_x, arms, far = 0.0, 0.0, 0.0, 1.0
     for cy, cx, radius, strength, pitch in VORTICES:
         ry, rx = (y - cy * height) / (radius * unit), (x - cx * width) / (radius * unit)
-        r2 = ry ** 2 + rx ** 2
+        r2 = ry**2 + rx**2
         psi += strength * np.exp(-r2)
-        near = np.exp(-(r2 / 1.2) ** 2)
+        near = np.exp(-((r2 / 1.2) ** 2))
         if pitch:  # a spiral: the brush also runs inwards, and the bands become its arms
             inward_y -= pitch * near * ry / np.sqrt(r2 + 1e-6)
             inward_x -= pitch * near * rx / np.sqrt(r2 + 1e-6)
@@ -108,8 +121,12 @@ def lay_discs(rng, shape, layer):
     y, x = np.mgrid[: shape[0], : shape[1]]
     distance, number = cKDTree(centre).query(np.c_[y.ravel(), x.ravel()])
     number = np.where(distance < radius[number], number, -1).astype(np.int32)
-    return dict(centre=centre.astype(np.float32), number=number,
-                radius=radius.astype(np.float32), half=half.astype(np.float32))
+    return dict(
+        centre=centre.astype(np.float32),
+        number=number,
+        radius=radius.astype(np.float32),
+        half=half.astype(np.float32),
+    )
 
 
 def walk_streamlines(shape, vy, vx, layers, grain):
@@ -183,9 +200,9 @@ def paint(size=(640, 512), seed=11):
         dry = np.clip((along - 0.3) / 0.7, 0, 1)
         cover = np.clip(2.6 + 0.9 * bristle - 2.6 * dry, 0, 1) * (win >= 0)
         # Its outline: round where the brush was set down, drawn out where it was lifted.
-        reach = 1.02 - dry ** 2 - np.clip(-(along + 0.7) / 0.3, 0, 1) ** 2 + 0.05 * bristle
+        reach = 1.02 - dry**2 - np.clip(-(along + 0.7) / 0.3, 0, 1) ** 2 + 0.05 * bristle
         cover *= np.clip((reach - np.abs(across)) * 6, 0, 1)
-        back = np.sqrt(1 - 0.9 * across ** 2) + 0.25 * np.abs(across) ** 6 + 0.045 * bristle
+        back = np.sqrt(1 - 0.9 * across**2) + 0.25 * np.abs(across) ** 6 + 0.045 * bristle
         thick = plan["width"] ** 0.5 * back * (1 - 0.3 * along)
         relief += cover * (thick - 0.55 * relief)
         colour += cover[:, None] * (paint_here - colour)

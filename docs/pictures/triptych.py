@@ -1,7 +1,7 @@
 """Lay a photo, a style picture and a result side by side, for the README.
 
-    instyle demo -o demo
-    python docs/pictures/triptych.py demo/cat.png demo/swirls.jpg demo/cat-swirls.png OUTPUT
+instyle demo -o demo
+python docs/pictures/triptych.py demo/cat.png demo/swirls.jpg demo/cat-swirls.png OUTPUT
 """
 
 from __future__ import annotations

@@ -83,13 +83,13 @@ def segment(
     write_picture(output, _overlay(picture.pixels, found))
 
     rows: list[dict[str, Any]] = []
-    for number, instance in enumerate(found):
+    for number, instance in zip(_count_by_class(found), found, strict=True):
         decision = (instance.mask >= 0.5).float()
         if decision.any():
             rows.append(
                 {
-                    "instance": number,
                     "class": instance.class_name,
+                    "instance": number,
                     "area": round(float(decision.mean()), 4),
                     "box": list(box_of(decision)),
                     "confidence": round(instance.score, 3),
@@ -105,11 +105,11 @@ def segment(
 
     console = Console(highlight=False)
     if rows:
-        table = Table("instance", "class", "area", "box", "confidence", box=None, pad_edge=False)
+        table = Table("class", "instance", "area", "box", "confidence", box=None, pad_edge=False)
         for row in rows:
             corners = ", ".join(map(str, row["box"]))
             area, confidence = f"{row['area']:.1%}", f"{row['confidence']:.2f}"
-            table.add_row(str(row["instance"]), str(row["class"]), area, corners, confidence)
+            table.add_row(str(row["class"]), str(row["instance"]), area, corners, confidence)
         console.print(table)
     else:
         console.print("nothing was found")
@@ -144,6 +144,12 @@ def _segmenter(use: str | None) -> Any:
         ) from error
 
 
+def _count_by_class(instances: list[Instance]) -> list[int]:
+    """The number of each within its class, by which a spec can name it."""
+    names = [instance.class_name for instance in instances]
+    return [names[:place].count(name) for place, name in enumerate(names)]
+
+
 def _overlay(image: Tensor, instances: list[Instance]) -> Tensor:
     """The photo in grey with each object tinted, outlined and numbered."""
     import torch
@@ -166,6 +172,6 @@ def _overlay(image: Tensor, instances: list[Instance]) -> Tensor:
             canvas, (soft - eroded)[0] > 0, alpha=1.0, colors=list(colours)
         )
         boxes = torch.tensor([box_of((i.mask >= 0.5).float()) for i in shown])
-        labels = [f"{number} {instance.class_name}" for number, instance in enumerate(shown)]
+        labels = [f"{i.class_name} {n}" for i, n in zip(shown, _count_by_class(shown), strict=True)]
         canvas = draw_bounding_boxes(canvas, boxes, labels, colors=list(colours))
     return canvas.float() / 255

@@ -1,12 +1,14 @@
 """Trained networks as files: safetensors, with the network's description as metadata."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import segmentation_models_pytorch as smp  # noqa: TID253
-import timm  # noqa: TID253
+import segmentation_models_pytorch as smp
+import timm
 from pydantic import BaseModel, Field, Json, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file

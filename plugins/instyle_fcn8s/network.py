@@ -1,13 +1,15 @@
 """The paper's segmentation network: FCN-8s, and the FCN-16s and FCN-32s it is compared with."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import segmentation_models_pytorch as smp  # noqa: TID253
-import torch  # noqa: TID253
-from torch import Tensor, nn  # noqa: TID253
-from torch.nn import functional as F  # noqa: TID253
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from instyle_fcn8s.params import Variant
 

@@ -1,14 +1,16 @@
 """The segmenter ``grabcut``: an object cut out by its colours and edges, without weights."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 import math
 
-import cv2  # noqa: TID253
+import cv2
 import numpy as np
-import torch  # noqa: TID253
+import torch
 from numpy.typing import NDArray
-from torch import Tensor  # noqa: TID253
+from torch import Tensor
 
 from instyle_core import InputError, Prompt, Segmentation, Segmenter
 from instyle_segmenters.params import GrabCutParams

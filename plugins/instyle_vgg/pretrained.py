@@ -5,12 +5,14 @@ channels are linear, so they are folded into the first convolution; the mean is 
 network pads with zeros after subtracting it, and stays a tensor of its own.
 """
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 from functools import lru_cache
 
-import torch  # noqa: TID253
-from torch import Tensor  # noqa: TID253
+import torch
+from torch import Tensor
 
 from instyle_core import fetch
 from instyle_vgg.params import Pretrained, VGG19Params

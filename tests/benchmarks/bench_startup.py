@@ -1,6 +1,6 @@
 """How fast the command line answers, as ratios to `python -c pass` of the same run.
 
-    python tests/benchmarks/bench_startup.py
+python tests/benchmarks/bench_startup.py
 """
 
 from __future__ import annotations

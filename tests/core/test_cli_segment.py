@@ -86,9 +86,9 @@ def test_as_a_table(studio: Studio, segment: Segment) -> None:
     status, out, err = segment()
     assert (status, err) == (0, "")
     heading, row, path = (line.split() for line in out.splitlines())
-    assert heading == ["instance", "class", "area", "box", "confidence"]
+    assert heading == ["class", "instance", "area", "box", "confidence"]
     corners = ", ".join(map(str, BOX)).split()
-    assert row == ["0", "object", f"{area(BOX):.1%}", *corners, "1.00"]
+    assert row == ["object", "0", f"{area(BOX):.1%}", *corners, "1.00"]
     assert (studio.folder / path[0]).is_file()
 
 

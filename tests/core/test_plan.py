@@ -604,3 +604,14 @@ def test_the_command_line_prints_the_schema(folder: Path) -> None:
     done = instyle("pipeline", "schema", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == SCHEMA
+
+
+def test_a_loss_of_weight_zero_is_off(folder: Path) -> None:
+    losses = "losses: [{use: tv, weight: 1}, {use: style, weight: 0}]\n"
+    made = load(folder, SPEC + losses)
+    assert made.whole is not None
+    assert [use.plugin.name for use in made.whole.losses] == ["tv"]
+    # So that its network and the network's weights are not called for either.
+    assert made.extractors == {}
+    assert made.pretrained == ()
+    assert [loss["use"] for loss in made.dump()["losses"]] == ["tv", "style"]

@@ -183,7 +183,7 @@ objects:
     assert [path.name for path in first.style.images] == ["painting.jpg"]
     assert second.segmenter.params == CutParams()
     assert second.style.weights == [2, 1]
-    assert [(use.plugin.name, use.weight) for use in second.losses] == [("tint", 1), ("flat", 0)]
+    assert [(use.plugin.name, use.weight) for use in second.losses] == [("tint", 1)]  # 0 turns it off
     assert second.merger.params == PasteParams(width=7)
 
 

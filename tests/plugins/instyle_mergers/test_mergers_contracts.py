@@ -16,25 +16,29 @@ PARAMS = {
 }
 
 
-def mergers() -> list[Merger]:
-    entries = testing.registry(instyle_mergers).entries("merger")
-    return [
-        entry.plugin.load()(params) for entry in entries for params in PARAMS[entry.plugin.name]
-    ]
+REGISTRY = testing.registry(instyle_mergers)
+CASES = {
+    f"{name} {params}".strip(): (name, params) for name, many in PARAMS.items() for params in many
+}
+
+
+@pytest.fixture(params=CASES)
+def merger(request: pytest.FixtureRequest) -> Merger:
+    name, params = CASES[request.param]
+    made = REGISTRY.find("merger", name).load()(params)
+    assert isinstance(made, Merger)
+    return made
 
 
 def test_both_are_announced() -> None:
-    registry = testing.registry(instyle_mergers)
-    assert [entry.plugin.name for entry in registry.entries("merger")] == ["feather", "hard"]
-    assert not registry.failures
+    assert [entry.plugin.name for entry in REGISTRY.entries("merger")] == ["feather", "hard"]
+    assert not REGISTRY.failures
 
 
-@pytest.mark.parametrize("merger", mergers(), ids=repr)
 def test_contract(merger: Merger) -> None:
     testing.check_merger(merger)
 
 
-@pytest.mark.parametrize("merger", mergers(), ids=repr)
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (20, 30)])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_all_or_nothing(merger: Merger, size: tuple[int, int], value: float) -> None:
@@ -45,7 +49,6 @@ def test_all_or_nothing(merger: Merger, size: tuple[int, int], value: float) -> 
     assert torch.equal(merger.merge(content, stylized, mask), stylized if value else content)
 
 
-@pytest.mark.parametrize("merger", mergers(), ids=repr)
 def test_a_picture_merged_with_itself_is_unchanged(merger: Merger) -> None:
     content = testing.picture(48, 40)
     assert torch.equal(merger.merge(content, content.clone(), testing.disc(48, 40)), content)

@@ -79,3 +79,12 @@ def test_no_picture(file: Path) -> None:
 def test_no_file(file: Path) -> None:
     with pytest.raises(ValueError, match="no such file"):
         MaskParams(path=file)
+
+
+def test_all_pieces_are_one_object(file: Path) -> None:
+    grey = np.zeros((40, 60))
+    grey[2:10, 2:10] = grey[20:35, 30:50] = 255
+    write(file, grey)
+    (instance,) = segment(file).instances or ()
+    assert (instance.class_name, instance.score) == ("object", 1)
+    assert torch.equal(instance.mask[0], torch.from_numpy(grey / 255).float())
