@@ -183,7 +183,8 @@ objects:
     assert [path.name for path in first.style.images] == ["painting.jpg"]
     assert second.segmenter.params == CutParams()
     assert second.style.weights == [2, 1]
-    assert [(use.plugin.name, use.weight) for use in second.losses] == [("tint", 1)]  # 0 turns it off
+    # A weight of 0 turns a loss off.
+    assert [(use.plugin.name, use.weight) for use in second.losses] == [("tint", 1)]
     assert second.merger.params == PasteParams(width=7)
 
 
