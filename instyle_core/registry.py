@@ -178,6 +178,11 @@ class Registry:
             hint += f"; note that {', '.join(broken)} failed to load: see `instyle plugins list`"
         raise InputError(f"no {kind} is called '{name}'", hint=hint)
 
+    def origin(self, plugin: Plugin) -> str:
+        """The distribution, with its version, that brought a plugin of this registry."""
+        entries, _ = self._plugins
+        return entries[plugin.kind, plugin.name].distribution
+
     def commands(self, taken: Iterable[str] = ()) -> tuple[dict[str, click.Command], list[Failure]]:
         """The commands that plugins add, by name, and those that cannot be added.
 

@@ -129,6 +129,9 @@ class RunFolder:
             "notes": self._notes,
             "inputs": self._inputs,
             "weights": {weights.name: weights.sha256 for weights in plan.pretrained},
+            "plugins": {
+                f"{use.plugin.kind} {use.plugin.name}": use.distribution for use in plan.uses
+            },
             "versions": self._versions(),
             "machine": {"platform": platform.platform(), "processors": os.cpu_count(), **machine},
         }
@@ -191,10 +194,10 @@ def _umask() -> int:
 
 def describe_machine(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
     """The facts about where and how a run was computed."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    cpu = f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return {
         "device": str(device),
-        "processor": name,
+        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu,
         "threads": torch.get_num_threads(),
         "precision": str(precision).removeprefix("torch."),
     }

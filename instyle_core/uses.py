@@ -29,11 +29,13 @@ class Use:
         plugin: its record.
         params: its parameters.
         weight: of a loss, its factor in the objective; 1 for everything else.
+        distribution: the installed distribution that brought it, with its version.
     """
 
     plugin: Plugin
     params: Params
     weight: float = 1.0
+    distribution: str = ""
 
     def create(self) -> Any:
         """Import the code behind the record and make the thing.
@@ -91,7 +93,7 @@ def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
         problems += _unreadable_layers(params, context)
     if problems or params is None or factor is None:
         raise _errors(kind, problems)
-    return Use(plugin, params, factor.weight)
+    return Use(plugin, params, factor.weight, registry.origin(plugin))
 
 
 class _Weighted(Params):

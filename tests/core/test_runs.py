@@ -151,6 +151,7 @@ def test_versions_machine_and_status(studio: Studio) -> None:
     result = studio.run(precision="float32")
     run = record(result)
     assert run["instyle"] == version("instyle")
+    assert set(run["plugins"].values()) == {f"instyle {version('instyle')}", "instyle-toy 1.0"}
     assert run["versions"]["python"] == platform.python_version()
     assert torch.__version__.startswith(run["versions"]["torch"])
     assert run["machine"]["device"] == "cpu"
