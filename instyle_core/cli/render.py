@@ -8,6 +8,7 @@ import time
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from instyle_core.errors import InstyleError, SpecError
 from instyle_core.events import Download, Event, Finished, Note, StageFinished, StageStarted, Step
@@ -43,9 +44,12 @@ class RunDisplay:
         self._console = Console(stderr=True, highlight=False)
         self._live = self._console.is_interactive
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=18)),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[status]}"),
+            # In a narrow terminal, the end of the line is cut off: the last of the losses.
+            TextColumn(
+                "{task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis")
+            ),
             console=self._console,
             transient=True,
         )
@@ -76,7 +80,7 @@ class RunDisplay:
         elif isinstance(event, Step):
             terms = "  ".join(f"{name} {value:.3g}" for name, value in event.losses.items())
             left = _clock(event.seconds_left)
-            status = f"{event.step}/{event.steps}  {terms}  {left} left"
+            status = f"{event.step}/{event.steps}  {left} left  {terms}"
             self._show(self._name, status, event.step, event.steps)
         elif isinstance(event, Note):
             self._console.print(f"[yellow]note:[/yellow] {escape(event.message)}")
