@@ -42,8 +42,6 @@ def test_the_examples_show_what_they_say() -> None:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the package is installed into, as its users would, but without a network."""
-    pytest.importorskip("pip")
-    pytest.importorskip("hatchling")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "--quiet", "install", "--target", str(folder)]
     offline = ["--no-index", "--no-deps", "--no-build-isolation"]

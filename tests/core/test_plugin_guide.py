@@ -69,7 +69,6 @@ def test_their_tests_pass(packages: list[Path]) -> None:
 
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--diff")])
 def test_they_pass_ruff(packages: list[Path], arguments: tuple[str, ...]) -> None:
-    pytest.importorskip("ruff")
     command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", *map(str, packages)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

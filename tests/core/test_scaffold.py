@@ -64,7 +64,6 @@ def test_their_own_tests_pass(packages: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--diff")])
 def test_they_pass_ruff(packages: Path, arguments: tuple[str, ...]) -> None:
-    pytest.importorskip("ruff")
     command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", str(packages)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +148,7 @@ def test_connection_is_refused(cache: Path, server: Any) -> None:
 
 def test_server_hangs(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("instyle_core.weights._TIMEOUT_S", 0.1)
-    start = time.monotonic()
     assert "timed out" in refuse(server, "hang").what
-    assert time.monotonic() - start < 10
     assert server.requests == 3
 
 
