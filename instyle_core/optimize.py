@@ -7,13 +7,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from itertools import accumulate
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from instyle_core.interfaces import Size
+from instyle_core.interrupts import AtOnce, deferred
+from instyle_core.randomness import random_state, restore_random_state
 from instyle_core.spec import LBFGS, Adam
 
 Status = Literal["finished", "interrupted", "diverged"]
@@ -59,6 +63,42 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class ScaleState:
+    """Where the optimisation at one scale stands, between two steps.
+
+    Attributes:
+        pixels: what is optimised, (3, H, W).
+        optimizer: the ``state_dict`` of the optimiser.
+        best_total: the objective of the best picture.
+        firsts: the first values of each term, which an explosion is measured by.
+        random: where random numbers stood when the scale was entered: targets may draw some.
+    """
+
+    pixels: Tensor
+    optimizer: dict[str, Any]
+    best_total: float
+    firsts: list[dict[str, float]]
+    random: list[Tensor]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where an optimisation stands: all that it takes to go on as if nothing had happened.
+
+    Attributes:
+        steps: done so far, over all scales.
+        best: the best picture so far, (3, H, W); None before the first step.
+        random: where random numbers stand.
+        scale: None at the beginning of a scale.
+    """
+
+    steps: int
+    best: Tensor | None
+    random: list[Tensor]
+    scale: ScaleState | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What an optimisation came to.
 
@@ -67,11 +107,13 @@ class Outcome:
             not one step was good.
         status: whether it went through.
         reason: why it did not, else empty.
+        state: where it can go on, after an interrupt; None if only at its very beginning.
     """
 
     picture: Tensor | None
     status: Status
     reason: str = ""
+    state: State | None = None
 
 
 class _Diverged(Exception):
@@ -108,6 +150,7 @@ def optimize(
     start: Tensor,
     settings: Adam | LBFGS,
     on_step: Callable[[Progress], None],
+    resume_from: State | None = None,
 ) -> Outcome:
     """Minimise the objective over the pixels, coarse to fine.
 
@@ -116,35 +159,56 @@ def optimize(
     A step evaluates the picture that it starts from: what the last one makes of it has not been
     judged, and is not taken.
 
+    The first Ctrl-C lets the step under way end. A second one, or any `KeyboardInterrupt` from
+    within a step, ends it at once; what can be resumed then is the scale from its beginning.
+
     Args:
         scale_at: makes the problem at a size; called when its turn comes, so that one is held.
         sizes: of the scales, from coarse to fine.
         start: the picture to start from, (3, H, W), of any size.
         settings: the optimiser's.
-        on_step: told of each step.
+        on_step: told of each step; a `KeyboardInterrupt` that it raises comes between two steps.
+        resume_from: the state that an earlier call with the same arguments ended in.
     """
     budget = scale_steps(settings.steps, len(sizes))
+    state = resume_from or State(0, None, random_state())
+    done, between_steps = state.steps, False
     run: _ScaleRun | None = None
     status: Status = "finished"
     reason = ""
-    done = 0
+    restore_random_state(state.scale.random if state.scale else state.random)
     try:
-        for index, size in enumerate(sizes):
-            if not budget[index]:  # fewer steps than scales
-                continue
-            run = _ScaleRun(scale_at(size), start, run.best if run else None, settings)
-            clock = _Clock(sizes[index:], budget[index:])
-            for _ in range(budget[index]):
-                run.step()
-                done += 1
-                on_step(
-                    Progress(done, settings.steps, run.size, run.values, clock.tick(), run.current)
-                )
-    except KeyboardInterrupt:
+        with deferred() as stop_is_asked_for:
+            for index, end in enumerate(accumulate(budget)):
+                if done >= end:  # fewer steps than scales, or the scale was done before
+                    continue
+                entry = random_state()
+                run = _ScaleRun(scale_at(sizes[index]), start, state.best, settings)
+                if state.scale:
+                    run.go_on_from(state.scale)
+                    restore_random_state(state.random)
+                clock = _Clock(sizes[index:], [end - done, *budget[index + 1 :]])
+                while done < end:
+                    between_steps = False
+                    run.step()
+                    done += 1
+                    between_steps = True
+                    left = clock.tick()
+                    on_step(Progress(done, settings.steps, run.size, run.values, left, run.current))
+                    if stop_is_asked_for():
+                        raise KeyboardInterrupt
+                state = State(done, run.best, random_state())
+                between_steps = False
+    except KeyboardInterrupt as interrupt:
         status, reason = "interrupted", "interrupted"
+        if run and between_steps and not isinstance(interrupt, AtOnce):
+            within = run.state(entry) if done < end else None
+            state = State(done, run.best, random_state(), within)
     except _Diverged as diverged:
         status, reason = "diverged", str(diverged)
-    return Outcome(run.best if run else None, status, reason)
+    picture = run.best if run else state.best
+    can_go_on = status == "interrupted" and state.steps > 0
+    return Outcome(picture, status, reason, state if can_go_on else None)
 
 
 def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
@@ -187,6 +251,24 @@ class _ScaleRun:
         self._best_total = math.inf
         self._firsts: list[dict[str, float]] = []
         self._fresh = True
+
+    def state(self, random: list[Tensor]) -> ScaleState:
+        """Where it stands, until the next step is taken.
+
+        Args:
+            random: where random numbers stood when the scale was entered.
+        """
+        optimizer = self._optimizer.state_dict()
+        pixels = self._pixels.detach()
+        return ScaleState(pixels, optimizer, self._best_total, self._firsts, random)
+
+    def go_on_from(self, state: ScaleState) -> None:
+        """Stand where an earlier run at this scale stood; the state itself stays as it is."""
+        with torch.no_grad():
+            self._pixels.copy_(state.pixels)
+        self._optimizer.load_state_dict(deepcopy(state.optimizer))
+        self._best_total = state.best_total
+        self._firsts = [*state.firsts]
 
     def current(self) -> Tensor:
         """The picture as it stands, (3, H, W)."""

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import hashlib
 import json
 import os
 import platform
@@ -16,9 +15,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from instyle_core import report
@@ -26,8 +24,16 @@ from instyle_core.errors import InputError
 from instyle_core.events import Event, Note, StageFinished, Step
 from instyle_core.files import write_atomically
 from instyle_core.images import write_mask, write_picture
-from instyle_core.plan import Plan
+from instyle_core.loss_table import Row, row_of, write_rows
+from instyle_core.plan import Plan, part_name
+from instyle_core.state import RunState, damaged, dump_state
 from instyle_core.weights import sha256_of
+
+if TYPE_CHECKING:
+    from instyle_core.resume import Earlier
+
+#: The file in the folder of an interrupted run that holds its state.
+STATE_FILE = "state.pt"
 
 
 class RunFolder:
@@ -39,11 +45,13 @@ class RunFolder:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._losses: list[dict[str, Any]] = []
-        self._seconds: dict[str, float] = {}
+        self._losses: list[Row] = []
+        self._seconds = {"total": 0.0}
         self._notes: list[str] = []
         self._objects: dict[str, dict[str, Any]] = {}
-        self._started = time.time()
+        self._resumed: list[dict[str, Any]] = []
+        self._began = time.time()
+        self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(self._began))
 
     def __enter__(self) -> RunFolder:
         target = self._plan.folder
@@ -54,7 +62,7 @@ class RunFolder:
                 hint="move it away, or choose another output",
             )
         # Now: by the end of the run, a file may have been changed or moved away.
-        self._inputs = {str(path): _sha256(path) for path in self._plan.inputs}
+        self._inputs = {str(path): hash_of(path) for path in self._plan.inputs}
         try:
             hidden = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
         except OSError as error:
@@ -77,79 +85,112 @@ class RunFolder:
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
         if isinstance(event, Step):
-            row = {"object": _name(event.item), "step": event.step}
-            row |= {"height": event.size[0], "width": event.size[1], "total": event.total}
-            self._losses.append(row | dict(event.losses))
-            every = self._plan.spec.snapshots
-            if every and event.step % every == 0:
-                folder = self._part(event.item) / "snapshots"
-                folder.mkdir(exist_ok=True)
-                write_picture(folder / f"{event.step:06}.png", event.picture())
+            self._losses.append(row_of(event))
+            if self._snaps(event.step):
+                path = self._path(_snapshot(part_name(event.item), event.step))
+                write_picture(path, event.picture())
         elif isinstance(event, StageFinished):
             self._seconds[event.stage] = self._seconds.get(event.stage, 0.0) + event.seconds
-        elif isinstance(event, Note):
-            self._notes.append(event.message)
+        elif isinstance(event, Note) and event.message not in self._notes:
+            self._notes.append(event.message)  # a resumed run finds most of them anew
 
     def keep(self, item: int | None, mask: Tensor | None, stylized: Tensor, **facts: Any) -> None:
         """Keep the mask (1, H, W) and the stylised crop (3, h, w) of an object, and facts."""
-        folder = self._part(item)
+        part = part_name(item)
         if mask is not None:
-            write_mask(folder / "mask.png", mask)
-        write_picture(folder / "stylized.png", stylized)
-        self._objects[_name(item)] = facts
+            write_mask(self._path(f"{part}/mask.png"), mask)
+        write_picture(self._path(f"{part}/stylized.png"), stylized)
+        self._objects[part] = facts
 
-    def _part(self, item: int | None) -> Path:
-        folder = self._hidden / _name(item)
-        folder.mkdir(exist_ok=True)
-        return folder
+    def take_over(self, earlier: Earlier) -> None:
+        """Take over what an interrupted run made of the steps that need not be done again.
+
+        Raises:
+            InputError: a picture of it is not there any more, or cannot be copied.
+        """
+        record, state = earlier.record, earlier.state
+        *finished, part = self._plan.parts[: state.finished + 1]
+        self._losses = [*earlier.losses]
+        self._seconds = {"total": 0.0, **record.seconds}
+        self._notes = [*record.notes]
+        self._objects = {name: record.objects.get(name, {}) for name in finished}
+        self._resumed = [*record.resumed, {"object": part, "step": state.steps}]
+        self._started = record.started
+        names = [f"{name}/{kind}.png" for name in finished for kind in ("mask", "stylized")]
+        steps = dict.fromkeys(finished, self._plan.spec.optimizer.steps) | {part: state.steps}
+        for name, last in steps.items():
+            names += [_snapshot(name, step) for step in range(1, last + 1) if self._snaps(step)]
+        for name in names:
+            try:
+                shutil.copyfile(earlier.folder / name, self._path(name))
+            except OSError as error:
+                raise damaged(earlier.folder / name, error.strerror or str(error)) from error
+
+    def _snaps(self, step: int) -> bool:
+        every = self._plan.spec.snapshots
+        return every > 0 and step % every == 0
+
+    def _path(self, name: str) -> Path:
+        path = self._hidden / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     # --- publishing -------------------------------------------------------------------------------
 
-    def complete(self, status: str, reason: str, machine: Mapping[str, Any]) -> None:
+    def complete(
+        self, status: str, reason: str, machine: Mapping[str, Any], state: RunState | None
+    ) -> None:
         """Write ``run.json``, ``losses.csv`` and ``report.html``, still out of sight.
 
         Args:
             status: ``finished``, ``interrupted`` or ``diverged``.
             reason: why it did not finish, else empty.
             machine: facts about device and precision.
+            state: to go on from; None for a run that cannot go on.
         """
         plan, folder = self._plan, self._hidden
+        self._seconds["total"] += time.time() - self._began
         record = {
             "instyle": version("instyle"),
             "status": status,
             "reason": reason,
             "spec": plan.dump(),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(self._started)),
-            "seconds": {
-                "total": round(time.time() - self._started, 3),
-                **{stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
-            },
+            "started": self._started,
+            "resumed": self._resumed,
+            "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
             "objects": self._objects,
             "losses": self._last_losses(),
             "notes": self._notes,
             "inputs": self._inputs,
-            "weights": {weights.name: weights.sha256 for weights in plan.pretrained},
-            "plugins": {
-                f"{use.plugin.kind} {use.plugin.name}": use.distribution for use in plan.uses
-            },
-            "versions": self._versions(),
-            "machine": {"platform": platform.platform(), "processors": os.cpu_count(), **machine},
+            **origins(plan),
+            "machine": machine,
+            "state": self._write_state(state) if state else None,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         write_atomically(folder / "run.json", text.encode())
-        write_atomically(folder / "losses.csv", _csv(self._losses).encode())
+        write_atomically(folder / "losses.csv", write_rows(self._losses).encode())
         page = report.page(record, self._losses, plan.spec.output.name)
         write_atomically(folder / "report.html", page.encode())
         folder.chmod(0o777 & ~_umask())
+
+    def _write_state(self, state: RunState) -> str:
+        """Write the state; returns the SHA-256 of its file."""
+        data = dump_state(state)
+        write_atomically(self._hidden / STATE_FILE, data)
+        return hashlib.sha256(data).hexdigest()
 
     def show(self) -> None:
         """Put the folder in its place."""
         folder, target = self._hidden, self._plan.folder
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            os.replace(target, old)
-            os.replace(folder, target)
-            shutil.rmtree(old, ignore_errors=True)
+            try:
+                os.replace(target, old)
+                os.replace(folder, target)
+            finally:
+                if not target.exists():  # it stopped between the two
+                    os.replace(old, target)
+                shutil.rmtree(old, ignore_errors=True)
         else:
             os.replace(folder, target)
 
@@ -160,16 +201,27 @@ class RunFolder:
             name: {k: v for k, v in row.items() if k not in hidden} for name, row in last.items()
         }
 
-    def _versions(self) -> dict[str, str]:
-        libraries = ("torch", "torchvision", "kornia", "pillow", "numpy")
-        return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
+
+def origins(plan: Plan) -> dict[str, Any]:
+    """What computes a plan, as ``run.json`` has it: versions, plugins and weights."""
+    libraries = ("torch", "torchvision", "kornia", "pillow", "numpy")
+    return {
+        "instyle": version("instyle"),
+        "weights": {weights.name: weights.sha256 for weights in plan.pretrained},
+        "plugins": {f"{use.plugin.kind} {use.plugin.name}": use.distribution for use in plan.uses},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in libraries},
+        },
+    }
 
 
-def _name(item: int | None) -> str:
-    return "picture" if item is None else f"object-{item}"
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file that a spec reads.
 
-
-def _sha256(path: Path) -> str:
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         return sha256_of(path)
     except OSError as error:
@@ -177,27 +229,11 @@ def _sha256(path: Path) -> str:
         raise InputError(what, where=str(path), hint=hint) from error
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+def _snapshot(part: str, step: int) -> str:
+    return f"{part}/snapshots/{step:06}.png"
 
 
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def describe_machine(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
-    """The facts about where and how a run was computed."""
-    cpu = f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
-    return {
-        "device": str(device),
-        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu,
-        "threads": torch.get_num_threads(),
-        "precision": str(precision).removeprefix("torch."),
-    }

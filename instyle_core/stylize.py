@@ -15,7 +15,7 @@ from instyle_core.features import FeatureStack, MaskPyramid
 from instyle_core.images import resample, resize
 from instyle_core.instances import box_of
 from instyle_core.interfaces import Box, FeatureExtractor, Loss, LossParams, Size, Targets
-from instyle_core.optimize import Outcome, Progress, optimize, scale_sizes
+from instyle_core.optimize import Outcome, Progress, State, optimize, scale_sizes
 from instyle_core.plan import ObjectPlan
 from instyle_core.spec import Spec, Style
 from instyle_core.uses import Use
@@ -81,6 +81,14 @@ def cut(image: Tensor, box: Box) -> Tensor:
     return image[:, y0:y1, x0:x1]
 
 
+def paste(canvas: Tensor, box: Box, pixels: Tensor) -> Tensor:
+    """A picture (C, H, W) with the pixels (C, h, w) inside of a box replaced."""
+    x0, y0, x1, y1 = box
+    pasted = canvas.clone()
+    pasted[:, y0:y1, x0:x1] = pixels
+    return pasted
+
+
 def working_size(crop: Size, longest: int) -> Size:
     """The size that a crop is optimised at: its own, unless it is too large or too small."""
     factor = min(1.0, longest / max(crop))
@@ -96,6 +104,7 @@ def stylize(
     spec: Spec,
     setting: Setting,
     on_step: Callable[[Progress], None],
+    resume_from: State | None = None,
 ) -> Outcome:
     """Repaint the pixels of a crop.
 
@@ -105,6 +114,7 @@ def stylize(
         spec: size, optimiser and start.
         setting: extractors, device and precision.
         on_step: told of each step.
+        resume_from: the state that an interrupted call with the same arguments ended in.
 
     Returns:
         The outcome; its picture is of the working size or, when stopped early, of a smaller one.
@@ -124,7 +134,7 @@ def stylize(
     def problem(size: Size) -> _Problem:
         return _Problem(task, plan.style, terms, stack, size)
 
-    return optimize(problem, sizes, start, spec.optimizer, on_step)
+    return optimize(problem, sizes, start, spec.optimizer, on_step, resume_from)
 
 
 def put_back(task: Task, picture: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ def pipeline() -> None:
 @click.option("--device", help="Where to compute: auto, cpu, cuda, cuda:N or mps.")
 @click.option("--seed", type=int, help="Seed of all that is random.")
 @click.option("--preview", is_flag=True, help="Small and quick, to judge the look by.")
+@click.option("--resume", is_flag=True, help="Go on with the interrupted run of this spec.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def run(
@@ -43,10 +44,15 @@ def run(
     device: str | None,
     seed: int | None,
     preview: bool,
+    resume: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Carry out SPEC, or repeat the run of a run.json."""
+    """Carry out SPEC, or repeat the run of a run.json.
+
+    The first Ctrl-C lets the step under way end, saves the best so far, and leaves what --resume
+    needs to go on to the same result. A second one does not wait for the step.
+    """
     from instyle_core.plan import load
 
     options = {"output": output, "device": device, "seed": seed}
@@ -60,11 +66,14 @@ def run(
             if value is not None:
                 document.assign(name, value, f"--{name}")
 
-    carry_out(load(spec, change), as_json=as_json, quiet=quiet)
+    carry_out(load(spec, change), resume=resume, as_json=as_json, quiet=quiet)
 
 
-def carry_out(plan: Plan, *, as_json: bool = False, quiet: bool = False) -> Result:
+def carry_out(
+    plan: Plan, *, resume: bool = False, as_json: bool = False, quiet: bool = False
+) -> Result:
     """Run a plan, show its progress, and print where the picture is."""
+    import shlex
     from contextlib import nullcontext
 
     from instyle_core.cli.render import RunDisplay
@@ -74,7 +83,7 @@ def carry_out(plan: Plan, *, as_json: bool = False, quiet: bool = False) -> Resu
 
     display: Any = nullcontext(ignore) if quiet else RunDisplay()
     with display as observer:
-        result = run_plan(plan, observer)
+        result = run_plan(plan, observer, resume=resume)
     if as_json:
         import json
 
@@ -85,7 +94,12 @@ def carry_out(plan: Plan, *, as_json: bool = False, quiet: bool = False) -> Resu
         click.echo(result.output)
     saved = f"the best so far is in {result.output}"
     if result.status == "interrupted":
-        raise InterruptedRun("interrupted", hint=saved)
+        # Not the spec: its values may have been changed by options.
+        record = shlex.quote(str(result.folder / "run.json"))
+        on = f"go on with: instyle pipeline run {record} --resume"
+        if not result.resumable:
+            on = "it stopped within a step, so that it cannot be resumed"
+        raise InterruptedRun("interrupted", hint=f"{saved}; {on}")
     if result.status == "diverged":
         raise DivergedError(f"stopped early: {result.reason}", hint=saved)
     return result

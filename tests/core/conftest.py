@@ -1,4 +1,4 @@
-"""Fixtures for the weights: a cache of their own, and a server that can fail in every way."""
+"""Fixtures: the command line; and for weights a cache, and a server that can fail in every way."""
 
 from __future__ import annotations
 
@@ -8,6 +8,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from instyle_core.cli import main
+from tests.core.commands import Command, Done
+
+
+@pytest.fixture
+def instyle(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command in this process. There is no terminal, whatever the tests run in."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str | Path) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return Done(int(caught.value.code or 0), printed.out, printed.err)
+
+    return run
 
 
 class WeightsServer:

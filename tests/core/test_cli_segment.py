@@ -54,6 +54,10 @@ def objects(found: Found) -> list[dict[str, Any]]:
     return listed
 
 
+def selected(found: Found) -> list[dict[str, Any]]:
+    return [row for row in objects(found) if row["selected"]]
+
+
 def assert_error(found: Found, *words: str) -> None:
     status, out, err = found
     assert (status, out) == (2, "")
@@ -157,7 +161,7 @@ def two(studio: Studio) -> None:
 def test_one_object_by_point_box_and_class(
     segment: Segment, options: list[str], box: list[int]
 ) -> None:
-    (found,) = objects(segment("--json", *options))
+    (found,) = selected(segment("--json", *options))
     assert found["box"] == box
     assert found["class"] == "object"
 
@@ -201,7 +205,7 @@ def test_the_overlay_shows_the_object_in_colour_in_a_photo_that_is_greyed(
     assert out.splitlines()[-1] == "photo-segments.png"
     overlay = read(studio.folder / "photo-segments.png").astype(int)
     assert overlay.shape == (HEIGHT, WIDTH, 3)
-    background = overlay[:8]
+    background = overlay[42:]  # below the object; above it is the label
     assert (background == background[0, 0]).all()
     # Greyed, and not grey: the colours are nearer to each other, in the same order.
     assert 0 < background[0, 0, 0] - background[0, 0, 1] < 200 - 40

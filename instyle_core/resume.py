@@ -1,0 +1,196 @@
+"""Going on with an interrupted run: finding it, and seeing that it still fits."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from instyle_core.errors import InputError
+from instyle_core.loss_table import Row, read_rows
+from instyle_core.plan import Plan
+from instyle_core.runs import STATE_FILE, hash_of, origins
+from instyle_core.state import RunState, damaged, load_state
+from instyle_core.wording import in_words, shown
+
+_START_ANEW = "to start again from the beginning, leave out --resume"
+
+
+class Record(BaseModel):
+    """The part of a ``run.json`` that going on needs."""
+
+    status: str
+    state: str | None = None
+    spec: dict[str, Any]
+    started: str
+    resumed: list[dict[str, Any]] = []
+    seconds: dict[str, float]
+    objects: dict[str, dict[str, Any]]
+    notes: list[str]
+    inputs: dict[str, str]
+    weights: dict[str, str]
+    instyle: str
+    plugins: dict[str, str]
+    versions: dict[str, str]
+    machine: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An interrupted run that can go on.
+
+    Attributes:
+        folder: what it left behind.
+        record: its ``run.json``.
+        state: where it stands.
+        losses: the rows of the steps that need not be done again.
+        changes: what is different now, though it can go on all the same; else empty.
+    """
+
+    folder: Path
+    record: Record
+    state: RunState
+    losses: list[Row]
+    changes: str
+
+
+def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
+    """The interrupted run in the folder of a plan, if the plan is its own and can go on with it.
+
+    Args:
+        plan: of the run that is to go on.
+        machine: where that is computed, as `describe_machine` tells it.
+
+    Raises:
+        InputError: there is none; it came to its end; the spec, a file, weights or the device is
+            not the same; or what it left behind is damaged.
+    """
+    folder = plan.folder
+    record = _record(folder)
+    _check_status(folder, record)
+    _check_sameness(plan, machine, record)
+    if record.state is None:
+        raise InputError(
+            "this run was interrupted within a step, before there was anything to go on from",
+            where=str(folder),
+            hint=_START_ANEW,
+        )
+    state = load_state(folder / STATE_FILE, record.state, machine["device"])
+    losses = _losses(folder / "losses.csv", plan, state)
+    return Earlier(folder, record, state, losses, _changes(plan, machine, record))
+
+
+def _record(folder: Path) -> Record:
+    path = folder / "run.json"
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what, hint = "there is no run here to go on with", "to start one, leave out --resume"
+        raise InputError(what, where=str(folder), hint=hint) from error
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    except ValidationError as error:
+        raise damaged(path, in_words(error.errors()[0])) from error
+
+
+def _check_status(folder: Path, record: Record) -> None:
+    ends = {"finished": "this run is finished", "diverged": "this run diverged"}
+    if record.status != "interrupted":
+        what = ends.get(record.status, f"the status of this run is {shown(record.status)}")
+        what = f"{what}, so that there is nothing to go on with"
+        raise InputError(what, where=str(folder), hint=_START_ANEW)
+
+
+def _check_sameness(plan: Plan, machine: Mapping[str, Any], record: Record) -> None:
+    folder = str(plan.folder)
+    # As JSON has it: there are no tuples in a record.
+    difference = _difference(record.spec, json.loads(json.dumps(plan.dump())))
+    if difference:
+        key, old, new = difference
+        raise InputError(
+            f"the spec is not that of the interrupted run: {key} was {old} and is {new}",
+            where=folder,
+            hint=f"change it back, or give {plan.folder / 'run.json'} as the spec; {_START_ANEW}",
+        )
+    for path in plan.inputs:
+        if record.inputs.get(str(path)) != hash_of(path):
+            what = "this file has changed since the run was begun"
+            hint = f"put the old one back; {_START_ANEW}"
+            raise InputError(what, where=str(path), hint=hint)
+    for name, sha256 in origins(plan)["weights"].items():
+        if record.weights.get(name) != sha256:
+            what = f"the weights '{name}' are not those that the run was begun with"
+            hint = f"install the version of the plugin that it was begun with; {_START_ANEW}"
+            raise InputError(what, where=folder, hint=hint)
+    before, now = record.machine.get("device"), machine["device"]
+    if before != now:
+        what = f"the run was begun on the device '{before}', and here it would go on on '{now}'"
+        raise InputError(what, where=folder, hint=f"go on where it was begun; {_START_ANEW}")
+
+
+def _difference(old: Any, new: Any, place: str = "") -> tuple[str, str, str] | None:
+    """The first key that has two values, and both, as they may have been written."""
+    pairs: list[tuple[Any, Any, Any]]
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [(key, old.get(key), new.get(key)) for key in {**new, **old}]
+    elif isinstance(old, list) and isinstance(new, list):
+        pairs = [(index, *pair) for index, pair in enumerate(zip_longest(old, new))]
+    else:
+        return None if old == new else (place, _said(old), _said(new))
+    inner = (_difference(a, b, f"{place}.{key}" if place else str(key)) for key, a, b in pairs)
+    return next(filter(None, inner), None)
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "not there"
+    return f"'{value}'" if isinstance(value, str) else shown(value)  # paths are not shortened
+
+
+def _changes(plan: Plan, machine: Mapping[str, Any], record: Record) -> str:
+    """What is different of all that may make other numbers of the same input."""
+    before = _circumstances(record.model_dump(), record.machine)
+    now = _circumstances(origins(plan), machine)
+    changed = [
+        f"{name} {before.get(name, 'not there')} (now {now.get(name, 'not there')})"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
+    if not changed:
+        return ""
+    what = f"this run was begun with {', '.join(changed)}"
+    return f"{what}: the result may differ a little from that of an unbroken run"
+
+
+def _circumstances(origin: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
+    brought = (distribution.rpartition(" ") for distribution in origin["plugins"].values())
+    return {
+        **{name: number for name, _, number in brought},
+        "instyle": origin["instyle"],
+        **origin["versions"],
+        **{key: machine.get(key) for key in ("processor", "threads", "precision")},
+    }
+
+
+def _losses(path: Path, plan: Plan, state: RunState) -> list[Row]:
+    """The rows of the steps up to the state; an interrupt at once leaves some beyond it."""
+    *finished, part = plan.parts[: state.finished + 1]
+    try:
+        rows = [
+            row
+            for row in read_rows(path.read_text(encoding="utf-8"))
+            if row["object"] in finished or (row["object"] == part and row["step"] <= state.steps)
+        ]
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise damaged(path, "it is not as it was written") from error
+    if len(rows) != state.finished * plan.spec.optimizer.steps + state.steps:
+        raise damaged(path, "it has not a row for each step")
+    return rows

@@ -1,0 +1,159 @@
+"""An optimisation that is interrupted and resumed takes the steps of an unbroken one."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from instyle_core.interfaces import Size
+from instyle_core.optimize import Outcome, Progress, State, optimize, scale_steps
+from instyle_core.spec import LBFGS, Adam
+from instyle_core.state import RunState, dump_state, load_state
+from instyle_core.testing import picture
+
+
+class Dicey:
+    """A problem that draws random numbers as its scale is prepared and at every evaluation."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self.target = torch.rand(3, *size)
+
+    def enter(self, start: Tensor) -> Tensor:
+        return torch.nn.functional.interpolate(start[None], self.size)[0].clone()
+
+    def compose(self, pixels: Tensor) -> Tensor:
+        return pixels.clone()
+
+    def terms(self, pixels: Tensor) -> dict[str, Tensor]:
+        grain = 0.1 * torch.rand_like(pixels.detach())
+        return {
+            "near": (pixels - self.target - grain).square().mean(),
+            "smooth": pixels.diff(dim=2).abs().mean(),
+        }
+
+
+SIZES = [(3, 4), (6, 5), (12, 9)]
+Told = list[tuple[int, Size, dict[str, float]]]
+
+
+def solve(
+    solver: Adam | LBFGS, scales: int, stop_at: int | None = None, resume_from: State | None = None
+) -> tuple[Outcome, Told]:
+    """The outcome, and what was told of each step."""
+    told: Told = []
+
+    def on_step(progress: Progress) -> None:
+        told.append((progress.step, progress.size, dict(progress.terms)))
+        assert progress.steps == solver.steps
+        assert progress.seconds_left >= 0
+        if progress.step == stop_at:
+            raise KeyboardInterrupt
+
+    start = picture(7, 8, seed=1)
+    return optimize(Dicey, SIZES[-scales:], start, solver, on_step, resume_from), told
+
+
+def through_a_file(state: State, folder: Path) -> State:
+    """The state as another process reads it."""
+    data = dump_state(RunState(0, [], state.random, state))
+    path = folder / "state.pt"
+    path.write_bytes(data)
+    read = load_state(path, hashlib.sha256(data).hexdigest(), "cpu").optimization
+    assert read is not None
+    return read
+
+
+def assert_same_pictures(one: Outcome, other: Outcome) -> None:
+    assert (one.status, one.reason) == (other.status, other.reason)
+    assert one.picture is not None
+    assert other.picture is not None
+    assert torch.equal(one.picture, other.picture)
+
+
+@given(data=st.data())
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+)
+def test_any_interruptions_of_an_optimisation_change_nothing(
+    data: st.DataObject, tmp_path: Path
+) -> None:
+    steps = data.draw(st.integers(1, 14), "steps")
+    scales = data.draw(st.integers(1, 3), "scales")
+    adam = Adam(steps=steps, learning_rate=0.05, weight_decay=0.01)
+    solver = data.draw(st.sampled_from([adam, LBFGS(steps=steps, history=3)]), "solver")
+    stops = data.draw(st.lists(st.integers(1, steps), max_size=4, unique=True).map(sorted), "stops")
+
+    torch.manual_seed(5)
+    expected, expected_told = solve(solver, scales)
+    torch.manual_seed(5)
+    told: Told = []
+    state: State | None = None
+    for stop in stops:
+        outcome, more = solve(solver, scales, stop, state)
+        told += more
+        assert outcome.status == "interrupted"
+        assert outcome.state is not None
+        assert outcome.state.steps == stop
+        state = through_a_file(outcome.state, tmp_path)
+        torch.manual_seed(77)  # another process stands elsewhere
+    outcome, more = solve(solver, scales, None, state)
+    assert told + more == expected_told
+    assert outcome.state is None
+    assert_same_pictures(outcome, expected)
+
+
+@pytest.mark.parametrize("solver", [Adam(steps=9), LBFGS(steps=9)])
+def test_a_state_can_be_resumed_from_more_than_once(solver: Adam | LBFGS) -> None:
+    state = solve(solver, 2, 6)[0].state
+    first, told = solve(solver, 2, None, state)
+    again, told_again = solve(solver, 2, None, state)
+    assert [step for step, *_ in told] == [7, 8, 9]
+    assert told == told_again
+    assert_same_pictures(first, again)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8])
+def test_the_time_left_is_that_of_the_steps_that_are_left(
+    stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count()  # so that every step takes one second
+    monkeypatch.setattr("instyle_core.optimize.time.monotonic", lambda: float(next(seconds)))
+    left: list[float] = []
+
+    def on_step(progress: Progress) -> None:
+        left.append(progress.seconds_left)
+        if len(left) == stop:
+            raise KeyboardInterrupt
+
+    solver, sizes = Adam(steps=9), [(6, 5), (12, 10)]  # a step at the second has 4 times the pixels
+    assert scale_steps(9, 2) == [5, 4]
+    start = picture(7, 8, seed=1)
+    state = optimize(Dicey, sizes, start, solver, on_step).state
+    optimize(Dicey, sizes, start, solver, on_step, state)
+    assert left == [20, 19, 18, 17, 16, 3, 2, 1, 0]
+
+
+def test_an_explosion_is_measured_by_the_steps_before_the_interrupt() -> None:
+    class Rising(Dicey):
+        def terms(self, pixels: Tensor) -> dict[str, Tensor]:
+            return {"high": pixels.sum() - pixels.sum().detach() + next(values)}
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 12:
+            raise KeyboardInterrupt
+
+    solver = Adam(steps=40, learning_rate=0.001)
+    values = itertools.chain([1.0] * 12, itertools.repeat(1e4))
+    start = picture(7, 8, seed=1)
+    state = optimize(Rising, SIZES[:1], start, solver, stop).state
+    resumed = optimize(Rising, SIZES[:1], start, solver, lambda _: None, state)
+    assert resumed.status == "diverged"
+    assert "'high'" in resumed.reason
