@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from instyle_core.interfaces import SegmenterParams
 from instyle_core.registry import KINDS, Registry
 from instyle_core.schema import rows, spec_schema
 from instyle_core.spec import LBFGS, Adam, ObjectSpec, Select, Style
@@ -40,10 +41,11 @@ SECTIONS = {
 }
 
 USES = """\
-Segmenters, losses, mergers and extractors are plugins: `{use: NAME, ...}` with the plugin's own
-parameters, or just the name. A loss has a `weight` too (a number of at least 0; 1 when left out).
-`segmenter`, `losses` and `merger` may be left out: then they are as in
-`instyle pipeline init -o -`.
+Segmenters, refiners, losses, mergers and extractors are plugins: `{use: NAME, ...}` with the plugin's own
+parameters, or just the name. A loss has a `weight` too (a number of at least 0; 1 when left out). A
+segmenter has `refine`: what lets its masks follow the photo's edges, a refiner (`{use: NAME, ...}` or
+just the name) or `none`; left out, it is the one that is named below. `losses` and `merger` may be
+left out: then they are as in `instyle pipeline init -o -`.
 """
 
 
@@ -71,6 +73,9 @@ def reference() -> str:
             parts.append(f"\n## {kind} `{plugin.name}`\n\n{plugin.summary}\n")
             if plugin.source:
                 parts.append(f"\nSource: {plugin.source}.\n")
+            if kind == "segmenter":
+                usual = issubclass(plugin.params, SegmenterParams) and plugin.params.refiner()
+                parts.append(f"\n`refine` when left out: `{usual or 'none'}`.\n")
             schema = plugin.params.model_json_schema()
             parts.append(f"\n{table(schema)}" if schema.get("properties") else "\nNo parameters.\n")
     return "".join(parts)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from instyle_core.errors import InputError, InstyleError, WeightsError
     from instyle_core.hookspecs import Plugin, hookimpl
+    from instyle_core.hub import fetch_from_hub
     from instyle_core.images import read_mask, read_picture
     from instyle_core.interfaces import (
         ExtractorParams,
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
         Merger,
         Params,
         Prompt,
+        Refiner,
         Segmentation,
         Segmenter,
+        SegmenterParams,
         Targets,
         View,
     )
@@ -50,12 +53,15 @@ _HOME = {
     "Merger": "interfaces",
     "Params": "interfaces",
     "Prompt": "interfaces",
+    "Refiner": "interfaces",
     "Segmentation": "interfaces",
     "Segmenter": "interfaces",
+    "SegmenterParams": "interfaces",
     "Targets": "interfaces",
     "View": "interfaces",
     "Weights": "weights",
     "fetch": "weights",
+    "fetch_from_hub": "hub",
 }
 
 __all__ = [
@@ -72,13 +78,16 @@ __all__ = [
     "Params",
     "Plugin",
     "Prompt",
+    "Refiner",
     "Segmentation",
     "Segmenter",
+    "SegmenterParams",
     "Targets",
     "View",
     "Weights",
     "WeightsError",
     "fetch",
+    "fetch_from_hub",
     "hookimpl",
     "read_mask",
     "read_picture",

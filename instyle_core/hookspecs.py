@@ -52,7 +52,7 @@ GROUP = "instyle"
 #: The version of the interfaces that this core speaks.
 API = 1
 
-Kind = Literal["segmenter", "extractor", "loss", "merger"]
+Kind = Literal["segmenter", "refiner", "extractor", "loss", "merger"]
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -63,7 +63,7 @@ class Plugin:
     """One thing that a spec can name with ``use:``.
 
     Attributes:
-        kind: what it is: ``segmenter``, ``extractor``, ``loss`` or ``merger``.
+        kind: what it is: ``segmenter``, ``refiner``, ``extractor``, ``loss`` or ``merger``.
         name: what a spec calls it; lower-case letters, digits and dashes.
         params: its parameters, a subclass of `instyle_core.Params` (of `LossParams` for a loss, of
             `ExtractorParams` for an extractor).
@@ -103,7 +103,7 @@ class Plugin:
 
 @hookspec
 def instyle_plugins() -> list[Plugin]:  # type: ignore[empty-body]
-    """Return the records of the segmenters, extractors, losses and mergers of a package."""
+    """Return the records of the segmenters, refiners, extractors, losses and mergers there are."""
 
 
 @hookspec
@@ -114,7 +114,7 @@ def instyle_commands() -> list[click.Command]:  # type: ignore[empty-body]
 
         @hookimpl
         def instyle_commands():
-            from instyle_fcn8s.cli import fcn8s  # imports click, nothing heavy
+            from instyle_fcn8s.commands import fcn8s  # imports click, nothing heavy
 
             return [fcn8s]
     """

@@ -116,6 +116,15 @@ def absolute(path: str | Path, folder: Path | None) -> Path:
 InputFile = Annotated[Path, BeforeValidator(existing_file)]
 
 
+class SegmenterParams(Params):
+    """The parameters of a segmenter whose masks gain by a refiner; for others, `Params` will do."""
+
+    @classmethod
+    def refiner(cls) -> str | None:
+        """The name of the refiner that is used where a spec does not say; None for none."""
+        return None
+
+
 # --- segmenters -----------------------------------------------------------------------------------
 
 
@@ -178,6 +187,28 @@ class Segmenter(ABC):
 
         Returns:
             A segmentation of the picture's size.
+        """
+
+
+# --- refiners -------------------------------------------------------------------------------------
+
+
+class Refiner(ABC):
+    """Lets a mask follow the photo's edges: segmenters are often coarse.
+
+    Made by calling the class with its parameters.
+    """
+
+    @abstractmethod
+    def refine(self, image: Tensor, mask: Mask) -> Mask:
+        """Correct the mask of one object.
+
+        Args:
+            image: the photo, float32 (3, H, W), RGB, in [0, 1].
+            mask: the object's, as the segmenter has it; its decision has at least one pixel.
+
+        Returns:
+            A mask of the same size.
         """
 
 
@@ -251,6 +282,9 @@ class Loss(ABC):
     A loss never runs a network: it reads feature maps that the core computes once for all losses.
     It is at least 0, is measured over the object alone by weighting with the mask, and is made
     independent of the picture's size, so that a weight of 1 means the same strength everywhere.
+
+    Its value depends on the picture and on what was prepared, not on earlier calls: a run that is
+    resumed makes and prepares the loss anew. Random numbers are welcome, from torch's generators.
     """
 
     @abstractmethod
@@ -310,6 +344,7 @@ class Merger(ABC):
 #: What the factory of each kind must make.
 INTERFACES: Mapping[str, type[Any]] = {
     "segmenter": Segmenter,
+    "refiner": Refiner,
     "extractor": FeatureExtractor,
     "loss": Loss,
     "merger": Merger,
@@ -318,6 +353,7 @@ INTERFACES: Mapping[str, type[Any]] = {
 #: What the parameters of each kind must be.
 PARAMS: Mapping[str, type[Params]] = {
     "segmenter": Params,
+    "refiner": Params,
     "extractor": ExtractorParams,
     "loss": LossParams,
     "merger": Params,

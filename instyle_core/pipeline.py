@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from instyle_core.events import (
     Download,
     Event,
     Finished,
+    Note,
     Observer,
     Stage,
     StageFinished,
@@ -28,12 +29,17 @@ from instyle_core.events import (
     ignore,
 )
 from instyle_core.images import Picture, check_output, read_picture, resize, write_picture
-from instyle_core.instances import box_of, prompt_of, select_object
+from instyle_core.instances import box_of, prompt_of, refine, select_object
 from instyle_core.interfaces import FeatureExtractor, Mask, Merger, Segmentation
-from instyle_core.optimize import Outcome, Progress
+from instyle_core.interrupts import deferred
+from instyle_core.machine import choose_device, choose_precision, describe_machine
+from instyle_core.optimize import Outcome, Progress, State
 from instyle_core.plan import ObjectPlan, Plan
-from instyle_core.runs import RunFolder, describe_machine
-from instyle_core.stylize import Setting, Task, crop_box, cut, put_back, stylize
+from instyle_core.randomness import random_state, restore_random_state
+from instyle_core.resume import Earlier, find
+from instyle_core.runs import RunFolder
+from instyle_core.state import Patch, RunState
+from instyle_core.stylize import Setting, Task, crop_box, cut, paste, put_back, stylize
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Result:
         output: the picture that was written.
         folder: everything else that was written.
         seconds: the time that it took.
+        resumable: whether it was interrupted, and can go on from there.
     """
 
     status: str
@@ -53,26 +60,58 @@ class Result:
     output: Path
     folder: Path
     seconds: float
+    resumable: bool = False
 
 
-def run(plan: Plan, on_event: Observer = ignore) -> Result:
+def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Result:
     """Carry out a plan.
 
     Ctrl-C and a loss that diverges end the optimisation early; the best so far is merged and
-    written, and the result says so.
+    written, and the result says so. The first Ctrl-C lets the step under way end, or the merging
+    and writing where nothing is left to be stopped; a second one ends it at once.
+
+    Args:
+        plan: what to do.
+        on_event: told of all that happens.
+        resume: go on with the interrupted run in the plan's folder. On the same machine, it ends
+            with the same bytes as if it had never been interrupted.
 
     Raises:
-        InputError: a picture, a mask or a selection cannot be used.
+        InputError: a picture, a mask or a selection cannot be used; or there is no run to resume,
+            or not with this plan.
         WeightsError: weights cannot be had.
         InterruptedRun: interrupted before there was anything to save.
+        KeyboardInterrupt: interrupted while there was no optimisation under way.
     """
     began = time.monotonic()
+    earlier = find(plan, _machine(plan)) if resume else None
     with RunFolder(plan) as folder:
-        job = _Job(plan, folder, on_event)
-        status, reason = job.work()
-        result = Result(status, reason, plan.spec.output, plan.folder, time.monotonic() - began)
-    on_event(Finished(status, result.output, result.folder, result.seconds))
+        if earlier:
+            folder.take_over(earlier)
+        outcome, resumable = _Job(plan, folder, on_event).work(earlier)
+        seconds = time.monotonic() - began
+        result = Result(
+            outcome.status, outcome.reason, plan.spec.output, plan.folder, seconds, resumable
+        )
+    on_event(Finished(result.status, result.output, result.folder, result.seconds))
     return result
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What there is before anything is painted: read, loaded and found, the same in each run.
+
+    Attributes:
+        photo: the photo.
+        start: a picture to start from, (3, H, W); None for the content or noise.
+        setting: extractors, device and precision.
+        masks: of the objects, by number; none for the whole picture.
+    """
+
+    photo: Picture
+    start: Tensor | None
+    setting: Setting
+    masks: Mapping[int | None, Mask]
 
 
 class _Job:
@@ -85,7 +124,26 @@ class _Job:
         self._observers = (folder, on_event)
         self._pictures: dict[Path, Picture] = {}
 
-    def work(self) -> tuple[str, str]:
+    def work(self, earlier: Earlier | None) -> tuple[Outcome, bool]:
+        """Go all the way, or the rest of it; returns what it came to, and whether it can go on."""
+        if earlier and earlier.changes:
+            self._emit(Note(earlier.changes))
+        scene = self._prepare()
+        with deferred() as stop_is_asked_for:
+            state = earlier.state if earlier else RunState(0, [], random_state())
+            canvas, outcome, state = self._paint(scene, state, stop_is_asked_for)
+            resumable = outcome.status == "interrupted" and state.begun
+            with self._stage("write"):
+                kept = state if resumable else None
+                machine = _machine(self._plan)
+                self._folder.complete(outcome.status, outcome.reason, machine, kept)
+                write_picture(self._spec.output, canvas, like=scene.photo)
+                self._folder.show()
+        return outcome, resumable
+
+    # --- the steps --------------------------------------------------------------------------------
+
+    def _prepare(self) -> _Scene:
         plan, spec = self._plan, self._spec
         torch.manual_seed(spec.seed)
         with self._stage("read"):
@@ -99,23 +157,7 @@ class _Job:
             for record in plan.pretrained:
                 weights.fetch(record, on_progress=self._on_progress(record.name))
             setting = _setting(plan)
-        masks = self._segment(photo.pixels)
-
-        canvas = photo.pixels
-        outcome = Outcome(None, "finished")
-        for number, item in self._items().items():
-            canvas, outcome = self._repaint(number, item, canvas, masks.get(number), start, setting)
-            if outcome.status != "finished":
-                break
-
-        with self._stage("write"):
-            machine = describe_machine(setting.device, setting.precision)
-            self._folder.complete(outcome.status, outcome.reason, machine)
-            write_picture(spec.output, canvas, like=photo)
-            self._folder.show()
-        return outcome.status, outcome.reason
-
-    # --- the steps --------------------------------------------------------------------------------
+        return _Scene(photo, start, setting, self._segment(photo.pixels))
 
     def _items(self) -> Mapping[int | None, ObjectPlan]:
         """The objects by number, or the whole picture under None."""
@@ -146,6 +188,7 @@ class _Job:
                 if key not in seen:
                     seen[key] = item.segmenter.create().segment(photo, prompt)
                 mask = select_object(seen[key], item.select, self._emit)
+                mask = refine(mask, photo, item.segmenter)
                 free = 1 - claimed
                 if not (mask.decision * free).any():
                     raise InputError(
@@ -156,16 +199,37 @@ class _Job:
                 claimed = torch.maximum(claimed, mask.decision)
         return masks
 
+    def _paint(
+        self, scene: _Scene, state: RunState, stop_is_asked_for: Callable[[], bool]
+    ) -> tuple[Tensor, Outcome, RunState]:
+        """The photo with its objects repainted, from a state on, and the state that it ends in."""
+        canvas = scene.photo.pixels
+        for box, pixels in state.patches:
+            canvas = paste(canvas, box, pixels)
+        outcome = Outcome(None, "finished")
+        items = list(self._items().items())
+        for number, item in items[state.finished :]:
+            restore_random_state(state.random)
+            patch, outcome = self._repaint(scene, canvas, number, item, state.optimization)
+            canvas = paste(canvas, *patch) if patch else canvas
+            if outcome.status != "finished":
+                return canvas, outcome, replace(state, optimization=outcome.state)
+            assert patch  # all steps were good
+            state = RunState(state.finished + 1, [*state.patches, patch], random_state())
+            if stop_is_asked_for() and state.finished < len(items):
+                return canvas, Outcome(None, "interrupted", "interrupted"), state
+        return canvas, outcome, state
+
     def _repaint(
         self,
+        scene: _Scene,
+        canvas: Tensor,
         number: int | None,
         item: ObjectPlan,
-        canvas: Tensor,
-        mask: Mask | None,
-        start: Tensor | None,
-        setting: Setting,
-    ) -> tuple[Tensor, Outcome]:
-        """The canvas with one more object repainted; as it was where nothing good came of it."""
+        resume_from: State | None,
+    ) -> tuple[Patch | None, Outcome]:
+        """What one more object makes of the canvas; None where nothing good came of it."""
+        mask = scene.masks.get(number)
         everything = torch.ones_like(canvas[:1])
         merger: Merger | None = item.merger.create() if mask else None
         paints = merger.paints(mask) if merger and mask else everything
@@ -175,13 +239,14 @@ class _Job:
             paints=cut(paints, box),
             mask=cut(mask.decision if mask else everything, box),
             styles=[self._read(path).pixels for path in item.style.images],
-            start=None if start is None else cut(start, box),
+            start=None if scene.start is None else cut(scene.start, box),
         )
         with self._stage("stylize", number), _about(number):
-            outcome = stylize(task, item, self._spec, setting, self._on_step(number))
+            on_step = self._on_step(number)
+            outcome = stylize(task, item, self._spec, scene.setting, on_step, resume_from)
         if outcome.picture is None:
             if number:  # the objects before it are done, and worth keeping
-                return canvas, outcome
+                return None, outcome
             if outcome.status == "interrupted":
                 raise InterruptedRun("interrupted before there was anything to save")
             raise InstyleError(
@@ -195,15 +260,12 @@ class _Job:
             if merger and mask:
                 part = Mask(cut(mask.probability, box), cut(mask.decision, box))
                 merged = merger.merge(task.content, merged, part)
-            x0, y0, x1, y1 = box
-            canvas = canvas.clone()
-            canvas[:, y0:y1, x0:x1] = merged
         facts: dict[str, Any] = {"crop": list(box), "worked_at": list(picture.shape[1:])}
         if mask:
             facts["box"] = list(box_of(mask.decision))
             facts["pixels"] = int(mask.decision.sum())
         self._folder.keep(number, mask.probability if mask else None, picture, **facts)
-        return canvas, outcome
+        return (box, merged), outcome
 
     # --- telling ----------------------------------------------------------------------------------
 
@@ -259,37 +321,6 @@ def _setting(plan: Plan) -> Setting:
     return Setting(extractors, device, choose_precision(plan.spec.precision, device))
 
 
-def choose_device(name: str) -> torch.device:
-    """The device that a spec names; ``auto`` is the fastest that there is.
-
-    Raises:
-        InputError: there is no such device here.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not there[device.type]:
-        found = [kind for kind, available in there.items() if available]
-        hint = f"there is: {', '.join(found)}; `device: auto` picks one"
-        raise InputError(f"torch finds no device '{name}' here", hint=hint)
-    return device
-
-
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The precision that a spec names; ``auto`` is bfloat16 where the processor is fast at it."""
-    if name == "float32":
-        return torch.float32
-    if name == "bfloat16":
-        return torch.bfloat16
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # Without instructions of its own, a processor emulates bfloat16, which is slower. Torch keeps
-    # the question private; a release without it is taken to have a processor without them.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    fast = device.type == "cpu" and supported()
-    return torch.bfloat16 if fast else torch.float32
+def _machine(plan: Plan) -> dict[str, Any]:
+    device = choose_device(plan.spec.device)
+    return describe_machine(device, choose_precision(plan.spec.precision, device))

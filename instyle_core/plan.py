@@ -59,11 +59,17 @@ class Plan:
         return run_folder(self.spec.output)
 
     @property
+    def parts(self) -> list[str]:
+        """What files and tables call the objects, in their order."""
+        return [part_name(number) for number in range(len(self.objects))] or [part_name(None)]
+
+    @property
     def uses(self) -> list[Use]:
         """Every plugin that the run will make."""
         found = list(self.extractors.values())
         for item in self.objects:
-            found += [item.segmenter, *item.losses, item.merger]
+            refiner = [item.segmenter.refine] if item.segmenter.refine else []
+            found += [item.segmenter, *refiner, *item.losses, item.merger]
         return found + list(self.whole.losses if self.whole else ())
 
     @property
@@ -75,7 +81,14 @@ class Plan:
         """The resolved spec as plain data: absolute paths, every default spelt out."""
         plain = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
         plain["extractors"] = {name: use.dump() for name, use in self.extractors.items()}
+        for written, item in zip(plain.get("objects", []), self.objects, strict=True):
+            written["segmenter"] = item.segmenter.dump()
         return plain
+
+
+def part_name(item: int | None) -> str:
+    """What files and tables call an object by its number; the whole picture is None."""
+    return "picture" if item is None else f"object-{item}"
 
 
 def load(
@@ -142,8 +155,8 @@ def make(document: Document, registry: Registry) -> Plan:
 
 
 def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
-    objects = tuple(_object(spec, item) for item in spec.objects or ())
-    whole = None if objects else _object(spec, ObjectSpec())
+    objects = tuple(_object(spec, item, context) for item in spec.objects or ())
+    whole = None if objects else _object(spec, ObjectSpec(), context)
     extractors = {}
     for item in objects or (whole,):
         for loss in item.losses if item else ():
@@ -154,12 +167,32 @@ def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
     return Plan(spec, objects, whole, extractors, inputs)
 
 
-def _object(spec: Spec, item: ObjectSpec) -> ObjectPlan:
+def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:
+    """What finds an object where a spec does not say.
+
+    Args:
+        select: which object it is.
+        context: as `instyle_core.uses.resolve` takes it.
+
+    Raises:
+        SpecError: it is not installed.
+    """
+    pointed = select.class_name is None and (select.point or select.box)
+    key = "by-pointing" if pointed else "by-class"
+    document = Document.parse(preset_text("segmenters"), "the default segmenters", Path())
+    try:
+        return resolve("segmenter", document.data[key], context)
+    except ValidationError as error:
+        where = document.place((key,))
+        raise SpecError([InputError(e["msg"], where=where) for e in error.errors()]) from error
+
+
+def _object(spec: Spec, item: ObjectSpec, context: Mapping[str, Any]) -> ObjectPlan:
     """An object with what it leaves out taken from the top level."""
     style = item.style or spec.style
     assert style  # _missing_styles has seen to that
     return ObjectPlan(
-        segmenter=item.segmenter or spec.segmenter,
+        segmenter=item.segmenter or spec.segmenter or default_segmenter(item.select, context),
         select=item.select,
         style=style,
         # A weight of 0 turns a loss off: it must not even demand the weights of its network.

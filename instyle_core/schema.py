@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from instyle_core.hookspecs import Plugin
+from instyle_core.interfaces import SegmenterParams
 from instyle_core.registry import KINDS, Registry
 from instyle_core.spec import FROM_PRESET, Spec
 
@@ -27,12 +29,8 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
             choice = plugin.params.model_json_schema(ref_template=f"#/$defs/{own}{{model}}")
             definitions |= {own + name: model for name, model in choice.pop("$defs", {}).items()}
             use = {"const": plugin.name, "description": plugin.summary}
-            weight = {"type": "number", "minimum": 0, "default": 1, "description": "Its factor."}
-            choice["properties"] = {
-                "use": use,
-                **({"weight": weight} if kind == "loss" else {}),
-                **choice.get("properties", {}),
-            }
+            own_properties = choice.get("properties", {})
+            choice["properties"] = {"use": use, **_added(plugin), **own_properties}
             choice["required"] = ["use", *choice.get("required", [])]
             choice["title"] = plugin.name
             choices.append(choice)
@@ -40,6 +38,23 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
         names = [choice["title"] for choice in choices if choice["required"] == ["use"]]
         definitions[kind] = {"anyOf": [{"enum": names}, *choices]}
     return schema
+
+
+def _added(plugin: Plugin) -> dict[str, Any]:
+    """What can be set besides a plugin's own parameters: `instyle_core.uses.ADDED`."""
+    if plugin.kind == "loss":
+        weight = {"type": "number", "minimum": 0, "default": 1, "description": "Its factor."}
+        return {"weight": weight}
+    if plugin.kind == "segmenter":
+        refiner = issubclass(plugin.params, SegmenterParams) and plugin.params.refiner()
+        return {
+            "refine": {
+                "anyOf": [{"const": "none"}, {"$ref": "#/$defs/refiner"}],
+                "default": refiner or "none",
+                "description": "What lets its masks follow the photo's edges.",
+            }
+        }
+    return {}
 
 
 def _with_references(schema: Any) -> Any:

@@ -28,7 +28,7 @@ from instyle_core.uses import ExtractorUse, LossUse, MergerUse, SegmenterUse, Us
 from instyle_core.wording import shown
 
 #: The keys that a spec may leave out because the default preset supplies them.
-FROM_PRESET = ("segmenter", "losses", "merger")
+FROM_PRESET = ("losses", "merger")
 
 # --- values that are one thing or another ---------------------------------------------------------
 
@@ -221,7 +221,11 @@ class Spec(Params):
     style: StyleField | None = Field(
         None, description="A picture, or several with weights: what objects are to look like."
     )
-    segmenter: SegmenterUse = Field(description="What finds the objects.")
+    segmenter: SegmenterUse | None = Field(
+        None,
+        description="What finds the objects. When left out: fcn8s, or grabcut for an object that "
+        "only a box or a point tells.",
+    )
     losses: Losses = Field(
         min_length=1, description="The terms of the objective, each with a weight of at least 0."
     )

@@ -33,6 +33,7 @@ from instyle_core.interfaces import (
     Mask,
     Merger,
     Prompt,
+    Refiner,
     Segmentation,
     Segmenter,
     Targets,
@@ -225,6 +226,30 @@ def check_segmenter(segmenter: Segmenter, image: Tensor, prompt: Prompt) -> Segm
         assert 0 <= float(instance.mask.min()) <= float(instance.mask.max()) <= 1
         assert 0 <= instance.score <= 1, f"a score is {instance.score}"
     return seen
+
+
+def check_refiner(refiner: Refiner) -> None:
+    """Check a refiner: sizes, ranges, the same result for the same input, and the input left alone.
+
+    It is given discs of several sizes, an object that fills the picture, and soft edges.
+    """
+    image = picture(48, 40)
+    soft = F.avg_pool2d(disc(48, 40).probability, 9, stride=1, padding=4)
+    masks = [disc(48, 40), disc(48, 40, radius=0.05), disc(48, 40, radius=2)]
+    for mask in [*masks, Mask(soft, (soft > 0.5).float())]:
+        inputs = [tensor.clone() for tensor in (image, mask.probability, mask.decision)]
+        refined = refiner.refine(image, mask)
+        for name in ("probability", "decision"):
+            tensor = getattr(refined, name)
+            assert tuple(tensor.shape) == (1, 48, 40), f"{name} has the shape {tensor.shape}"
+            assert tensor.dtype == torch.float32, f"{name} is {tensor.dtype}"
+            assert 0 <= float(tensor.min()) <= float(tensor.max()) <= 1, f"{name} is out of [0, 1]"
+        decided = refined.decision
+        assert bool(((decided == 0) | (decided == 1)).all()), "decision must be 0 or 1"
+        again = refiner.refine(image, mask)
+        assert torch.equal(again.decision, decided), "the mask differs from one call to the next"
+        for before, after in zip(inputs, (image, mask.probability, mask.decision), strict=True):
+            assert torch.equal(before, after), "the refiner changed its input"
 
 
 def check_merger(merger: Merger) -> None:

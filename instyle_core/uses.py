@@ -14,7 +14,13 @@ from pydantic_core import InitErrorDetails
 
 from instyle_core.errors import InputError, InstyleError
 from instyle_core.hookspecs import Kind, Plugin
-from instyle_core.interfaces import INTERFACES, ExtractorParams, LossParams, Params
+from instyle_core.interfaces import (
+    INTERFACES,
+    ExtractorParams,
+    LossParams,
+    Params,
+    SegmenterParams,
+)
 from instyle_core.wording import problem, shown, unknown_keys
 
 if TYPE_CHECKING:
@@ -30,12 +36,14 @@ class Use:
         params: its parameters.
         weight: of a loss, its factor in the objective; 1 for everything else.
         distribution: the installed distribution that brought it, with its version.
+        refine: of a segmenter, the refiner of its masks; None for none.
     """
 
     plugin: Plugin
     params: Params
     weight: float = 1.0
     distribution: str = ""
+    refine: Use | None = None
 
     def create(self) -> Any:
         """Import the code behind the record and make the thing.
@@ -55,9 +63,13 @@ class Use:
 
     def dump(self) -> dict[str, Any]:
         """As it would be written in a spec, every default spelt out."""
-        weight = {"weight": self.weight} if self.plugin.kind == "loss" else {}
+        added: dict[str, Any] = {}
+        if self.plugin.kind == "loss":
+            added = {"weight": self.weight}
+        elif self.plugin.kind == "segmenter":
+            added = {"refine": self.refine.dump() if self.refine else "none"}
         params = self.params.model_dump(mode="json", by_alias=True)
-        return {"use": self.plugin.name, **weight, **params}
+        return {"use": self.plugin.name, **added, **params}
 
 
 def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
@@ -81,19 +93,43 @@ def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
         message = f"{error.what}; {error.hint}" if error.hint else error.what
         raise _errors(kind, [problem(message, ("use",))]) from error
 
-    # To a plugin's own parameters, the spec adds the factor of a loss in the objective.
-    added = _Weighted.spec_keys() if kind == "loss" else []
+    # To a plugin's own parameters, the spec adds the factor of a loss in the objective, and what
+    # refines the masks of a segmenter.
+    added = ADDED.get(kind, [])
     known = plugin.params.spec_keys()
     given = {key: item for key, item in value.items() if key != "use"}
     problems = unknown_keys(given, [*added, *known])
-    factor = _checked(_Weighted, {k: given.pop(k) for k in added if k in given}, context, problems)
+    extra = {key: given.pop(key) for key in added if key in given}
+    weighted = {"weight": extra["weight"]} if "weight" in extra else {}
+    factor = _checked(_Weighted, weighted, context, problems)
     own = {key: item for key, item in given.items() if key in known}
     params = _checked(plugin.params, own, context, problems)
     if isinstance(params, LossParams):
         problems += _unreadable_layers(params, context)
+    refine = None
+    if kind == "segmenter":
+        default = params.refiner() if isinstance(params, SegmenterParams) else None
+        refine = _refiner(extra.get("refine", default), context, problems)
     if problems or params is None or factor is None:
         raise _errors(kind, problems)
-    return Use(plugin, params, factor.weight, registry.origin(plugin))
+    return Use(plugin, params, factor.weight, registry.origin(plugin), refine)
+
+
+#: What a spec can set of a plugin besides its own parameters.
+ADDED: Mapping[str, list[str]] = {"loss": ["weight"], "segmenter": ["refine"]}
+
+
+def _refiner(
+    value: Any, context: Mapping[str, Any], problems: list[InitErrorDetails]
+) -> Use | None:
+    """The refiner that an entry names, or None and what is wrong with it in `problems`."""
+    if value in (None, "none"):
+        return None
+    try:
+        return resolve("refiner", value, context)
+    except ValidationError as error:
+        problems += [problem(e["msg"], ("refine", *e["loc"]), e["input"]) for e in error.errors()]
+        return None
 
 
 class _Weighted(Params):

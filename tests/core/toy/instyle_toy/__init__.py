@@ -15,6 +15,7 @@ from instyle_core import (
     LossParams,
     Params,
     Plugin,
+    SegmenterParams,
     Weights,
     hookimpl,
 )
@@ -36,6 +37,20 @@ class StencilParams(Params):
     instances: bool = False
 
 
+class CoarseParams(SegmenterParams, StencilParams):
+    @classmethod
+    def refiner(cls) -> str:
+        return "shift"
+
+
+class ShiftParams(Params):
+    pixels: int = 2
+    weights: bool = False
+
+    def pretrained(self) -> Sequence[Weights]:
+        return (MISSING,) if self.weights else ()
+
+
 class PixelsParams(ExtractorParams):
     def layers(self) -> Mapping[str, int]:
         return {"cells": 2}
@@ -51,6 +66,10 @@ class TintParams(LossParams):
 
 
 class PaletteParams(LossParams):
+    pass
+
+
+class DiceParams(LossParams):
     pass
 
 
@@ -74,10 +93,13 @@ def instyle_plugins() -> list[Plugin]:
 
     return [
         toy("segmenter", "stencil", StencilParams, "Stencil"),
+        toy("segmenter", "coarse", CoarseParams, "Stencil"),
+        toy("refiner", "shift", ShiftParams, "Shift", weights=(MISSING,)),
         toy("extractor", "pixels", PixelsParams, "Pixels"),
         toy("extractor", "heavy", HeavyParams, "Pixels", weights=(MISSING,)),
         toy("loss", "tint", TintParams, "Tint"),
         toy("loss", "palette", PaletteParams, "Palette"),
+        toy("loss", "dice", DiceParams, "Dice"),
         toy("loss", "fault", FaultParams, "Fault"),
         toy("merger", "clumsy", NoParams, "Clumsy"),
     ]

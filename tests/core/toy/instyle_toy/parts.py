@@ -11,6 +11,7 @@ from instyle_core import (
     Mask,
     Merger,
     Prompt,
+    Refiner,
     Segmentation,
     Segmenter,
     Targets,
@@ -19,10 +20,12 @@ from instyle_core import (
 from instyle_core.images import read_mask
 from instyle_core.testing import PixelExtractor
 from instyle_toy import (
+    DiceParams,
     FaultParams,
     NoParams,
     PaletteParams,
     PixelsParams,
+    ShiftParams,
     StencilParams,
     TintParams,
 )
@@ -39,6 +42,18 @@ class Stencil(Segmenter):
         mask = read_mask(self._params.path, (image.shape[1], image.shape[2]))
         instances = (Instance(name, mask, 0.75),) if self._params.instances else None
         return Segmentation(("background", name), torch.cat([1 - mask, mask]), instances)
+
+
+class Shift(Refiner):
+    """Moves the mask to the right; what leaves the picture is gone."""
+
+    def __init__(self, params: ShiftParams) -> None:
+        self._pixels = params.pixels
+
+    def refine(self, image: Tensor, mask: Mask) -> Mask:
+        moved = torch.zeros_like(mask.probability)
+        moved[..., self._pixels :] = mask.probability[..., : -self._pixels or None]
+        return Mask(moved, (moved > 0.5).float())
 
 
 class Pixels(PixelExtractor):
@@ -71,6 +86,21 @@ class Palette(Tint):
             weight * style.image.mean(dim=(2, 3), keepdim=True)
             for style, weight in zip(targets.styles, targets.style_weights, strict=True)
         )
+
+
+class Dice(Loss):
+    """Draws random numbers whenever it can: when it is made, prepared and called."""
+
+    def __init__(self, params: DiceParams) -> None:
+        self._colour = torch.rand(1, 3, 1, 1)
+
+    def prepare(self, targets: Targets) -> None:
+        self._texture = torch.rand_like(targets.content.image)
+
+    def __call__(self, view: View) -> Tensor:
+        grain = torch.rand_like(view.image, requires_grad=False)
+        error = (view.image - (self._colour + self._texture + grain) / 3).square()
+        return (error * view.mask()).sum() / view.mask().sum()
 
 
 class Fault(Loss):

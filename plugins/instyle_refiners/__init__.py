@@ -1,0 +1,29 @@
+"""Refiners: ``guided`` and ``grabcut``."""
+
+from __future__ import annotations
+
+from instyle_core import Plugin, hookimpl
+
+
+@hookimpl
+def instyle_plugins() -> list[Plugin]:
+    from instyle_refiners.params import GrabCutParams, GuidedParams
+
+    return [
+        Plugin(
+            kind="refiner",
+            name="guided",
+            params=GuidedParams,
+            factory="instyle_refiners.guided:GuidedRefiner",
+            summary="Draws the mask towards the photo's edges by a guided filter.",
+            source="He, Sun and Tang 2010, Guided Image Filtering",
+        ),
+        Plugin(
+            kind="refiner",
+            name="grabcut",
+            params=GrabCutParams,
+            factory="instyle_refiners.grabcut:GrabCutRefiner",
+            summary="Cuts anew where the mask is unsure, by the colours that it has found.",
+            source="Rother, Kolmogorov and Blake 2004, GrabCut",
+        ),
+    ]

@@ -1,0 +1,39 @@
+"""The parameters of the refiners."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from instyle_core import Params
+
+
+class GuidedParams(Params):
+    """The parameters of ``guided``."""
+
+    radius: float = Field(
+        default=0.02,
+        gt=0,
+        le=0.25,
+        description="Reach of the filter, as a fraction of the photo's longer side: how far off "
+        "the segmenter's edge may be.",
+    )
+    epsilon: float = Field(
+        default=1e-4,
+        gt=0,
+        le=1,
+        description="Variance of colour, in [0, 1], below which an edge is none.",
+    )
+
+
+class GrabCutParams(Params):
+    """The parameters of ``grabcut``."""
+
+    sure: float = Field(
+        default=0.9,
+        gt=0.5,
+        lt=1,
+        description="Pixels at least so probable, or improbable, are left as they are.",
+    )
+    iterations: int = Field(
+        default=3, ge=1, le=50, description="How often colours are learnt and the mask is cut."
+    )
