@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import segmentation_models_pytorch as smp
-import timm
+import torch
 from pydantic import BaseModel, Field, Json, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
+from torch import Tensor
 
 from instyle_core import WeightsError
+from instyle_fcn8s.encoders import is_encoder
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import Variant
 
@@ -21,49 +25,74 @@ _HINT = "use a file that was written by this plugin"
 
 
 class Metadata(BaseModel):
-    """What a file says of its network; all values are strings in the file."""
+    """What a file says of its network; all values are strings in the file.
+
+    Attributes:
+        classes: their names, ``background`` first.
+        encoder: as segmentation-models-pytorch calls it.
+        variant: ``32s``, ``16s`` or ``8s``.
+        training: how it came to be: recipe, data, figures, and the SHA-256 of the list of photos
+            that it was trained on.
+    """
 
     classes: Json[list[str]] = Field(min_length=2)
     encoder: str
     variant: Variant
+    training: Json[dict[str, Any]] = Field(default_factory=dict)
 
 
-def save(path: Path, network: FCN) -> None:
-    """Write a network's weights with its classes, encoder and variant."""
+def save(path: Path, network: FCN, training: dict[str, Any] | None = None) -> None:
+    """Write a network's weights, in float16, with its classes, encoder and variant.
+
+    A tensor that has values beyond the range of float16 keeps its own type. The file appears whole
+    or not at all.
+
+    Args:
+        path: the safetensors file.
+        network: to be written.
+        training: how it came to be; whatever JSON can tell.
+    """
     metadata = {
         "classes": json.dumps(network.classes),
         "encoder": network.encoder_name,
         "variant": network.variant,
+        "training": json.dumps(training or {}),
     }
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path, metadata)
+    tensors = {name: _half(tensor).contiguous() for name, tensor in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(serialize(tensors, metadata))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _half(tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return half if bool(torch.isfinite(half).all()) else tensor
+
+
+def read_metadata(path: Path) -> Metadata:
+    """What a file says of its network; its tensors are not read.
+
+    Raises:
+        WeightsError: as `load` does.
+    """
+    return _open(path, tensors=False)[0]
 
 
 def load(path: Path) -> FCN:
-    """Read a network, in evaluation mode.
+    """Read a network, in evaluation mode and float32.
 
     Raises:
         WeightsError: the file is missing, damaged or no safetensors file, does not describe its
             network, names an unknown encoder, or holds other tensors than its network has.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = Metadata.model_validate(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"this is no safetensors file, or it is damaged: {error}",
-            where=str(path),
-            hint="check the path, or get the file again",
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise WeightsError(
-            f"the file's metadata does not describe a network: {first['loc'][0]}: {first['msg']}",
-            where=str(path),
-            hint=_HINT,
-        ) from error
-
-    if not _is_encoder(metadata.encoder):
+    metadata, tensors = _open(path)
+    if not is_encoder(metadata.encoder):
         raise WeightsError(
             f"the file's encoder {metadata.encoder!r} is unknown to segmentation-models-pytorch "
             f"{smp.__version__}",
@@ -85,8 +114,22 @@ def load(path: Path) -> FCN:
     return network.eval()
 
 
-def _is_encoder(name: str) -> bool:
-    """Whether `smp` has an encoder, without asking a hub: a file must not cause a download."""
-    return name in smp.encoders.encoders or (
-        name.startswith("tu-") and bool(timm.is_model(name.removeprefix("tu-")))
-    )
+def _open(path: Path, *, tensors: bool = True) -> tuple[Metadata, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = Metadata.model_validate(file.metadata() or {})
+            names = list(file.keys()) if tensors else []
+            return metadata, {name: file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"this is no safetensors file, or it is damaged: {error}",
+            where=str(path),
+            hint="check the path, or get the file again",
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise WeightsError(
+            f"the file's metadata does not describe a network: {first['loc'][0]}: {first['msg']}",
+            where=str(path),
+            hint=_HINT,
+        ) from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
-from instyle_core import InputFile, Params
+from instyle_core import InputFile, Params, Weights
+from instyle_fcn8s.weights import ANIMALS
 
 #: What the finest feature map that is scored is called: by its stride.
 Variant = Literal["32s", "16s", "8s"]
@@ -18,7 +20,7 @@ class FCN8sParams(Params):
     weights: InputFile | None = Field(
         default=None,
         description="File of trained weights (safetensors) that also tells the network and its "
-        "classes. Required until a later release brings trained weights.",
+        "classes; those that ship with instyle when left out.",
     )
     encoder: str | None = Field(
         default=None,
@@ -27,10 +29,18 @@ class FCN8sParams(Params):
     variant: Variant | None = Field(
         default=None, description="The variant that the file must be of; any when left out."
     )
+    mirror: bool = Field(
+        default=True,
+        description="Whether to look at the mirrored picture too and take the mean, which finds "
+        "more and takes twice the time.",
+    )
     size: int = Field(
-        default=1024,
+        default=512,
         ge=32,
         le=8192,
         description="The longest side that the network sees, in pixels; a longer picture is shrunk "
         "for it, and the probabilities are enlarged again.",
     )
+
+    def pretrained(self) -> Sequence[Weights]:
+        return () if self.weights else (ANIMALS,)

@@ -8,28 +8,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core import InputError, Prompt, Segmentation, Segmenter, WeightsError
+from instyle_core import InputError, Prompt, Segmentation, Segmenter, fetch
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.params import FCN8sParams
+from instyle_fcn8s.weights import ANIMALS
 
 
 class FCN8s(Segmenter):
     """A trained `FCN`: class probabilities by softmax over its scores.
 
     Raises:
-        WeightsError: there is no file of weights, or it cannot be used.
+        WeightsError: the file of weights cannot be used.
         InputError: the file is of another encoder or variant than the parameters ask for.
     """
 
     def __init__(self, params: FCN8sParams) -> None:
-        if params.weights is None:
-            raise WeightsError(
-                "fcn8s has no weights: trained ones come with a later release",
-                hint="name a file, `segmenter: {use: fcn8s, weights: file.safetensors}`, or use "
-                "another segmenter",
-            )
+        path = params.weights or fetch(ANIMALS)
         self._size = params.size
-        self._network = checkpoint.load(params.weights)
+        self._mirror = params.mirror
+        self._network = checkpoint.load(path)
         for name, wanted, actual in (
             ("encoder", params.encoder, self._network.encoder_name),
             ("variant", params.variant, self._network.variant),
@@ -37,7 +34,7 @@ class FCN8s(Segmenter):
             if wanted not in (None, actual):
                 raise InputError(
                     f"the weights are of the {name} {actual}, not {wanted}",
-                    where=str(params.weights),
+                    where=str(path),
                     hint=f"leave `{name}` out, or set it to {actual}",
                 )
 
@@ -51,7 +48,11 @@ class FCN8s(Segmenter):
         if shrink < 1:
             size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
             seen = F.interpolate(seen, size, mode="bilinear", antialias=True)
-        probabilities = self._network.to(image.device)(seen).softmax(dim=1)
+        network = self._network.to(image.device)
+        probabilities = network(seen).softmax(dim=1)
+        if self._mirror:
+            mirrored = network(seen.flip(-1)).softmax(dim=1).flip(-1)
+            probabilities = (probabilities + mirrored) / 2
         if shrink < 1:
             probabilities = F.interpolate(probabilities, (height, width), mode="bilinear")
         return Segmentation(self._network.classes, probabilities[0])

@@ -1,0 +1,110 @@
+"""Training photos: cut, scaled, mirrored and tinted at random."""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, DistributedSampler
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from instyle_fcn8s.recipes import Recipe
+from instyle_fcn8s.voc import IGNORED
+
+#: What is put around photos that are too small: grey, about the mean of all photos.
+_GREY = (124, 116, 104)
+
+
+class Augmented(Dataset[tuple[Tensor, Tensor]]):
+    """Crops of photos with their labels, the same for the same epoch and seed.
+
+    Items are asked for by the numbers that `Shuffled` draws, and are uint8 (3, S, S) and int64
+    (S, S). What is random depends on seed, epoch and photo alone: a training that goes on after a
+    kill sees what an unbroken one sees, whatever the number of workers.
+
+    Args:
+        photos: items uint8 (3, H, W) and uint8 (H, W).
+        recipe: how to change them.
+        numbers: from the masks' labels to the network's, (256,).
+        seed: of all that is random.
+    """
+
+    def __init__(
+        self, photos: Dataset[tuple[Tensor, Tensor]], recipe: Recipe, numbers: Tensor, seed: int
+    ) -> None:
+        self._photos = photos
+        self._numbers = numbers
+        self._seed = seed
+        self._transform = _transform(recipe)
+
+    def __len__(self) -> int:
+        return len(self._photos)  # type: ignore[arg-type]
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        epoch, index = divmod(number, len(self))
+        photo, mask = self._photos[index]
+        with torch.random.fork_rng(devices=[]):
+            mixed = np.random.SeedSequence([self._seed, epoch, index]).generate_state(1)
+            torch.manual_seed(int(mixed[0]))
+            photo, mask = self._transform(tv_tensors.Image(photo), tv_tensors.Mask(mask))
+        return photo.as_subclass(Tensor), self._numbers[mask.as_subclass(Tensor).long()].long()
+
+
+class Shuffled(DistributedSampler[Any]):
+    """An order of the photos, another one each epoch; numbers of later epochs follow on.
+
+    Args:
+        photos: to be shuffled.
+        seed: of the order.
+        world: how many processes share the photos.
+        rank: which one this is.
+        epoch: tells the epoch whenever an order is asked for. (What Lightning tells by `set_epoch`
+            is wrong after a resume.)
+    """
+
+    def __init__(
+        self, photos: Dataset[Any], seed: int, world: int, rank: int, epoch: Callable[[], int]
+    ) -> None:
+        super().__init__(photos, world, rank, seed=seed, drop_last=True)
+        self._current_epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.set_epoch(self._current_epoch())
+        first = self.epoch * len(self.dataset)  # type: ignore[arg-type]
+        return (first + index for index in super().__iter__())
+
+
+def _transform(recipe: Recipe) -> v2.Transform:
+    steps: list[v2.Transform] = []
+    if recipe.scale:
+        steps.append(_RandomScale(recipe.scale))
+    fill = {tv_tensors.Image: _GREY, tv_tensors.Mask: IGNORED}
+    steps.append(v2.RandomCrop(recipe.crop, pad_if_needed=recipe.small == "pad", fill=fill))
+    if recipe.flip:
+        steps.append(v2.RandomHorizontalFlip())
+    if recipe.colour:
+        amount = recipe.colour
+        steps.append(v2.ColorJitter(amount, amount, amount, hue=amount / 5))
+    return v2.Compose(steps)
+
+
+class _RandomScale(v2.Transform):  # type: ignore[misc]
+    """Scales by a factor that is drawn evenly on a logarithmic scale."""
+
+    def __init__(self, scale: tuple[float, float]) -> None:
+        super().__init__()
+        self._low, self._high = scale
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        factor = self._low * (self._high / self._low) ** float(torch.rand(()))
+        height, width = v2.query_size(flat_inputs)
+        return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(v2.functional.resize, inpt, size=params["size"], antialias=True)

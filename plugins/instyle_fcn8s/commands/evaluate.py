@@ -1,0 +1,117 @@
+"""``instyle fcn8s evaluate``, from options to tables and overlays."""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from torch import Tensor
+from torchvision.utils import draw_segmentation_masks
+
+from instyle_core import Prompt, fetch
+from instyle_fcn8s import checkpoint
+from instyle_fcn8s.evaluation import Evaluation, evaluate
+from instyle_fcn8s.params import FCN8sParams
+from instyle_fcn8s.segmenter import FCN8s
+from instyle_fcn8s.voc import IGNORED, Photos, Split, open_voc, renumbering
+from instyle_fcn8s.weights import ANIMALS
+
+
+def run(
+    data: Path,
+    split: Split,
+    weights: Path | None,
+    size: int | None,
+    mirror: bool,
+    overlays: Path | None,
+    count: int,
+    as_json: bool,
+) -> None:
+    """See ``instyle fcn8s evaluate --help``."""
+    photos = open_voc(data, split)
+    path = weights or fetch(ANIMALS)
+    params = FCN8sParams(weights=path, mirror=mirror, **({"size": size} if size else {}))
+    segmenter = FCN8s(params)
+    metadata = checkpoint.read_metadata(path)
+
+    def segment(picture: Tensor) -> Tensor:
+        return segmenter.segment(picture, Prompt()).probabilities.argmax(dim=0)
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("segmenting", total=len(photos))
+        result = evaluate(segment, photos, metadata.classes, lambda: progress.advance(bar))
+    if overlays:
+        _draw(overlays, count, result, photos, segment, metadata.classes)
+    if as_json:
+        facts = {"weights": str(path), "split": split, "photos": len(photos)}
+        click.echo(json.dumps({**facts, **result.summary(), "each": result.photos}, indent=2))
+    else:
+        _print(result, f"{path.name} on {len(photos)} photos of {split}")
+
+
+def _print(result: Evaluation, title: str) -> None:
+    figures = result.figures
+    table = Table("class", title=title, title_justify="left")
+    for heading in ("IoU", "pixel accuracy", "boundary F"):
+        table.add_column(heading, justify="right")
+
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.4f}"
+
+    for name, iou in figures.iou.items():
+        row = (iou, figures.accuracy.get(name), result.boundary.get(name))
+        table.add_row(name, *map(shown, row))
+    console = Console()
+    console.print(table)
+    for name, value in (
+        ("pixel accuracy", figures.pixel_accuracy),
+        ("mean pixel accuracy", figures.mean_accuracy),
+        ("mean IoU", figures.mean_iou),
+        ("frequency-weighted IoU", figures.weighted_iou),
+        ("mean boundary F", result.mean_boundary),
+    ):
+        console.print(f"{name:>22}  {value:.4f}", highlight=False)
+
+
+def _draw(
+    folder: Path, count: int, result: Evaluation, photos: Photos, segment: Any, classes: list[str]
+) -> None:
+    """The best and the worst photos: what was found beside what is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = list(result.photos)
+    numbers = renumbering(classes)
+    chosen = [("best", name) for name in names[:count]]
+    chosen += [("worst", name) for name in reversed(names[max(count, len(names) - count) :])]
+    for rank, (kind, name) in enumerate(chosen):
+        photo, mask = photos[photos.names.index(name)]
+        found = segment(photo.float() / 255)
+        pair = [overlay(photo, labels, len(classes)) for labels in (found, numbers[mask.long()])]
+        picture = torch.cat(pair, dim=2 if photo.shape[1] > photo.shape[2] else 1)
+        place = rank % count + 1 if kind == "best" else rank - min(count, len(names)) + 1
+        path = folder / f"{kind}-{place:02}-{name}.png"
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(path)
+
+
+def overlay(photo: Tensor, labels: Tensor, count: int) -> Tensor:
+    """A photo with its classes in colours: uint8 (3, H, W).
+
+    Args:
+        photo: uint8 (3, H, W).
+        labels: (H, W): class numbers below `count`, or `IGNORED`, which is shown white.
+        count: of classes, background included.
+    """
+    shown = [labels == number for number in range(1, count)] + [labels == IGNORED]
+    colours = [_COLOURS[n % len(_COLOURS)] for n in range(count - 1)] + ["white"]
+    return draw_segmentation_masks(photo, torch.stack(shown).cpu(), alpha=0.55, colors=colours)
+
+
+_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c")

@@ -1,0 +1,186 @@
+"""``instyle fcn8s train``, from options to a file of weights."""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import lightning as L
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.progress import Progress
+from torch.utils.data import ConcatDataset, Subset
+
+from instyle_core import InputError
+from instyle_fcn8s import checkpoint, encoders
+from instyle_fcn8s.evaluation import evaluate
+from instyle_fcn8s.network import FCN
+from instyle_fcn8s.params import Variant
+from instyle_fcn8s.recipes import PRESETS, Recipe
+from instyle_fcn8s.training import Hardware, fit
+from instyle_fcn8s.voc import CLASSES, Census, Photos, open_sbd, open_voc, take_census
+
+
+def run(
+    data: Path,
+    sbd: Path | None,
+    output: Path,
+    encoder: str,
+    encoder_weights: str,
+    variant: Variant,
+    preset: str,
+    classes: str | None,
+    seed: int,
+    resume: bool,
+    export: Path | None,
+    changes: dict[str, Any],
+    hardware: Hardware,
+) -> None:
+    """See ``instyle fcn8s train --help``.
+
+    Raises:
+        InputError: the data, an option or the folder to write to cannot be used.
+        WeightsError: the encoder's weights cannot be had.
+    """
+    recipe = replace(PRESETS[preset], **changes)
+    names = _classes(classes)
+    L.seed_everything(seed, workers=True, verbose=False)
+    network = _network(names, encoder, encoder_weights if not resume else "none", variant)
+
+    train = [open_voc(data, "train")]
+    val = open_voc(data, "val")
+    if sbd is not None:
+        train.append(open_sbd(sbd, without=[*train[0].names, *val.names]))
+    census = _look_through(train, val)
+    chosen = _chosen(census, recipe)
+    training = {
+        "recipe": {"preset": preset, **asdict(recipe)},
+        "classes": list(names),
+        "encoder": encoder,
+        "encoder_weights": Path(encoder_weights).name,
+        "variant": variant,
+        "seed": seed,
+        "photos": len(chosen),
+        "photos_with_class": {name: census.photos.get(name, 0) for name in names},
+        "list_sha256": census.sha256,
+    }
+    _check_folder(output, training, resume=resume)
+    if not resume:
+        _write_settings(output, training)
+    photos: Any = Subset(ConcatDataset(train), chosen)
+    bar = sys.stderr.isatty()
+    fit(network, photos, val, recipe, hardware, output, seed=seed, resume=resume, bar=bar)
+    path = export or output / f"fcn{variant}-{encoder}.safetensors"
+    _export(network, path, training, val)
+
+
+def _network(names: Sequence[str], encoder: str, start: str, variant: Variant) -> FCN:
+    encoders.check(encoder)
+    mean, std = encoders.normalisation(encoder)
+    network = FCN(names, encoder=encoder, variant=variant, mean=mean, std=std)
+    if start == "imagenet":
+        encoders.load_imagenet_into(network.encoder, encoder)
+    elif start != "none":
+        encoders.load_file_into(network.encoder, Path(start))
+    return network
+
+
+def _classes(written: str | None) -> tuple[str, ...]:
+    if written is None:
+        return CLASSES
+    names = [name.strip() for name in written.split(",")]
+    for name in names:
+        if name not in CLASSES[1:]:
+            raise InputError(
+                f"'{name}' is no class of VOC",
+                where="--classes",
+                hint=f"choose from {', '.join(CLASSES[1:])}",
+            )
+    return (CLASSES[0], *(name for name in CLASSES if name in names))
+
+
+def _look_through(train: Sequence[Photos], val: Photos) -> Census:
+    """Read all that will be trained and judged on; the census is of the former."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("reading every photo", total=sum(map(len, [*train, val])))
+        take_census([val], lambda: progress.advance(bar))
+        return take_census(train, lambda: progress.advance(bar))
+
+
+def _chosen(census: Census, recipe: Recipe) -> list[int]:
+    """The photos that the recipe trains on."""
+    numbers = range(len(census.sizes))
+    if recipe.small == "skip":
+        numbers = [n for n in numbers if min(census.sizes[n]) >= recipe.crop]  # type: ignore[assignment]
+    if len(numbers) < recipe.batch:
+        raise InputError(
+            f"{len(numbers)} of {len(census.sizes)} photos can be trained on, which is less than "
+            f"a batch of {recipe.batch}",
+            where="--data",
+            hint="lower --batch"
+            + (" or --crop: photos smaller than it are skipped" if recipe.small == "skip" else ""),
+        )
+    return list(numbers)
+
+
+def _check_folder(folder: Path, training: dict[str, Any], *, resume: bool) -> None:
+    """Neither overwrite an earlier training, nor go on with another one than was meant."""
+    there = (folder / "checkpoints" / "last.ckpt").is_file()
+    if there and not resume:
+        raise InputError(
+            "an earlier training is there",
+            where=str(folder),
+            hint="go on with it by --resume, or choose another folder",
+        )
+    if resume and not there:
+        raise InputError(
+            "there is no training to go on with",
+            where=str(folder),
+            hint="leave out --resume; the first epoch may not have been over",
+        )
+    if resume:
+        before = _flat(json.loads((folder / "training.json").read_text(encoding="utf-8")))
+        now = _flat(json.loads(json.dumps(training)))
+        for key in now:
+            if before.get(key) != now[key]:
+                raise InputError(
+                    f"{key} was {before.get(key)}, and is now {now[key]}",
+                    where=str(folder),
+                    hint="resume with the options and the data that the training began with",
+                )
+
+
+def _flat(training: dict[str, Any]) -> dict[str, Any]:
+    """With the recipe's fields among the others."""
+    return {**{key: training[key] for key in training if key != "recipe"}, **training["recipe"]}
+
+
+@rank_zero_only
+def _write_settings(folder: Path, training: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(training, indent=2) + "\n"
+    (folder / "training.json").write_text(text, encoding="utf-8")
+
+
+@rank_zero_only
+def _export(network: FCN, path: Path, training: dict[str, Any], val: Photos) -> None:
+    """Judge what came out on the photos that chose it, and write it with the figures."""
+    network = network.eval().cpu()
+    with torch.no_grad():
+        result = evaluate(
+            lambda picture: network(picture[None])[0].argmax(dim=0),
+            val,
+            network.classes,
+            lambda: None,
+        )
+    val_figures = {"photos": len(val), **result.summary()}
+    checkpoint.save(path, network, {**training, "val": val_figures})
+    click.echo(f"{path}: mean IoU {result.figures.mean_iou:.4f} on {len(val)} photos of val")

@@ -1,0 +1,165 @@
+"""Encoders to start a training from."""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+import difflib
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from instyle_core import InputError, WeightsError, fetch_from_hub
+from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
+
+
+def normalisation(encoder: str) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and standard deviation of R, G and B that an encoder was pretrained with."""
+    if encoder.startswith("tu-"):
+        known = timm.get_pretrained_cfg(encoder.removeprefix("tu-"), allow_unregistered=True)
+        if known is not None:
+            return known.mean, known.std
+    return IMAGENET_MEAN, IMAGENET_STD
+
+
+def check(name: str) -> None:
+    """Refuse what is no encoder of segmentation-models-pytorch.
+
+    Raises:
+        InputError: it has none of that name.
+    """
+    if is_encoder(name):
+        return
+    known = [*smp.encoders.get_encoder_names(), *(f"tu-{other}" for other in timm.list_models())]
+    near = difflib.get_close_matches(name, known, 3)
+    raise InputError(
+        f"segmentation-models-pytorch {smp.__version__} has no encoder '{name}'",
+        where="--encoder",
+        hint=f"did you mean {' or '.join(near)}?"
+        if near
+        else "its own are named such as resnet34, those of timm such as tu-convnext_tiny",
+    )
+
+
+def load_imagenet_into(encoder: nn.Module, name: str) -> None:
+    """Start an encoder from its ImageNet weights, downloaded unless they are in the cache.
+
+    Args:
+        encoder: to be filled.
+        name: as segmentation-models-pytorch calls it.
+
+    Raises:
+        InputError: there are none for it.
+        WeightsError: they could not be had.
+    """
+    if name.startswith("tu-"):
+        known = timm.get_pretrained_cfg(name.removeprefix("tu-"), allow_unregistered=True)
+        repository, _, revision = ((known and known.hf_hub_id) or "").partition("@")
+    else:
+        settings = smp.encoders.encoders[name]["pretrained_settings"].get("imagenet", {})
+        repository, revision = settings.get("repo_id", ""), settings.get("revision", "")
+    if not repository:
+        raise InputError(
+            f"no ImageNet weights are published for the encoder {name}",
+            where="--encoder-weights",
+            hint="name a file, or `none`",
+        )
+    path = fetch_from_hub(repository, "model.safetensors", revision or "main")
+    if not name.startswith("tu-"):
+        load_file_into(encoder, path)
+        return
+    # timm has its own ways from a classifier's names to an encoder's, which pass over what does not
+    # fit. Those to a classifier do not.
+    overlay = {"pretrained_cfg_overlay": {"file": str(path)}}
+    try:
+        timm.create_model(name.removeprefix("tu-"), pretrained=True, **overlay)
+        full = smp.encoders.get_encoder(name, weights=True, **overlay)
+    except Exception as error:  # whatever a file leads it to
+        raise WeightsError(
+            f"these are not the weights of this encoder: {_reason(error)}",
+            where=str(path),
+            hint="delete it, and try again",
+        ) from error
+    encoder.load_state_dict(full.state_dict())
+
+
+def load_file_into(encoder: nn.Module, path: Path) -> None:
+    """Start an encoder from a file of a classifier's or an encoder's weights.
+
+    Tensors are matched by name or, where the file uses other names, by their order; a classifier's
+    last layers, which the encoder does not have, are left out.
+
+    Args:
+        encoder: to be filled.
+        path: safetensors, or a state dict as torch saves it.
+
+    Raises:
+        WeightsError: the file is damaged, needs unpickling, or is of another network.
+    """
+    given = _read(path)
+    state = encoder.state_dict()
+    for found in (given, _by_order(given, state)):
+        if all(
+            name in found and found[name].shape == wanted.shape for name, wanted in state.items()
+        ):
+            encoder.load_state_dict({name: found[name] for name in state})
+            return
+    raise WeightsError(
+        f"these are not the weights of this encoder: it has {len(state)} tensors, and neither by "
+        f"name nor by order do the {len(given)} of the file fit",
+        where=str(path),
+        hint="name the file's own encoder with --encoder",
+    )
+
+
+def _by_order(given: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Pair names as long as their last parts agree: a bias and a mean are of one shape."""
+    return {
+        name: given[other]
+        for name, other in zip(state, given, strict=False)
+        if name.rpartition(".")[2] == other.rpartition(".")[2]
+    }
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            "this is no file of weights, or it is damaged, or it holds other objects, which are "
+            "not loaded because that can run any code",
+            where=str(path),
+            hint="save the state dict of the network",
+        ) from error
+    except Exception as error:  # whatever a damaged file leads a reader to
+        raise WeightsError(
+            f"this is no file of weights, or it is damaged: {_reason(error)}",
+            where=str(path),
+            hint="check the path, or get the file again",
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(
+            "this file holds more than weights by name",
+            where=str(path),
+            hint="save the state dict of the network",
+        )
+    return state
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def is_encoder(name: str) -> bool:
+    """Whether `smp` has an encoder, without asking a hub: a file must not cause a download."""
+    return name in smp.encoders.encoders or (
+        name.startswith("tu-") and bool(timm.is_model(name.removeprefix("tu-")))
+    )
