@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ from instyle_core.errors import InputError
 from instyle_core.events import Note, Observer, ignore
 from instyle_core.interfaces import Instance, Mask, Prompt, Segmentation, Size
 from instyle_core.spec import Select
+from instyle_core.uses import Use
 
 BACKGROUND = "background"
 
@@ -56,23 +59,64 @@ def select_object(segmentation: Segmentation, select: Select, on_event: Observer
     Raises:
         InputError: there is no such object; it says what there is.
     """
+    found = candidates(segmentation, select)
+    return mask_of(choose(found, select, segmentation, on_event))
+
+
+def candidates(segmentation: Segmentation, select: Select) -> list[Candidate]:
+    """Every object that fits class, point and box, by falling area: `instance` is its place here.
+
+    Raises:
+        InputError: the segmenter does not know the class.
+    """
     name = select.class_name
     if name is not None and name not in segmentation.classes:
         known = [c for c in segmentation.classes if c != BACKGROUND]
         raise InputError(
             f"the segmenter does not know the class '{name}'", hint=f"it knows {', '.join(known)}"
         )
-    if segmentation.instances is not None:
+    found: list[Candidate] = []
+    if segmentation.instances is None:
+        found += _regions(segmentation, select)
+    else:
         fitting = [i for i in segmentation.instances if name in (None, i.class_name)]
-        masks = [_within(Mask(i.mask, (i.mask >= 0.5).float()), select) for i in fitting]
-        masks = [mask for mask in masks if mask.decision.any()]
-        masks.sort(key=lambda mask: -float(mask.decision.sum()))
-        number = _number(select, len(masks), segmentation, on_event)
-        return _union(masks if number is None else [masks[number]])
+        objects = [_Seen.of(instance, select) for instance in fitting]
+        found += [candidate for candidate in objects if candidate.area]
+    return sorted(found, key=lambda candidate: -candidate.area)
 
-    regions = _regions(segmentation, select)
-    number = _number(select, len(regions), segmentation, on_event)
-    return _cut(regions if number is None else [regions[number]])
+
+def choose(
+    found: Sequence[Candidate],
+    select: Select,
+    segmentation: Segmentation,
+    on_event: Observer = ignore,
+) -> Sequence[Candidate]:
+    """Those of the `candidates` that the user meant: one, or all of them.
+
+    Raises:
+        InputError: there is none, or not so many.
+    """
+    number = _number(select, len(found), segmentation, on_event)
+    return found if number is None else [found[number]]
+
+
+def mask_of(chosen: Sequence[Candidate]) -> Mask:
+    """The mask of one or several of the `candidates` together."""
+    regions = [candidate for candidate in chosen if isinstance(candidate, _Region)]
+    if regions:
+        return _cut(regions)
+    return reduce(_union, (candidate.mask() for candidate in chosen))
+
+
+def refine(mask: Mask, image: Tensor, segmenter: Use) -> Mask:
+    """The mask of an object after the refiner of the segmenter that found it, if it has one.
+
+    A refiner may come to the end that there is no object; then the mask stays as it was.
+    """
+    if segmenter.refine is None:
+        return mask
+    refined: Mask = segmenter.refine.create().refine(image, mask)
+    return refined if refined.decision.any() else mask
 
 
 def _number(
@@ -96,22 +140,6 @@ def _number(
         hint = f"{count} fit{'s' if count == 1 else ''}, counted from 0 by falling area"
         raise InputError(f"there is no instance {select.instance}", hint=hint)
     return select.instance
-
-
-def instances_of(segmentation: Segmentation) -> list[Instance]:
-    """Every object of a segmentation, by falling area: the model's own, or connected components.
-
-    Components below a thousandth of the picture are specks and left out.
-    """
-    found = list(segmentation.instances or ())
-    if segmentation.instances is None:
-        for region in _regions(segmentation, Select()):
-            if region.area < 1e-3 * segmentation.probabilities[0].numel():
-                break
-            mask = _cut([region])
-            score = float(mask.probability[mask.decision > 0].mean())
-            found.append(Instance(region.class_name, mask.decision, score))
-    return sorted(found, key=lambda instance: -float((instance.mask >= 0.5).sum()))
 
 
 def box_of(mask: Tensor) -> tuple[int, int, int, int]:
@@ -139,23 +167,67 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
-@dataclass(frozen=True)
-class _Region:
+@dataclass(frozen=True, eq=False)
+class Candidate(ABC):
+    """An object that may be meant. Its mask is made when it is asked for: there may be many.
+
+    Attributes:
+        class_name: its class.
+        area: in pixels.
+        score: the confidence, in [0, 1]: the model's, or the mean probability of a component.
+    """
+
+    class_name: str
+    area: int
+    score: float
+
+    @property
+    def is_speck(self) -> bool:
+        """Whether it is a component of under a thousandth of the picture."""
+        return False
+
+    @abstractmethod
+    def mask(self) -> Mask:
+        """Which pixels are its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen(Candidate):
+    """An object that the model told apart."""
+
+    instance: Instance
+    select: Select
+
+    @classmethod
+    def of(cls, instance: Instance, select: Select) -> _Seen:
+        seen = cls(instance.class_name, 0, instance.score, instance, select)
+        return replace(seen, area=int(seen.mask().decision.sum()))
+
+    def mask(self) -> Mask:
+        mask = self.instance.mask
+        return _within(Mask(mask, (mask >= 0.5).float()), self.select)
+
+
+@dataclass(frozen=True, eq=False)
+class _Region(Candidate):
     """A connected component of a class.
 
     Attributes:
-        class_name: the class.
-        area: in pixels.
         whole: the mask of all of the class.
         territories: (H, W), the label of the component that is nearest to each pixel.
         label: its own.
     """
 
-    class_name: str
-    area: int
     whole: Mask
     territories: NDArray[np.int32]
     label: int
+
+    @property
+    def is_speck(self) -> bool:
+        return self.area < 1e-3 * self.territories.size
+
+    def mask(self) -> Mask:
+        return _cut([self])
 
 
 def _cut(regions: Sequence[_Region]) -> Mask:
@@ -166,40 +238,65 @@ def _cut(regions: Sequence[_Region]) -> Mask:
     masks = []
     for group in by_class.values():
         whole = group[0].whole
-        own = np.isin(group[0].territories, [region.label for region in group])
-        mine = torch.from_numpy(own).to(whole.decision.device)
+        territories = group[0].territories
+        chosen = np.zeros(int(territories.max()) + 1, dtype=bool)
+        chosen[[region.label for region in group]] = True
+        mine = torch.from_numpy(chosen[territories]).to(whole.decision.device)
         masks.append(Mask(whole.probability * mine, whole.decision * mine))
-    return _union(masks)
+    return reduce(_union, masks)
 
 
 def _regions(segmentation: Segmentation, select: Select) -> list[_Region]:
-    """The components (8 neighbours) that fit, by falling area."""
-    winner = segmentation.probabilities.argmax(dim=0, keepdim=True)
+    """The components (8 neighbours) that fit."""
+    winners = np.unique(segmentation.probabilities.argmax(dim=0).cpu().numpy()).tolist()
     regions = []
     for index, name in enumerate(segmentation.classes):
-        if name == BACKGROUND or select.class_name not in (None, name):
+        if name == BACKGROUND or select.class_name not in (None, name) or index not in winners:
             continue
-        mask = Mask(segmentation.probabilities[index][None], (winner == index).float())
-        mask = _within(mask, select)
+        mask = _within(class_mask(segmentation.probabilities, index), select)
         inside = mask.decision[0].cpu().numpy() > 0
         if not inside.any():
             continue
         _, territories = cv2.distanceTransformWithLabels(
             (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
         )
-        areas = np.bincount(territories[inside])
+        own = territories[inside]
+        areas = np.bincount(own)
+        sums = np.bincount(own, weights=segmentation.probabilities[index].cpu().numpy()[inside])
         labels: list[int] = np.flatnonzero(areas).tolist()
         if select.point is not None:
             x, y = select.point
             labels = [int(territories[y, x])]
-        regions += [_Region(name, int(areas[n]), mask, territories, n) for n in labels]
-    return sorted(regions, key=lambda region: -region.area)
+        regions += [
+            _Region(name, int(areas[n]), float(sums[n] / areas[n]), mask, territories, n)
+            for n in labels
+        ]
+    return regions
 
 
-def _union(masks: Sequence[Mask]) -> Mask:
+def class_mask(probabilities: Tensor, index: int) -> Mask:
+    """The mask of a class; its probability is that of the class against the likeliest other one.
+
+    With p_k the probabilities of K classes, it is ``p_c / (p_c + max_{k != c} p_k)``: above one half
+    just where the class wins. Of two classes it is p_c itself.
+
+    Args:
+        probabilities: (K, H, W).
+        index: c.
+    """
+    own = probabilities[index]
+    others = probabilities.clone()
+    others[index] = 0
+    against = others.amax(dim=0)
+    probability = own / (own + against).clamp(min=1e-12)
+    winner = probabilities.argmax(dim=0) == index
+    return Mask(probability[None], winner[None].float())
+
+
+def _union(one: Mask, other: Mask) -> Mask:
     return Mask(
-        torch.stack([mask.probability for mask in masks]).amax(dim=0),
-        torch.stack([mask.decision for mask in masks]).amax(dim=0),
+        torch.maximum(one.probability, other.probability),
+        torch.maximum(one.decision, other.decision),
     )
 
 

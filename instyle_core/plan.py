@@ -81,8 +81,9 @@ class Plan:
         """The resolved spec as plain data: absolute paths, every default spelt out."""
         plain = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
         plain["extractors"] = {name: use.dump() for name, use in self.extractors.items()}
-        for written, item in zip(plain.get("objects", []), self.objects, strict=True):
-            written["segmenter"] = item.segmenter.dump()
+        if self.spec.segmenter is None:
+            for written, item in zip(plain.get("objects", []), self.objects, strict=True):
+                written["segmenter"] = item.segmenter.dump()
         return plain
 
 

@@ -35,7 +35,8 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
             choice["title"] = plugin.name
             choices.append(choice)
         # A bare name will do for a plugin that needs nothing else.
-        names = [choice["title"] for choice in choices if choice["required"] == ["use"]]
+        plain = [c for c in choices if c["required"] == ["use"] and "anyOf" not in c]
+        names = [choice["title"] for choice in plain]
         definitions[kind] = {"anyOf": [{"enum": names}, *choices]}
     return schema
 
@@ -102,11 +103,16 @@ def _type(field: Mapping[str, Any]) -> str:
         fixed = field.get("prefixItems", [])
         of = _type(fixed[0] if fixed else field.get("items", {}))
         return f"{len(fixed)} of {of}" if fixed else f"list of {of}"
-    if kind == "object" and "additionalProperties" in field:
+    if kind == "object" and isinstance(field.get("additionalProperties"), dict):
         return f"mapping to {_type(field['additionalProperties'])}"
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {field[key]}" for key, sign in signs.items() if key in field]
-    names = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+    names = {
+        "object": "mapping",
+        "string": "text",
+        "integer": "whole number",
+        "boolean": "true or false",
+    }
     return " ".join([names.get(kind, kind), ", ".join(bounds)]).strip()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,14 @@ import click
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from instyle_core.interfaces import Instance
+    from instyle_core.instances import Candidate
+    from instyle_core.overlay import Marked
+    from instyle_core.spec import Select
+    from instyle_core.uses import Use
 
-_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c")
+
+#: So many specks are shown where they are what was asked for.
+_FEW = 10
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg]
@@ -32,6 +39,19 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]
         return numbers
 
 
+class _Which(click.ParamType):  # type: ignore[type-arg]
+    """A number, or all, or largest."""
+
+    name = "N|all|largest"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        if value in ("all", "largest"):
+            return str(value)
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is not a number, 'all' or 'largest'", param, ctx)
+        return int(value)
+
+
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option(
@@ -43,6 +63,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]
 @click.option("--class", "class_name", help="Class of the object.")
 @click.option("--point", type=_Numbers("X", "Y"), help="A pixel of the object.")
 @click.option("--box", type=_Numbers("X0", "Y0", "X1", "Y1"), help="A box around the object.")
+@click.option("--instance", type=_Which(), help="Which one where several fit; largest by default.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="The overlay to write, a picture."
 )
@@ -54,89 +75,68 @@ def segment(
     class_name: str | None,
     point: list[int] | None,
     box: list[int] | None,
+    instance: int | str | None,
     output: Path | None,
     as_json: bool,
     max_megapixels: float,
 ) -> None:
-    """Find objects in IMAGE: a coloured overlay, and a table of what was found."""
+    """Find objects in IMAGE: a coloured overlay, and a table of what was found.
+
+    With --class, --point, --box or --instance, as under `select` in a spec, those that fit are
+    listed, and the one that would be repainted stands out.
+    """
     from instyle_core.errors import InputError
     from instyle_core.images import check_output, read_picture, write_picture
-    from instyle_core.instances import box_of, instances_of, prompt_of, select_object
-    from instyle_core.interfaces import Instance
+    from instyle_core.instances import candidates, choose, prompt_of
+    from instyle_core.overlay import overlay
     from instyle_core.spec import Select
 
-    segmenter = _segmenter(use)
+    asked = {"class": class_name, "point": point, "box": box, "instance": instance}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    select = Select.model_validate(asked)
+    segmenter = _segmenter(use, select)
     picture = read_picture(image, max_megapixels=max_megapixels)
     output = output or image.with_name(f"{image.stem}-segments.png")
     if output.exists() and output.samefile(image):
         hint = "choose another with -o"
         raise InputError("this is the input, which is never written", where=str(output), hint=hint)
     check_output(output)
-    select = Select.model_validate({"class": class_name, "point": point, "box": box})
-    segmentation = segmenter.create().segment(picture.pixels, prompt_of(select, picture.size))
-    found = instances_of(segmentation)
-    if class_name or point or box:
-        mask = select_object(segmentation, select)
-        name = class_name or "object"
-        score = float(mask.probability[mask.decision > 0].mean())
-        found = [Instance(name, mask.decision, score)]
-    write_picture(output, _overlay(picture.pixels, found))
-
+    prompt = prompt_of(select, picture.size)
+    _fetch_weights(segmenter)
+    segmentation = segmenter.create().segment(picture.pixels, prompt)
+    found = candidates(segmentation, select)
+    chosen = choose(found, select, segmentation) if asked else None
     rows: list[dict[str, Any]] = []
-    for number, instance in zip(_count_by_class(found), found, strict=True):
-        decision = (instance.mask >= 0.5).float()
-        if decision.any():
-            rows.append(
-                {
-                    "class": instance.class_name,
-                    "instance": number,
-                    "area": round(float(decision.mean()), 4),
-                    "box": list(box_of(decision)),
-                    "confidence": round(instance.score, 3),
-                }
-            )
+    objects = _marked(found, chosen, picture.pixels, segmenter, rows)
+    write_picture(output, overlay(picture.pixels, objects, prompt))
+
     if as_json:
         import json
 
         click.echo(json.dumps({"objects": rows, "overlay": str(output)}, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    if rows:
-        table = Table("class", "instance", "area", "box", "confidence", box=None, pad_edge=False)
-        for row in rows:
-            corners = ", ".join(map(str, row["box"]))
-            area, confidence = f"{row['area']:.1%}", f"{row['confidence']:.2f}"
-            table.add_row(str(row["class"]), str(row["instance"]), area, corners, confidence)
-        console.print(table)
-    else:
-        console.print("nothing was found")
+    _print_table(rows, asked=bool(asked))
     click.echo(output)
 
 
-def _segmenter(use: str | None) -> Any:
-    """The segmenter that was asked for, or the default preset's."""
+def _segmenter(use: str | None, select: Select) -> Use:
+    """The segmenter that was asked for, or the default one for such a selection."""
     from pydantic import ValidationError
 
     from instyle_core.document import Document
     from instyle_core.errors import InputError, SpecError
-    from instyle_core.plan import preset_text
+    from instyle_core.plan import default_segmenter
     from instyle_core.registry import Registry
     from instyle_core.uses import resolve
 
-    if use is None:
-        value = Document.parse(preset_text("default"), "the default preset", Path()).data
-        value = value["segmenter"]
-    else:
-        document = Document.parse(use, "--use", Path.cwd())
-        if document.problems:
-            raise SpecError(document.problems)
-        value = document.data
     context = {"registry": Registry.installed(), "folder": Path.cwd(), "extractors": {}}
+    if use is None:
+        return default_segmenter(select, context)
+    document = Document.parse(use, "--use", Path.cwd())
+    if document.problems:
+        raise SpecError(document.problems)
     try:
-        return resolve("segmenter", value, context)
+        return resolve("segmenter", document.data, context)
     except ValidationError as error:
         problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
         raise SpecError(
@@ -144,34 +144,74 @@ def _segmenter(use: str | None) -> Any:
         ) from error
 
 
-def _count_by_class(instances: list[Instance]) -> list[int]:
-    """The number of each within its class, by which a spec can name it."""
-    names = [instance.class_name for instance in instances]
-    return [names[:place].count(name) for place, name in enumerate(names)]
+def _fetch_weights(segmenter: Use) -> None:
+    """Download what is missing before the work begins, and show how far it is."""
+    from instyle_core.cli.render import RunDisplay
+    from instyle_core.events import Download
+    from instyle_core.weights import fetch, locate
+
+    uses = [segmenter, segmenter.refine] if segmenter.refine else [segmenter]
+    for weights in dict.fromkeys(w for use in uses for w in use.params.pretrained()):
+        if locate(weights) is None:
+            name = weights.name
+            with RunDisplay() as display:
+                fetch(weights, on_progress=lambda *far, n=name: display(Download(n, *far)))
 
 
-def _overlay(image: Tensor, instances: list[Instance]) -> Tensor:
-    """The photo in grey with each object tinted, outlined and numbered."""
-    import torch
-    from torch.nn import functional as F
-    from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
+def _marked(
+    found: Sequence[Candidate],
+    chosen: Sequence[Candidate] | None,
+    image: Tensor,
+    segmenter: Use,
+    rows: list[dict[str, Any]],
+) -> Iterator[Marked]:
+    """What to draw, one at a time; the facts of each go to `rows`.
 
-    from instyle_core.instances import box_of
+    Where nothing was asked for, `chosen` is None, and none stands back. Specks are left out unless
+    they are what was asked for.
+    """
+    from instyle_core.instances import box_of, refine
+    from instyle_core.overlay import Marked
 
-    shown = [i for i in instances if bool((i.mask >= 0.5).any())]
-    grey = image.mean(dim=0, keepdim=True).expand(3, -1, -1) * 0.6 + image * 0.4
-    canvas = (grey * 255).round().to(torch.uint8)
-    if shown:
-        colours = [_COLOURS[index % len(_COLOURS)] for index in range(len(shown))]
-        masks = torch.cat([instance.mask >= 0.5 for instance in shown])
-        canvas = draw_segmentation_masks(canvas, masks, alpha=0.45, colors=list(colours))
-        # An outline is what erosion takes away.
-        soft = masks.float()[None]
-        eroded = 1 - F.max_pool2d(1 - soft, 3, stride=1, padding=1)
-        canvas = draw_segmentation_masks(
-            canvas, (soft - eroded)[0] > 0, alpha=1.0, colors=list(colours)
+    count: Counter[str] = Counter()
+    for candidate in found:
+        # By its place among those of its class, a spec can name it: `instance: 1`.
+        number = count[candidate.class_name]
+        count[candidate.class_name] += 1
+        selected = chosen is not None and candidate in chosen
+        if candidate.is_speck and not (selected and len(chosen or ()) < _FEW):
+            continue
+        mask = candidate.mask()
+        if selected or chosen is None:
+            mask = refine(mask, image, segmenter)
+        rows.append(
+            {
+                "class": candidate.class_name,
+                "instance": number,
+                "area": round(float(mask.decision.mean()), 4),
+                "box": list(box_of(mask.decision)),
+                "confidence": round(candidate.score, 3),
+                "selected": selected,
+            }
         )
-        boxes = torch.tensor([box_of((i.mask >= 0.5).float()) for i in shown])
-        labels = [f"{i.class_name} {n}" for i, n in zip(shown, _count_by_class(shown), strict=True)]
-        canvas = draw_bounding_boxes(canvas, boxes, labels, colors=list(colours))
-    return canvas.float() / 255
+        label = f"{candidate.class_name} {number}"
+        yield Marked(mask.decision, label, selected or chosen is None)
+
+
+def _print_table(rows: list[dict[str, Any]], *, asked: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not rows:
+        console.print("nothing was found")
+        return
+    table = Table("class", "instance", "area", "box", "confidence", box=None, pad_edge=False)
+    if asked:
+        table.add_column("selected")
+    for row in rows:
+        corners = ", ".join(map(str, row["box"]))
+        cells = [row["class"], str(row["instance"]), f"{row['area']:.1%}", corners]
+        cells.append(f"{row['confidence']:.2f}")
+        table.add_row(*cells, *(["yes" if row["selected"] else ""] if asked else []))
+    console.print(table, markup=False)

@@ -7,14 +7,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from instyle_core import InputFile, Params, Weights
+from instyle_core import InputFile, SegmenterParams, Weights
 from instyle_fcn8s.weights import ANIMALS
 
 #: What the finest feature map that is scored is called: by its stride.
 Variant = Literal["32s", "16s", "8s"]
 
 
-class FCN8sParams(Params):
+class FCN8sParams(SegmenterParams):
     """The parameters of ``fcn8s``."""
 
     weights: InputFile | None = Field(
@@ -44,3 +44,7 @@ class FCN8sParams(Params):
 
     def pretrained(self) -> Sequence[Weights]:
         return () if self.weights else (ANIMALS,)
+
+    @classmethod
+    def refiner(cls) -> str:
+        return "grabcut"  # docs/results.md has the figures

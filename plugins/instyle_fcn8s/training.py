@@ -194,6 +194,12 @@ class _Module(L.LightningModule):
         self.log("val/mean_iou", figures.mean_iou, prog_bar=True)
         self.log("val/pixel_accuracy", figures.pixel_accuracy, prog_bar=True)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Lightning would forget what was best where the folder has been moved.
+        for state in checkpoint["callbacks"].values():
+            if "dirpath" in state:
+                state["dirpath"] = self.trainer.checkpoint_callback.dirpath  # type: ignore[union-attr]
+
     def configure_optimizers(self) -> Any:
         recipe = self._recipe
         optimizer = torch.optim.SGD(

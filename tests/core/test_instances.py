@@ -15,7 +15,7 @@ from skimage.measure import label as components_of
 
 from instyle_core.errors import InputError
 from instyle_core.events import Event, Note
-from instyle_core.instances import box_of, describe, instances_of, prompt_of, select_object
+from instyle_core.instances import box_of, candidates, describe, prompt_of, select_object
 from instyle_core.interfaces import Instance, Mask, Prompt, Segmentation
 from instyle_core.spec import Select
 
@@ -197,7 +197,7 @@ def test_an_empty_picture_holds_nothing() -> None:
     with pytest.raises(InputError, match="no cat was found") as caught:
         chosen(empty, class_="cat")
     assert caught.value.hint == "found: nothing"
-    assert instances_of(semantic(empty)) == []
+    assert candidates(semantic(empty), Select()) == []
 
 
 @pytest.mark.parametrize("keys", [{}, {"class_": "cat"}, {"point": [0, 0]}, {"instance": "all"}])
@@ -340,7 +340,9 @@ def test_thousands_of_specks() -> None:
     assert "5001 separate regions" in notes[0]
     assert chosen(winner, class_="cat", instance="all")[0].sum() == 8 * 890 + 5000
     assert chosen(winner, class_="cat", instance=5000)[0].sum() == 1
-    assert [instance.class_name for instance in instances_of(semantic(winner))] == ["cat"]
+    assert [found.area for found in candidates(semantic(winner), Select()) if not found.is_speck] == [
+        8 * 890
+    ]
 
 
 # --- segmenters that tell objects apart -----------------------------------------------------------
@@ -398,31 +400,54 @@ def test_a_box_cuts_the_models_objects() -> None:
 # --- what there is --------------------------------------------------------------------------------
 
 
-def test_the_models_instances_come_by_falling_area() -> None:
-    areas = [int((instance.mask >= 0.5).sum()) for instance in instances_of(told_apart())]
-    assert areas == [18, 12, 4, 0]
+def test_the_models_objects_come_by_falling_area() -> None:
+    found = candidates(told_apart(), Select())
+    assert [(c.class_name, c.area, c.score) for c in found] == [
+        ("dog", 18, 0.8),
+        ("cat", 12, 0.9),
+        ("cat", 4, 0.7),
+    ]
+    assert [int(c.mask().decision.sum()) for c in found] == [18, 12, 4]
+    assert not any(c.is_speck for c in found)
 
 
 @FEW
 @given(winner=scenes())
-def test_semantic_instances_against_scikit_image(winner: NDArray[np.int64]) -> None:
+def test_semantic_candidates_against_scikit_image(winner: NDArray[np.int64]) -> None:
     expected = {
         (name, part.tobytes())
         for number, name in enumerate(CLASSES[1:], start=1)
         for part in regions(winner == number)
     }
-    found = instances_of(semantic(winner, sure=0.75))
-    assert {(i.class_name, (i.mask[0].numpy() > 0).tobytes()) for i in found} == expected
-    areas = [float(instance.mask.sum()) for instance in found]
+    found = candidates(semantic(winner, sure=0.75), Select())
+    assert {(c.class_name, bits(c.mask()).tobytes()) for c in found} == expected
+    areas = [candidate.area for candidate in found]
     assert areas == sorted(areas, reverse=True)
-    assert all(instance.score == pytest.approx(0.75) for instance in found)
+    assert areas == [int(c.mask().decision.sum()) for c in found]
+    assert all(candidate.score == pytest.approx(0.75) for candidate in found)
 
 
-def test_specks_are_no_instances() -> None:
+@FEW
+@given(winner=scenes(), data=st.data())
+def test_the_place_among_candidates_is_the_number_of_the_instance(
+    winner: NDArray[np.int64], data: st.DataObject
+) -> None:
+    keys: dict[str, Any] = {"class_": data.draw(st.sampled_from([None, "cat", "dog"]))}
+    if data.draw(st.booleans()):
+        height, width = winner.shape
+        keys["box"] = [0, 0, data.draw(st.integers(1, width)), data.draw(st.integers(1, height))]
+    for number, candidate in enumerate(candidates(semantic(winner), select(**keys))):
+        mask = select_object(semantic(winner), select(**keys, instance=number))
+        assert torch.equal(candidate.mask().decision, mask.decision)
+        assert torch.equal(candidate.mask().probability, mask.probability)
+
+
+def test_specks_are_told() -> None:
     winner = np.zeros((100, 100), int)
     winner[0, :9] = 1  # under a thousandth of the picture
     winner[50, :10] = 2
-    assert [instance.class_name for instance in instances_of(semantic(winner))] == ["dog"]
+    found = candidates(semantic(winner), Select())
+    assert [(c.class_name, c.is_speck) for c in found] == [("dog", False), ("cat", True)]
 
 
 def test_shares_are_described_by_size() -> None:

@@ -462,7 +462,10 @@ SCHEMA = spec_schema(INSTALLED)
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 #: What has no default.
-NEEDED: dict[str, dict[str, Any]] = {"mask": {"path": "photo.jpg"}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "mask": {"path": "photo.jpg"},
+    "smp": {"weights": "photo.jpg"},
+}
 
 
 def test_the_schema_is_a_schema() -> None:

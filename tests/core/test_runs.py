@@ -80,6 +80,7 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
     assert resolved["style"] == style
     assert resolved["segmenter"] == {
         "use": "stencil",
+        "refine": "none",
         "path": str(folder / "mask.png"),
         "name": "thing",
         "instances": False,

@@ -26,8 +26,9 @@ def _extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         from instyle_core import InstyleError
 
+        package = str(error.name).partition(".")[0]
         raise InstyleError(
-            f"training and evaluation need the package '{error.name}'",
+            f"training and evaluation need the package '{package}'",
             hint="pip install 'instyle[train]'",
         ) from error
 

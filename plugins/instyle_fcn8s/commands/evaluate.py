@@ -12,13 +12,13 @@ import click
 import torch
 from PIL import Image
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
 from torchvision.utils import draw_segmentation_masks
 
 from instyle_core import Prompt, fetch
 from instyle_fcn8s import checkpoint
+from instyle_fcn8s.commands.progress import counted
 from instyle_fcn8s.evaluation import Evaluation, evaluate
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
@@ -39,16 +39,15 @@ def run(
     """See ``instyle fcn8s evaluate --help``."""
     photos = open_voc(data, split)
     path = weights or fetch(ANIMALS)
+    metadata = checkpoint.read_metadata(path)
     params = FCN8sParams(weights=path, mirror=mirror, **({"size": size} if size else {}))
     segmenter = FCN8s(params)
-    metadata = checkpoint.read_metadata(path)
 
     def segment(picture: Tensor) -> Tensor:
         return segmenter.segment(picture, Prompt()).probabilities.argmax(dim=0)
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("segmenting", total=len(photos))
-        result = evaluate(segment, photos, metadata.classes, lambda: progress.advance(bar))
+    with counted("segmenting", len(photos)) as on_photo:
+        result = evaluate(segment, photos, metadata.classes, on_photo)
     if overlays:
         _draw(overlays, count, result, photos, segment, metadata.classes)
     if as_json:

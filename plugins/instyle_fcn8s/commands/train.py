@@ -15,12 +15,11 @@ import click
 import lightning as L
 import torch
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
-from rich.progress import Progress
 from torch.utils.data import ConcatDataset, Subset
 
 from instyle_core import InputError
 from instyle_fcn8s import checkpoint, encoders
+from instyle_fcn8s.commands.progress import counted
 from instyle_fcn8s.evaluation import evaluate
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import Variant
@@ -59,7 +58,7 @@ def run(
     val = open_voc(data, "val")
     if sbd is not None:
         train.append(open_sbd(sbd, without=[*train[0].names, *val.names]))
-    census = _look_through(train, val)
+    census, judged_on = _look_through(train, val)
     chosen = _chosen(census, recipe)
     training = {
         "recipe": {"preset": preset, **asdict(recipe)},
@@ -71,6 +70,7 @@ def run(
         "photos": len(chosen),
         "photos_with_class": {name: census.photos.get(name, 0) for name in names},
         "list_sha256": census.sha256,
+        "val_list_sha256": judged_on.sha256,
     }
     _check_folder(output, training, resume=resume)
     if not resume:
@@ -107,12 +107,11 @@ def _classes(written: str | None) -> tuple[str, ...]:
     return (CLASSES[0], *(name for name in CLASSES if name in names))
 
 
-def _look_through(train: Sequence[Photos], val: Photos) -> Census:
-    """Read all that will be trained and judged on; the census is of the former."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("reading every photo", total=sum(map(len, [*train, val])))
-        take_census([val], lambda: progress.advance(bar))
-        return take_census(train, lambda: progress.advance(bar))
+def _look_through(train: Sequence[Photos], val: Photos) -> tuple[Census, Census]:
+    """Read all that will be trained and judged on."""
+    with counted("reading every photo", sum(map(len, [*train, val]))) as on_photo:
+        judged_on = take_census([val], on_photo)
+        return take_census(train, on_photo), judged_on
 
 
 def _chosen(census: Census, recipe: Recipe) -> list[int]:
@@ -150,9 +149,9 @@ def _check_folder(folder: Path, training: dict[str, Any], *, resume: bool) -> No
         before = _flat(json.loads((folder / "training.json").read_text(encoding="utf-8")))
         now = _flat(json.loads(json.dumps(training)))
         for key in now:
-            if before.get(key) != now[key]:
+            if before.get(key, now[key]) != now[key]:
                 raise InputError(
-                    f"{key} was {before.get(key)}, and is now {now[key]}",
+                    f"{key} was {before[key]}, and is now {now[key]}",
                     where=str(folder),
                     hint="resume with the options and the data that the training began with",
                 )

@@ -4,20 +4,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 import instyle_fcn8s
-from instyle_core import InputError, Prompt, WeightsError, testing
+from instyle_core import InputError, Prompt, testing
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
+from instyle_fcn8s.weights import ANIMALS
 
 
 @pytest.fixture(scope="module")
 def network() -> FCN:
+    """With weights that a file can hold, and a mind of its own."""
     torch.manual_seed(0)
-    return FCN(("background", "cat", "dog"), encoder="mobilenet_v2").eval()
+    network = FCN(("background", "cat", "dog"), encoder="mobilenet_v2")
+    with torch.no_grad():
+        for layer in network.score.values():
+            layer.weight *= 500
+    return network.half().float().eval()
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +40,38 @@ def test_it_is_announced() -> None:
     assert not registry.failures
 
 
+def probabilities(network: FCN, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        return network(images).softmax(dim=1)
+
+
 @pytest.mark.parametrize("size", [(64, 64), (45, 70), (1, 1)], ids=str)
 def test_contract(file: Path, network: FCN, size: tuple[int, int]) -> None:
     image = testing.picture(*size)
     prompt = Prompt(class_name="giraffe")  # the core says that there is no such class
-    seen = testing.check_segmenter(FCN8s(FCN8sParams(weights=file)), image, prompt)
+    segmenter = FCN8s(FCN8sParams(weights=file, mirror=False))
+    seen = testing.check_segmenter(segmenter, image, prompt)
     assert seen.classes == ("background", "cat", "dog")
     assert seen.instances is None
-    with torch.no_grad():
-        assert torch.equal(seen.probabilities, network(image[None]).softmax(dim=1)[0])
+    assert torch.equal(seen.probabilities, probabilities(network, image[None])[0])
+
+
+def test_the_mirrored_picture_counts_as_much(file: Path, network: FCN) -> None:
+    image = testing.picture(45, 70)
+    seen = testing.check_segmenter(FCN8s(FCN8sParams(weights=file)), image, Prompt())
+    one, other = (probabilities(network, picture[None])[0] for picture in (image, image.flip(2)))
+    assert (one - other.flip(2)).abs().max() > 0.05
+    torch.testing.assert_close(seen.probabilities, (one + other.flip(2)) / 2)
+    back = FCN8s(FCN8sParams(weights=file)).segment(image.flip(2), Prompt()).probabilities
+    torch.testing.assert_close(back.flip(2), seen.probabilities)
 
 
 def test_a_large_picture_is_shrunk_for_the_network(file: Path, network: FCN) -> None:
     image = testing.picture(100, 200)
-    segmenter = FCN8s(FCN8sParams(weights=file, size=64))
+    segmenter = FCN8s(FCN8sParams(weights=file, size=64, mirror=False))
     seen = testing.check_segmenter(segmenter, image, Prompt())
     small = F.interpolate(image[None], (32, 64), mode="bilinear", antialias=True)
-    with torch.no_grad():
-        expected = network(small).softmax(dim=1)
-    expected = F.interpolate(expected, (100, 200), mode="bilinear")[0]
+    expected = F.interpolate(probabilities(network, small), (100, 200), mode="bilinear")[0]
     torch.testing.assert_close(seen.probabilities, expected)
 
 
@@ -63,11 +83,13 @@ def test_probabilities_can_weight_what_is_differentiated(file: Path) -> None:
     assert image.grad is not None
 
 
-def test_no_weights_yet() -> None:
-    with pytest.raises(WeightsError, match="later release") as error:
-        FCN8s(FCN8sParams())
-    assert error.value.exit_status == 3
-    assert "segmenter: {use: fcn8s, weights: file.safetensors}" in (error.value.hint or "")
+def test_weights_that_ship_are_those_of_no_file() -> None:
+    assert FCN8sParams().pretrained() == (ANIMALS,)
+    assert (ANIMALS.package, ANIMALS.url) == ("instyle_fcn8s", None)
+
+
+def test_weights_of_a_file(file: Path) -> None:
+    assert FCN8sParams(weights=file).pretrained() == ()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """Trained networks as files."""
 
+import copy
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -29,7 +33,11 @@ def file(tmp_path: Path, network: FCN) -> Path:
     return path
 
 
+# --- round trips ----------------------------------------------------------------------------------
+
+
 def test_round_trip(file: Path, network: FCN) -> None:
+    """Everything comes back, its numbers as float16 has them."""
     loaded = checkpoint.load(file)
     assert (loaded.classes, loaded.encoder_name, loaded.variant) == (
         CLASSES,
@@ -37,9 +45,97 @@ def test_round_trip(file: Path, network: FCN) -> None:
         "16s",
     )
     assert not loaded.training
+    state = loaded.state_dict()
+    assert state.keys() == network.state_dict().keys()
+    for name, value in network.state_dict().items():
+        assert state[name].dtype == value.dtype
+        expected = value.numpy()
+        if value.is_floating_point():
+            expected = expected.astype(np.float16).astype(np.float32)
+        assert np.array_equal(state[name].numpy(), expected), name
     images = torch.rand(2, 3, 50, 70)
     with torch.no_grad():
-        assert torch.equal(loaded(images), network(images))
+        torch.testing.assert_close(loaded(images), network(images), atol=0.02, rtol=0)
+
+
+def test_files_are_of_half_size(file: Path, network: FCN) -> None:
+    count = sum(weight.numel() for weight in network.parameters())
+    assert 2 * count < file.stat().st_size < 2.2 * count
+
+
+@pytest.mark.parametrize("value", [-65504.0, 1e5, float("inf")])
+def test_values_beyond_float16(tmp_path: Path, network: FCN, value: float) -> None:
+    network = copy.deepcopy(network)
+    with torch.no_grad():
+        network.score["32"].bias[1] = value
+    path = tmp_path / "large.safetensors"
+    checkpoint.save(path, network)
+    stored = load_file(path)
+    fits = abs(value) <= 65504
+    assert stored["score.32.bias"].dtype == (torch.float16 if fits else torch.float32)
+    assert stored["score.32.weight"].dtype == torch.float16
+    bias = checkpoint.load(path).score["32"].bias
+    assert bias[1].item() == np.float32(value)
+    assert fits or torch.equal(bias, network.score["32"].bias)
+
+
+def test_it_tells_how_it_came_to_be(tmp_path: Path, network: FCN) -> None:
+    path = tmp_path / "a" / "new" / "folder" / "network.safetensors"
+    training = {"recipe": {"epochs": 3}, "val": {"mean_iou": 0.5}, "photo": "Häschen"}
+    checkpoint.save(path, network, training)
+    metadata = checkpoint.read_metadata(path)
+    assert metadata.training == training
+    assert (metadata.classes, metadata.encoder) == ([*CLASSES], "mobilenet_v2")
+    assert metadata.variant == "16s"
+
+
+def test_a_file_that_does_not_tell(file: Path) -> None:
+    assert checkpoint.read_metadata(file).training == {}
+    save_file(load_file(file), file, METADATA)
+    assert checkpoint.read_metadata(file).training == {}
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file modes")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002], ids=oct)
+def test_mode_follows_umask(tmp_path: Path, network: FCN, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        checkpoint.save(tmp_path / "network.safetensors", network)
+    finally:
+        os.umask(before)
+    mode = (tmp_path / "network.safetensors").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o666 & ~umask
+
+
+def test_a_failure_leaves_the_file_before(
+    file: Path, network: FCN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = file.read_bytes()
+    write = Path.write_bytes
+
+    def disk_is_full(path: Path, data: bytes) -> int:
+        write(path, data[:1000])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", disk_is_full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(file, network)
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_an_earlier_file_is_replaced(file: Path) -> None:
+    torch.manual_seed(1)
+    other = FCN(("background", "sheep"), encoder="tu-test_efficientnet")
+    checkpoint.save(file, other)
+    assert checkpoint.load(file).classes == ("background", "sheep")
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+# --- files that cannot be used --------------------------------------------------------------------
 
 
 def refused(file: Path) -> str:
@@ -93,6 +189,8 @@ def test_no_metadata_at_all(file: Path) -> None:
         ("classes", "[1, 2, 3]"),
         ("classes", '["background"]'),
         ("variant", "4s"),
+        ("training", "epochs: 3"),
+        ("training", "[1]"),
     ],
 )
 def test_bad_metadata(file: Path, key: str, value: str | None) -> None:

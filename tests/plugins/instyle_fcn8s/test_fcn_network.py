@@ -98,6 +98,45 @@ def test_it_is_torchs_interpolation(factor: int) -> None:
     torch.testing.assert_close(actual[inner], expected[inner], atol=1e-5, rtol=0)
 
 
+class Told(torch.nn.Module):
+    """An encoder whose features at strides 8, 16 and 32 are told beforehand."""
+
+    def __init__(self, *features: Tensor) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, _: Tensor) -> list[Tensor]:
+        return [*self.features]
+
+
+def test_an_8s_network_starts_by_interpolating_its_scores() -> None:
+    """Scores of a constant and of a ramp, at all three strides, add up to thrice the same."""
+    network = FCN(["background", "cat"], encoder="resnet18")
+    for layer in network.score.values():
+        with torch.no_grad():
+            layer.weight.zero_()
+            layer.weight[0, 0], layer.weight[1, 1], layer.bias[:] = 1, 1, 0
+    height, width = 256, 320
+
+    def scores(stride: int) -> Tensor:
+        """3 and 2 x - y / 2 + 1, with x and y in pixels, at the middles of cells."""
+        y, x = torch.meshgrid(
+            *((torch.arange(side / stride) + 0.5) * stride - 0.5 for side in (height, width)),
+            indexing="ij",
+        )
+        return torch.stack([torch.full_like(x, 3), 2 * x - y / 2 + 1])[None]
+
+    def features(stride: int) -> Tensor:
+        known = scores(stride)
+        return F.pad(known, (0, 0, 0, 0, 0, network.score[str(stride)].in_channels - 2))
+
+    network.encoder = Told(features(8), features(16), features(32))
+    with torch.no_grad():
+        actual = network(torch.zeros(1, 3, height, width))
+    inner = (..., slice(64, -64), slice(64, -64))
+    torch.testing.assert_close(actual[inner], 3 * scores(1)[inner], atol=1e-2, rtol=1e-5)
+
+
 # --- the forward pass -----------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ def instyle_plugins() -> list[Plugin]:
     return [
         toy("segmenter", "stencil", StencilParams, "Stencil"),
         toy("segmenter", "coarse", CoarseParams, "Stencil"),
-        toy("refiner", "shift", ShiftParams, "Shift", weights=(MISSING,)),
+        toy("refiner", "shift", ShiftParams, "Shift"),
         toy("extractor", "pixels", PixelsParams, "Pixels"),
         toy("extractor", "heavy", HeavyParams, "Pixels", weights=(MISSING,)),
         toy("loss", "tint", TintParams, "Tint"),
