@@ -43,7 +43,7 @@ TINT, FAINT = 0.5, 0.12
 KEPT = 0.4
 #: Of the longer side: the height of the letters and the width of outlines. In pixels: the least.
 LETTERS, LINES = 0.025, 0.0025
-SMALLEST_LETTERS, LARGEST_LETTERS = 11, 160
+SMALLEST_LETTERS, LARGEST_LETTERS = 13, 160
 
 Canvas = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -135,7 +135,8 @@ def _write(picture: Image.Image, labels: Sequence[tuple[str, Box, Colour]]) -> N
     taken: list[Box] = []
     for text, box, colour in labels:
         font = _font(draw, text, picture.size)
-        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+        left, _, right, _ = draw.textbbox((0, 0), text, font=font)
+        _, top, _, bottom = draw.textbbox((0, 0), "Ag", font=font)  # all labels as high
         margin = max(1, round((bottom - top) / 5))
         size = round(right - left) + 2 * margin, round(bottom - top) + 2 * margin
         x, y = place(size, box, taken, picture.size)
@@ -174,17 +175,14 @@ def place(
         y = max(0, min(wish[1], picture[1] - size[1]))
         first = first or (x, y)
         if not any(
-            x < x1 and x0 < x + size[0] and y < y1 and y0 < y + size[1]
-            for x0, y0, x1, y1 in taken
+            x < x1 and x0 < x + size[0] and y < y1 and y0 < y + size[1] for x0, y0, x1, y1 in taken
         ):
             return x, y
     assert first
     return first
 
 
-def _wishes(
-    size: tuple[int, int], box: Box, picture: tuple[int, int]
-) -> Iterator[tuple[int, int]]:
+def _wishes(size: tuple[int, int], box: Box, picture: tuple[int, int]) -> Iterator[tuple[int, int]]:
     """Places for a label, the best first: on the object's box, in it, and then ever lower."""
     width, height = size
     x0, y0, x1, y1 = box

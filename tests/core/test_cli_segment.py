@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from instyle_core.cli import main
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, listing, noise, read, rectangle, save
@@ -332,3 +333,122 @@ def test_a_photo_that_cannot_be_read(studio: Studio, segment: Segment, image: st
 
 def test_a_photo_that_is_too_large(studio: Studio, segment: Segment) -> None:
     assert_error(segment("--max-megapixels", "0.001"), "megapixels")
+
+
+# --- which one, and what is there besides ---------------------------------------------------------
+
+PAIR = [(2, 2, 12, 12), (20, 5, 50, 25), (30, 34, 36, 40)]
+
+
+@pytest.fixture
+def several(studio: Studio) -> None:
+    save(studio.folder / "mask.png", np.max([rectangle(box) for box in PAIR], axis=0))
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        ([], []),
+        (["--class", "object"], [1]),
+        (["--instance", "0"], [1]),
+        (["--instance", "1"], [0]),
+        (["--instance", "2"], [2]),
+        (["--instance", "largest"], [1]),
+        (["--instance", "all"], [1, 0, 2]),
+        (["--point", "3,3"], [0]),
+        (["--box", "0,0,60,44", "--instance", "2"], [2]),
+    ],
+)
+def test_all_that_fit_are_listed_and_what_is_meant_is_marked(
+    segment: Segment, options: list[str], chosen: list[int]
+) -> None:
+    rows = objects(segment("--json", *options))
+    assert [tuple(row["box"]) for row in rows if row["selected"]] == [PAIR[n] for n in chosen]
+    pointed = "--point" in options
+    assert [row["instance"] for row in rows] == ([0] if pointed else [0, 1, 2])
+
+
+@pytest.mark.usefixtures("several")
+def test_the_table_says_which_one_is_meant(segment: Segment) -> None:
+    status, out, _ = segment("--instance", "1")
+    assert status == 0
+    heading, *rows, _ = (line.split() for line in out.splitlines())
+    assert heading[-1] == "selected"
+    assert [row[-1] == "yes" for row in rows] == [False, True, False]
+    assert [row[1] for row in rows] == ["0", "1", "2"]
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--instance", "3"], ["no instance 3", "3 fit"]),
+        (["--instance", "-1"], ["'-1'", "largest"]),
+        (["--instance", "second"], ["'second'", "all"]),
+    ],
+)
+def test_no_such_instance(segment: Segment, options: list[str], words: list[str]) -> None:
+    assert_error(segment(*options), *words)
+
+
+def test_a_speck_that_is_pointed_at_is_shown(studio: Studio, segment: Segment) -> None:
+    save(studio.folder / "mask.png", rectangle((5, 5, 7, 6)))
+    assert objects(segment("--json")) == []
+    (found,) = selected(segment("--json", "--point", "5,5"))
+    assert found["box"] == [5, 5, 7, 6]
+
+
+def test_what_is_meant_stands_out(studio: Studio, segment: Segment) -> None:
+    save(studio.folder / "photo.png", np.full((HEIGHT, WIDTH, 3), 128, np.uint8))
+    save(studio.folder / "mask.png", np.max([rectangle(box) for box in PAIR[:2]], axis=0))
+    segment("--instance", "1")
+    overlay = read(studio.folder / "photo-segments.png").astype(int)
+
+    def colour(x: int, y: int) -> int:
+        return int(np.ptp(overlay[y, x]))
+
+    assert colour(7, 10) > 2 * colour(35, 22) > 0
+    assert colour(55, 40) == 0
+
+
+def test_a_refined_mask_is_what_is_shown(studio: Studio, segment: Segment) -> None:
+    """As a run would repaint it: the toy moves the mask by some pixels."""
+    use = "{use: stencil, path: mask.png, name: object, refine: {use: shift, pixels: 3}}"
+    (plain,) = objects(segment("--json"))
+    (found,) = objects(segment("--json", use=use))
+    assert found["box"] != plain["box"]
+    assert np.ptp(np.array(found["box"]) - plain["box"]) in (0, 3)
+
+
+# --- photos of any kind ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_overlay_is_upright(studio: Studio, segment: Segment, orientation: int) -> None:
+    photo = Image.fromarray(noise())
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    photo.save(studio.folder / "photo.jpg", exif=tags.tobytes())
+    upright = (WIDTH, HEIGHT) if orientation in (6, 8) else (HEIGHT, WIDTH)
+    save(studio.folder / "mask.png", np.full(upright, 255, np.uint8))
+    (found,) = objects(segment("--json", image="photo.jpg"))
+    assert found["box"] == [0, 0, upright[1], upright[0]]
+    overlay = Image.open(studio.folder / "photo-segments.png")
+    assert overlay.size == upright[::-1]
+    assert 0x0112 not in overlay.getexif()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "LA", "RGBA", "I;16"])
+def test_photos_of_any_mode(studio: Studio, segment: Segment, mode: str) -> None:
+    photo = Image.fromarray(noise())
+    if mode == "I;16":
+        photo = Image.fromarray(noise(depth=16)[..., 0])
+    else:
+        photo = photo.convert("L").convert("LA") if mode == "LA" else photo.convert(mode)
+    name = "photo.tif" if mode == "CMYK" else "photo-.png"
+    photo.save(studio.folder / name)
+    (found,) = objects(segment("--json", "-o", "seen.png", image=name))
+    assert found["box"] == list(BOX)
+    seen = read(studio.folder / "seen.png")
+    assert (seen.shape, seen.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)

@@ -340,9 +340,9 @@ def test_thousands_of_specks() -> None:
     assert "5001 separate regions" in notes[0]
     assert chosen(winner, class_="cat", instance="all")[0].sum() == 8 * 890 + 5000
     assert chosen(winner, class_="cat", instance=5000)[0].sum() == 1
-    assert [found.area for found in candidates(semantic(winner), Select()) if not found.is_speck] == [
-        8 * 890
-    ]
+    assert [
+        found.area for found in candidates(semantic(winner), Select()) if not found.is_speck
+    ] == [8 * 890]
 
 
 # --- segmenters that tell objects apart -----------------------------------------------------------

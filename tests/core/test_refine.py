@@ -40,7 +40,7 @@ def test_what_a_spec_says(studio: Studio, segmenter: dict[str, Any], expected: i
     plan = studio.plan(segmenter={**segmenter, "path": "mask.png"})
     found = refiner(plan)
     assert (found and found["pixels"]) == expected
-    written = plan.dump()["objects"][0]["segmenter"]["refine"]
+    written = plan.dump()["segmenter"]["refine"]
     assert written == (found or "none")
     assert ("shift" in [use.plugin.name for use in plan.uses]) == (expected is not None)
 

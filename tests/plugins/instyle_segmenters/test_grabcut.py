@@ -12,6 +12,7 @@ from instyle_core import InputError, Prompt, testing
 from instyle_segmenters import grabcut
 from instyle_segmenters.grabcut import GrabCut
 from instyle_segmenters.params import GrabCutParams
+from tests.plugins.instyle_segmenters.scenes import iou, scene
 
 
 def segment(image: Tensor, iterations: int = 5, **prompt: object) -> Tensor:
@@ -20,19 +21,6 @@ def segment(image: Tensor, iterations: int = 5, **prompt: object) -> Tensor:
     seen = testing.check_segmenter(segmenter, image, Prompt(**prompt))  # type: ignore[arg-type]
     assert seen.classes == ("background", "object")
     return seen.probabilities[1]
-
-
-def scene(height: int = 80, width: int = 100) -> tuple[Tensor, Tensor]:
-    """A warm, textured disc on a cool, textured ground, and its true mask (H, W)."""
-    inside = testing.disc(height, width).decision
-    warm, cool = torch.tensor([0.8, 0.4, 0.2]), torch.tensor([0.2, 0.4, 0.7])
-    colours = torch.where(inside > 0, warm[:, None, None], cool[:, None, None])
-    noise = torch.randn(3, height, width, generator=torch.Generator().manual_seed(0))
-    return (colours + 0.05 * noise).clamp(0, 1), inside[0] > 0
-
-
-def iou(a: Tensor, b: Tensor) -> float:
-    return float((a & b).sum() / (a | b).sum())
 
 
 # --- good masks -----------------------------------------------------------------------------------

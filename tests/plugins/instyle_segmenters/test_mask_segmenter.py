@@ -29,9 +29,10 @@ def write(file: Path, grey: np.ndarray) -> None:
     Image.fromarray(grey.astype(np.uint8)).save(file)
 
 
-def test_both_segmenters_are_announced() -> None:
+def test_all_segmenters_are_announced() -> None:
     registry = testing.registry(instyle_segmenters)
-    assert [entry.plugin.name for entry in registry.entries("segmenter")] == ["grabcut", "mask"]
+    names = [entry.plugin.name for entry in registry.entries("segmenter")]
+    assert names == ["grabcut", "mask", "region", "smp", "snake", "torchvision"]
     assert not registry.failures
 
 

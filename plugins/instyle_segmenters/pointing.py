@@ -1,0 +1,229 @@
+"""What a user points at, for the segmenters that cut one object out: ``background`` and ``object``.
+
+They look at the box with what is around it, at a size that takes seconds, and share how an object's
+colours are told from those around it and how its edge is softened.
+"""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from instyle_core import InputError, Prompt, Segmentation
+
+Pixels = NDArray[np.uint8]
+Binary = NDArray[np.bool_]
+Plane = NDArray[np.float32]
+Box = tuple[int, int, int, int]
+
+#: How much around a box is looked at as an example of background, by the box's longer side.
+CONTEXT = 0.25
+#: The largest hole that is filled, by the object's area.
+HOLE = 0.01
+#: Of `contrast`: the variance that is added to each colour channel, in squared units of CIE Lab,
+#: so that a flat colour is no point; and the largest contrast, so that no pixel decides alone.
+LEAST_VARIANCE, MOST_CONTRAST = 3.0, 3.0
+
+
+def to_pixels(image: Tensor) -> Pixels:
+    """A picture (3, H, W) in [0, 1] as OpenCV has it, but RGB."""
+    pixels: Pixels = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return pixels
+
+
+def check(prompt: Prompt, height: int, width: int, *, who: str) -> None:
+    """See to it that a prompt marks something in the picture.
+
+    Raises:
+        InputError: there is neither box nor point, the box is empty or not in the picture, or the
+            point is not in the box.
+    """
+    if prompt.box is None and prompt.point is None:
+        raise InputError(
+            f"{who} has to be shown the object",
+            hint="mark it with `select: {box: [x0, y0, x1, y1]}`, or with a point",
+        )
+    x0, y0, x1, y1 = prompt.box or (0, 0, width, height)
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise InputError(f"the box {[x0, y0, x1, y1]} is empty or reaches outside of the picture")
+    if prompt.point is not None and not (x0 <= prompt.point[0] < x1 and y0 <= prompt.point[1] < y1):
+        where = "box" if prompt.box else "picture"
+        raise InputError(f"the point {list(prompt.point)} is outside of the {where}")
+
+
+def window(box: Box | None, height: int, width: int) -> Box:
+    """The part of the picture to work on: the box with what is around it, else everything."""
+    if box is None:
+        return 0, 0, width, height
+    x0, y0, x1, y1 = box
+    extra = math.ceil(CONTEXT * max(x1 - x0, y1 - y0))
+    return max(0, x0 - extra), max(0, y0 - extra), min(width, x1 + extra), min(height, y1 + extra)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The window of a photo, and what was pointed at in it.
+
+    Attributes:
+        pixels: (h, w, 3) RGB.
+        box: around the object; all of the window where only a point was given.
+        point: a pixel of the object; the middle of the box where only that was given.
+        boxed: whether there is a box.
+        pointed: whether there is a point.
+    """
+
+    pixels: Pixels
+    box: Box
+    point: tuple[int, int]
+    boxed: bool
+    pointed: bool
+
+    @classmethod
+    def of(cls, pixels: Pixels, prompt: Prompt) -> tuple[Scene, Box]:
+        """The scene of a checked prompt, and where in the photo it is."""
+        height, width = pixels.shape[:2]
+        place = window(prompt.box, height, width)
+        left, top, right, bottom = place
+        x0, y0, x1, y1 = prompt.box or place
+        x, y = prompt.point or ((x0 + x1) // 2, (y0 + y1) // 2)
+        scene = cls(
+            pixels[top:bottom, left:right],
+            (x0 - left, y0 - top, x1 - left, y1 - top),
+            (x - left, y - top),
+            prompt.box is not None,
+            prompt.point is not None,
+        )
+        return scene, place
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def inside(self) -> Binary:
+        """The box, as a mask."""
+        x0, y0, x1, y1 = self.box
+        mask = np.zeros(self.size, dtype=bool)
+        mask[y0:y1, x0:x1] = True
+        return mask
+
+    def at_most(self, pixels: int) -> Scene:
+        """The same with so many pixels at most, as `shrunk_size` has it."""
+        height, width = self.size
+        h, w = shrunk_size(self.size, pixels)
+        if (h, w) == (height, width):
+            return self
+        x0, y0, x1, y1 = self.box
+        left = min(w - 1, round(x0 * w / width))
+        top = min(h - 1, round(y0 * h / height))
+        right, bottom = round(x1 * w / width), round(y1 * h / height)
+        box = left, top, max(left + 1, right), max(top + 1, bottom)
+        point = self.point[0] * w // width, self.point[1] * h // height
+        inside = min(max(point[0], left), box[2] - 1), min(max(point[1], top), box[3] - 1)
+        small = np.asarray(cv2.resize(self.pixels, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
+        return Scene(small, box, inside, self.boxed, self.pointed)
+
+    def ellipse(self, share: float) -> Binary:
+        """The ellipse in the middle of the box, its axes by the box's sides; at least a pixel."""
+        x0, y0, x1, y1 = self.box
+        axes = round(share / 2 * (x1 - x0)), round(share / 2 * (y1 - y0))
+        mask = np.zeros(self.size, np.uint8)
+        cv2.ellipse(mask, ((x0 + x1) // 2, (y0 + y1) // 2), axes, 0, 0, 360, 1, -1)
+        return (mask > 0) & self.inside
+
+    def disc(self, radius: float) -> Binary:
+        """The disc around the point, its radius by the box's shorter side; at least a pixel."""
+        x0, y0, x1, y1 = self.box
+        mask = np.zeros(self.size, np.uint8)
+        cv2.circle(mask, self.point, round(radius * min(x1 - x0, y1 - y0)), 1, -1)
+        return (mask > 0) & self.inside
+
+
+def shrunk_size(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """The size (height, width) of about the same proportions with so many pixels at most."""
+    height, width = size
+    factor = math.sqrt(most / (height * width))
+    if factor >= 1:
+        return height, width
+    least = min(2, height), min(2, width)  # two, so that there are differences
+    return max(least[0], round(height * factor)), max(least[1], round(width * factor))
+
+
+def to_lab(pixels: Pixels) -> Plane:
+    """CIE Lab, (h, w, 3): lightness in [0, 100], and two axes of colour on the same scale.
+
+    Grain is taken away first, by a median, which leaves edges where they are.
+    """
+    quiet = cv2.medianBlur(np.ascontiguousarray(pixels), 3)
+    lab = cv2.cvtColor(quiet.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(lab, np.float32)
+
+
+def contrast(lab: Plane, inside: Binary, outside: Binary) -> Plane:
+    """How much more a pixel's colour is like the one example than like the other, (h, w).
+
+    The logarithm of how many times likelier the colour is under a Gaussian fitted to `inside` than
+    under one fitted to `outside`, clipped.
+
+    Args:
+        lab: (h, w, 3).
+        inside: example pixels of the object, at least one.
+        outside: example pixels of the background, at least one.
+    """
+
+    def likelihood(example: NDArray[np.float64]) -> NDArray[np.float64]:
+        away = colours - example.mean(axis=0)
+        spread = np.cov(example.T, bias=True) + LEAST_VARIANCE * np.eye(3)
+        distance = np.einsum("...i,ij,...j->...", away, np.linalg.inv(spread), away)
+        return -0.5 * (distance + np.linalg.slogdet(spread).logabsdet)
+
+    colours = lab.astype(np.float64)
+    ratio = likelihood(colours[inside]) - likelihood(colours[outside])
+    return ratio.clip(-MOST_CONTRAST, MOST_CONTRAST).astype(np.float32)
+
+
+def fill_holes(found: Binary) -> Binary:
+    """The mask without its pin-holes."""
+    # The frame makes one region of all that reaches the border: that is no hole.
+    rest = np.pad(~found, 1, constant_values=True).astype(np.uint8)
+    _, holes, statistics, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
+    small = statistics[:, cv2.CC_STAT_AREA] <= HOLE * found.sum()
+    small[holes[0, 0]] = False
+    return found | (small[holes[1:-1, 1:-1]] & ~found)
+
+
+def largest(found: Binary) -> Binary:
+    """The largest connected region (8 neighbours) of a mask; nothing of an empty one."""
+    _, regions, statistics, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
+    areas = statistics[1:, cv2.CC_STAT_AREA]
+    return regions == 1 + int(areas.argmax()) if len(areas) else found
+
+
+def enlarge(mask: Plane, size: tuple[int, int]) -> Plane:
+    """A mask at the size (height, width), which is not smaller."""
+    if mask.shape == size:
+        return mask
+    return np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def soften(decision: Binary) -> Plane:
+    """A soft edge, about 2 pixels wide, that leaves every pixel on its side of one half."""
+    soft = cv2.GaussianBlur(decision.astype(np.float32), (0, 0), 1.0)
+    return np.where(decision, np.maximum(soft, 0.51), np.minimum(soft, 0.49)).clip(0, 1)
+
+
+def one_object(probability: Plane, place: Box, image: Tensor) -> Segmentation:
+    """The segmentation of a photo in which the object lies in one window."""
+    left, top, right, bottom = place
+    mask = torch.zeros_like(image[:1])
+    mask[0, top:bottom, left:right] = torch.from_numpy(probability)
+    return Segmentation(("background", "object"), torch.cat([1 - mask, mask]))

@@ -1,0 +1,94 @@
+"""The weights that torchvision publishes for its segmentation networks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from instyle_core import Weights
+
+Model = Literal[
+    "deeplabv3_mobilenet_v3_large",
+    "deeplabv3_resnet50",
+    "deeplabv3_resnet101",
+    "fcn_resnet50",
+    "fcn_resnet101",
+    "lraspp_mobilenet_v3_large",
+    "maskrcnn_resnet50_fpn",
+    "maskrcnn_resnet50_fpn_v2",
+]
+
+#: Model, file, megabytes, what it is and what torchvision reports of it.
+_FILES: tuple[tuple[Model, str, float, str], ...] = (
+    (
+        "deeplabv3_mobilenet_v3_large",
+        "deeplabv3_mobilenet_v3_large-fc3c493d.pth",
+        44.4,
+        "DeepLabV3 on MobileNetV3, mIoU 60.3%",
+    ),
+    (
+        "deeplabv3_resnet50",
+        "deeplabv3_resnet50_coco-cd0a2569.pth",
+        168.3,
+        "DeepLabV3 on ResNet-50, mIoU 66.4%",
+    ),
+    (
+        "deeplabv3_resnet101",
+        "deeplabv3_resnet101_coco-586e9e4e.pth",
+        244.5,
+        "DeepLabV3 on ResNet-101, mIoU 67.4%",
+    ),
+    (
+        "fcn_resnet50",
+        "fcn_resnet50_coco-1167a1af.pth",
+        141.6,
+        "FCN on ResNet-50, mIoU 60.5%",
+    ),
+    (
+        "fcn_resnet101",
+        "fcn_resnet101_coco-7ecb50ca.pth",
+        217.8,
+        "FCN on ResNet-101, mIoU 63.7%",
+    ),
+    (
+        "lraspp_mobilenet_v3_large",
+        "lraspp_mobilenet_v3_large-d234d4ea.pth",
+        13.1,
+        "LR-ASPP on MobileNetV3, mIoU 57.9%",
+    ),
+    (
+        "maskrcnn_resnet50_fpn",
+        "maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth",
+        178.1,
+        "Mask R-CNN on ResNet-50, mask AP 34.6%",
+    ),
+    (
+        "maskrcnn_resnet50_fpn_v2",
+        "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+        185.8,
+        "Mask R-CNN on ResNet-50, second version, mask AP 41.8%",
+    ),
+)
+
+
+def tells_apart(model: Model) -> bool:
+    """Whether a model tells objects of one class apart."""
+    return model.startswith("maskrcnn")
+
+
+def _weights(model: Model, file: str, megabytes: float, summary: str) -> Weights:
+    version = "coco_v1" if tells_apart(model) else "coco_with_voc_labels_v1"
+    trained = "80 classes of COCO" if tells_apart(model) else "20 classes of VOC, trained on COCO"
+    return Weights(
+        name=f"{model}-{version}",
+        file=file,
+        # torchvision publishes no more of the hash than the file's name tells.
+        sha256=file.removesuffix(".pth").rpartition("-")[2],
+        megabytes=megabytes,
+        licence="BSD-3-Clause",
+        summary=f"{summary}; {trained}.",
+        url=f"https://download.pytorch.org/models/{file}",
+    )
+
+
+#: By the model's name.
+PUBLISHED: dict[Model, Weights] = {row[0]: _weights(*row) for row in _FILES}
