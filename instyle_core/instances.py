@@ -277,8 +277,8 @@ def _regions(segmentation: Segmentation, select: Select) -> list[_Region]:
 def class_mask(probabilities: Tensor, index: int) -> Mask:
     """The mask of a class; its probability is that of the class against the likeliest other one.
 
-    With p_k the probabilities of K classes, it is ``p_c / (p_c + max_{k != c} p_k)``: above one half
-    just where the class wins. Of two classes it is p_c itself.
+    With p_k the probabilities of K classes, it is ``p_c / (p_c + max_{k != c} p_k)``: above one
+    half just where the class wins. Of two classes it is p_c itself.
 
     Args:
         probabilities: (K, H, W).

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_segment.py [--refine NAME]
 
-Medians of some runs, in seconds of wall time and of processor time, and as ratios to one pass through
-the network at the same size.
+Medians of some runs, in seconds of wall time and of processor time, and as ratios to one pass
+through the network at the same size.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 
 from instyle_core import fetch, read_picture
 from instyle_core.cli import main
-from instyle_core.weights import sha256_of, verify
+from instyle_core.weights import verify
 from instyle_fcn8s.checkpoint import read_metadata
 from instyle_fcn8s.weights import ANIMALS
 
@@ -23,9 +22,8 @@ SWIRLS = ROOT / "instyle_core" / "demo" / "swirls.jpg"
 
 
 @pytest.fixture(autouse=True)
-def _offline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTYLE_OFFLINE", "1")
-    yield
 
 
 def run(*arguments: str) -> int:
