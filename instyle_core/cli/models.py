@@ -43,10 +43,10 @@ def list_(as_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("Name", no_wrap=True)
-    table.add_column("Used by")
+    table.add_column("Used by", overflow="fold")
     table.add_column("State", no_wrap=True)
     table.add_column("Size", no_wrap=True, justify="right")
-    table.add_column("Licence")
+    table.add_column("Licence", overflow="fold")
     for weights, users in known.items():
         size = f"{weights.megabytes:g} MB"
         table.add_row(weights.name, ", ".join(users), _state(weights), size, weights.licence)

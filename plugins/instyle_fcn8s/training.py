@@ -141,7 +141,7 @@ def fit(
         )
     data = _Data(train, val, recipe, network.classes, seed, hardware.workers)
     module = _Module(network, recipe, len(train))  # type: ignore[arg-type]
-    if trainer.strategy.root_device.type == "cpu" and recipe.precision != "32-true":
+    if trainer.strategy.root_device.type == "cpu" and recipe.precision.endswith("mixed"):
         _depthwise_in_float32(network)
     if hardware.compile:
         network.compile(dynamic=False)
@@ -176,7 +176,7 @@ class _Module(L.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         photos, labels = batch
-        scores = self.network(_prepared(photos)).float()
+        scores = self.network(_prepared(photos, self.network.mean.dtype)).float()  # type: ignore[arg-type]
         loss = F.cross_entropy(scores, labels, ignore_index=IGNORED)
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
@@ -185,7 +185,7 @@ class _Module(L.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         photos, labels = batch
         # Not by calling the network: where that is compiled, each size of photo would be anew.
-        scores = self.network.forward(_prepared(photos))
+        scores = self.network.forward(_prepared(photos, self.network.mean.dtype))  # type: ignore[arg-type]
         self._confusion.update(scores.argmax(dim=1), labels)
 
     def on_validation_epoch_end(self) -> None:
@@ -216,9 +216,9 @@ class _Module(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def _prepared(photos: Tensor) -> Tensor:
+def _prepared(photos: Tensor, dtype: torch.dtype) -> Tensor:
     """From uint8 to what the network sees, in the order of memory that it is fastest in."""
-    return (photos.float() / 255).contiguous(memory_format=torch.channels_last)
+    return (photos.to(dtype) / 255).contiguous(memory_format=torch.channels_last)
 
 
 class _Data(L.LightningDataModule):

@@ -76,10 +76,11 @@ def tells_apart(model: Model) -> bool:
 
 
 def _weights(model: Model, file: str, megabytes: float, summary: str) -> Weights:
-    version = "coco_v1" if tells_apart(model) else "coco_with_voc_labels_v1"
+    # torchvision says COCO_V1 and COCO_WITH_VOC_LABELS_V1.
+    labels = "coco" if tells_apart(model) else "voc"
     trained = "80 classes of COCO" if tells_apart(model) else "20 classes of VOC, trained on COCO"
     return Weights(
-        name=f"{model}-{version}",
+        name=f"{model}-{labels}",
         file=file,
         # torchvision publishes no more of the hash than the file's name tells.
         sha256=file.removesuffix(".pth").rpartition("-")[2],

@@ -18,6 +18,7 @@ HEAVY = {
     "timm",
     "transformers",
     "scipy",
+    "skimage",
 }
 SPEC = Path(__file__).parents[2] / "docs" / "examples" / "one-object.yaml"
 

@@ -172,7 +172,7 @@ def _write_settings(folder: Path, training: dict[str, Any]) -> None:
 @rank_zero_only
 def _export(network: FCN, path: Path, training: dict[str, Any], val: Photos) -> None:
     """Judge what came out on the photos that chose it, and write it with the figures."""
-    network = network.eval().cpu()
+    network = network.eval().cpu().float()
     with torch.no_grad():
         result = evaluate(
             lambda picture: network(picture[None])[0].argmax(dim=0),

@@ -173,6 +173,13 @@ def test_sbd_and_a_file_of_its_own(voc: Path, tmp_path: Path, instyle: Command) 
     assert not [*output.glob("*.safetensors")]
 
 
+def test_half_the_precision(voc: Path, tmp_path: Path, instyle: Command) -> None:
+    done = instyle(*options(voc, tmp_path, precision="bf16-true", epochs=1))
+    assert done.status == 0, done.err
+    state = load_file(tmp_path / f"fcn8s-{TINY}.safetensors")
+    assert {value.dtype for value in state.values()} == {torch.float16, torch.int64}
+
+
 def test_encoder_weights_of_a_file(
     voc: Path, tmp_path: Path, instyle: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

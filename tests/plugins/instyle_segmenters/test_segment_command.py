@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torchvision.models import get_model
 
 from instyle_core import Instance, Prompt, Segmentation, testing
 from instyle_core.cli import main
@@ -213,6 +215,23 @@ def test_a_download_that_fails_leaves_no_file(
     assert words in err
     assert server.requests >= 1
     assert left(tmp_path) == ["photo.png"]
+
+
+def test_a_download_that_works(run: Run, server: WeightsServer, tmp_path: Path) -> None:
+    """Once; the second time the file is there."""
+    model: Any = "lraspp_mobilenet_v3_large"
+    network = get_model(model, weights=None, weights_backbone=None, num_classes=21)
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    server.body = (tmp_path / "net.pth").read_bytes()
+    record = weights.PUBLISHED[model]
+    digest = hashlib.sha256(server.body).hexdigest()[:8]
+    weights.PUBLISHED[model] = replace(record, sha256=digest)
+    for _ in range(2):
+        status, out, _ = run("--use", f"{{use: torchvision, model: {model}, size: 32}}")
+        assert status == 0
+        assert out.splitlines()[-1] == "photo-segments.png"
+    assert server.requests == 1
+    assert (tmp_path / "cache" / record.file).read_bytes() == server.body
 
 
 def test_a_model_of_the_hub_offline(
