@@ -176,7 +176,7 @@ class _Module(L.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         photos, labels = batch
-        scores = self.network(_prepared(photos, self.network.mean.dtype)).float()  # type: ignore[arg-type]
+        scores = self.network(_prepared(photos, self.network.mean.dtype)).float()
         loss = F.cross_entropy(scores, labels, ignore_index=IGNORED)
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
@@ -185,7 +185,7 @@ class _Module(L.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         photos, labels = batch
         # Not by calling the network: where that is compiled, each size of photo would be anew.
-        scores = self.network.forward(_prepared(photos, self.network.mean.dtype))  # type: ignore[arg-type]
+        scores = self.network.forward(_prepared(photos, self.network.mean.dtype))
         self._confusion.update(scores.argmax(dim=1), labels)
 
     def on_validation_epoch_end(self) -> None:
