@@ -311,7 +311,7 @@ class _Lines(Callback):
 def _depthwise_in_float32(network: nn.Module) -> None:
     """Let processors compute depthwise convolutions in float32 under automatic mixed precision.
 
-    Their gradient in bfloat16 is 3 to 7 times slower there than in float32 (torch 2.15, AVX-512),
+    Their gradient in bfloat16 is up to 7 times slower there than in float32 (torch 2.15, AVX-512),
     and takes most of the time of an EfficientNet's step.
     """
 

@@ -11,6 +11,13 @@ import pytest
 
 from instyle_core.cli import main
 from tests.core.commands import Command, Done
+from tests.core.studio import Studio
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    """A folder in which the toy plugin is at work."""
+    return Studio.open(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -34,11 +34,6 @@ WELL = {"use": "adam", "steps": 60, "scales": 1, "learning_rate": 0.05}
 EXACTLY = {**WELL, "steps": 150, "learning_rate": 0.02}
 
 
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    return Studio.open(tmp_path, monkeypatch)
-
-
 def tint(colour: tuple[int, int, int]) -> dict[str, Any]:
     return {"use": "tint", "colour": [value / 255 for value in colour]}
 

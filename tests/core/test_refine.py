@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,6 @@ import pytest
 from instyle_core.errors import SpecError
 from instyle_core.plan import Plan, load
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, read, rectangle
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    return Studio.open(tmp_path, monkeypatch)
 
 
 def refiner(plan: Plan) -> dict[str, Any] | None:

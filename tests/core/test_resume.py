@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,6 @@ from tests.core.interrupted import (
     unbroken,
 )
 from tests.core.studio import BOX, Studio, noise, rectangle, save
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    return Studio.open(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("optimizer", [ADAM, L_BFGS], ids=["adam", "lbfgs"])

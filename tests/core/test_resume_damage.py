@@ -22,11 +22,6 @@ from tests.core.studio import Studio, listing
 
 
 @pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    return Studio.open(tmp_path, monkeypatch)
-
-
-@pytest.fixture
 def plan(studio: Studio) -> Plan:
     """The plan of a run that was interrupted at the second step of its second object."""
     plan = studio.plan(**tinted(studio))

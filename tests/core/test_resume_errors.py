@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,6 @@ from instyle_core.events import Event, Note
 from instyle_core.plan import Plan, load
 from tests.core.interrupted import edit, interrupt, refusal, tinted
 from tests.core.studio import Studio
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    return Studio.open(tmp_path, monkeypatch)
 
 
 @pytest.fixture

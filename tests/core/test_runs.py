@@ -28,11 +28,6 @@ from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, noise, read, rectangle
 VOID = {"img", "meta", "link", "br", "hr", "input"}
 
 
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    return Studio.open(tmp_path, monkeypatch)
-
-
 def record(result: Result) -> dict[str, Any]:
     return json.loads((result.folder / "run.json").read_text(encoding="utf-8"))
 

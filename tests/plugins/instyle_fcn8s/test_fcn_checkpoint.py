@@ -98,7 +98,6 @@ def test_a_file_that_does_not_tell(file: Path) -> None:
 # --- writing --------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no file modes")
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002], ids=oct)
 def test_mode_follows_umask(tmp_path: Path, network: FCN, umask: int) -> None:
     before = os.umask(umask)

@@ -334,7 +334,6 @@ main([*sys.argv[1:place], os.environ["KILLED"], *sys.argv[place + 1 :]])
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_a_training_that_was_killed_ends_as_an_unbroken_one(voc: Path, tmp_path: Path) -> None:
     """To the bit: the weights, their average, the momentum, and the figures of every epoch."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
