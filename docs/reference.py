@@ -41,9 +41,9 @@ SECTIONS = {
 }
 
 USES = """\
-Segmenters, refiners, losses, mergers and extractors are plugins: `{use: NAME, ...}` with the
-plugin's own parameters, or just the name. A loss has a `weight` too (a number of at least 0; 1 when
-left out). A segmenter has `refine`: what lets its masks follow the photo's edges, a refiner
+Segmenters, refiners, losses, rankers, mergers and extractors are plugins: `{use: NAME, ...}` with
+the plugin's own parameters, or just the name. A loss has a `weight` too (a number of at least 0; 1
+when left out). A segmenter has `refine`: what lets its masks follow the photo's edges, a refiner
 (`{use: NAME, ...}` or just the name) or `none`; left out, it is the one that is named below.
 `losses` and `merger` may be left out: then they are as in `instyle pipeline init -o -`.
 """

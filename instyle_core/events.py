@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-Stage = Literal["read", "load", "segment", "stylize", "merge", "write"]
+    from instyle_core.interfaces import Rating
+
+Stage = Literal["read", "load", "segment", "rank", "stylize", "merge", "write"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,19 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """The pictures of a style folder by how well they suit an object; the first is the style.
+
+    Attributes:
+        item: number of the object, None for the whole picture.
+        ranking: the pictures that could be read with their ratings, best first.
+    """
+
+    item: int | None
+    ranking: Mapping[Path, Rating]
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over and its files are written.
 
@@ -88,7 +103,7 @@ class Finished:
     seconds: float
 
 
-Event = StageStarted | StageFinished | Download | Step | Note | Finished
+Event = StageStarted | StageFinished | Download | Step | Note | Ranked | Finished
 Observer = Callable[[Event], None]
 
 

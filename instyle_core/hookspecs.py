@@ -52,7 +52,7 @@ GROUP = "instyle"
 #: The version of the interfaces that this core speaks.
 API = 1
 
-Kind = Literal["segmenter", "refiner", "extractor", "loss", "merger"]
+Kind = Literal["segmenter", "refiner", "extractor", "loss", "ranker", "merger"]
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -63,10 +63,11 @@ class Plugin:
     """One thing that a spec can name with ``use:``.
 
     Attributes:
-        kind: what it is: ``segmenter``, ``refiner``, ``extractor``, ``loss`` or ``merger``.
+        kind: what it is: ``segmenter``, ``refiner``, ``extractor``, ``loss``, ``ranker`` or
+            ``merger``.
         name: what a spec calls it; lower-case letters, digits and dashes.
         params: its parameters, a subclass of `instyle_core.Params` (of `LossParams` for a loss, of
-            `ExtractorParams` for an extractor).
+            `RankerParams` for a ranker, of `ExtractorParams` for an extractor).
         factory: ``"package.module:Class"``; called with one argument, the parameters.
         summary: one line for ``instyle plugins list``.
         weights: the weights that it can load, for ``instyle models``.
@@ -103,7 +104,7 @@ class Plugin:
 
 @hookspec
 def instyle_plugins() -> list[Plugin]:  # type: ignore[empty-body]
-    """Return the records of the segmenters, refiners, extractors, losses and mergers there are."""
+    """Return the records of the plugins that the module brings, of any kind."""
 
 
 @hookspec

@@ -1,7 +1,8 @@
-"""Weights out of repositories on the Hugging Face hub, for plugins that let users name one."""
+"""Files out of repositories on the Hugging Face hub: weights, and what describes a network."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from instyle_core.weights import (
     OFFLINE_VARIABLE,
     OnProgress,
     Weights,
+    by_hand,
     cache_folder,
     download,
+    not_as_published,
     offline,
+    sha256_of,
 )
 
 
@@ -21,8 +25,9 @@ def fetch_from_hub(
 ) -> Path:
     """A file of a repository, downloaded if it is not in the cache yet.
 
-    The hub tells the SHA-256 of a file of weights beforehand; what differs from it is refused.
-    Whatever goes wrong, nothing half-written stays behind. ``HF_ENDPOINT`` names another hub.
+    The hub tells the hash of a file beforehand, the SHA-256 of a large one and what git calls a
+    small one; what differs from it is refused. Whatever goes wrong, nothing half-written stays
+    behind. ``HF_ENDPOINT`` names another hub.
 
     Args:
         repository: such as ``smp-hub/resnet34.imagenet``.
@@ -33,16 +38,16 @@ def fetch_from_hub(
     Raises:
         WeightsError: it could not be had.
     """
-    folder = re.sub(r"[^\w.-]", "--", f"{repository}@{revision}")
-    target = cache_folder() / "hub" / folder / file
+    target = cache_folder() / _place(repository, file, revision)
     if target.is_file():
         return target
-    by_hand = f"get {file} of {repository} by other means, and save it as {target}"
+    otherwise = f"get {file} of {repository} by other means, and save it as {target}"
     if offline():
         raise WeightsError(
-            f"'{repository}' is not downloaded, and {OFFLINE_VARIABLE} forbids to do it now",
+            f"{file} of '{repository}' is not downloaded, and {OFFLINE_VARIABLE} forbids to "
+            "do it now",
             where=str(target),
-            hint=f"try again without {OFFLINE_VARIABLE}, or {by_hand}",
+            hint=f"try again without {OFFLINE_VARIABLE}, or {otherwise}",
         )
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
@@ -55,21 +60,78 @@ def fetch_from_hub(
         raise WeightsError(
             f"the hub could not be asked for '{repository}': {reason}",
             where=url,
-            hint=f"check name and network and try again, or {by_hand}",
+            hint=f"check name and network and try again, or {otherwise}",
         ) from error
-    if not re.fullmatch("[0-9a-f]{64}", told.etag or ""):
+    expected = told.etag or ""
+    if not re.fullmatch("[0-9a-f]{64}|[0-9a-f]{40}", expected):
         raise WeightsError(
-            f"the hub tells no SHA-256 of {file}, so that it cannot be verified",
+            f"the hub tells no hash of {file}, so that it cannot be verified",
             where=url,
-            hint=by_hand,
+            hint=otherwise,
         )
-    weights = Weights(
-        name=repository,
-        file=str(target.relative_to(cache_folder())),
-        sha256=str(told.etag),
-        megabytes=(told.size or 0) / 1e6,
-        licence="see the repository",
-        summary=f"{file} of {repository} on the Hugging Face hub.",
-        url=url,
+
+    def check(path: Path) -> None:
+        actual = sha256_of(path) if len(expected) == 64 else git_blob_id(path)
+        if actual != expected:
+            what = f"its hash is {actual}, not {expected}"
+            raise not_as_published(repository, what, url, by_hand(target))
+
+    megabytes = (told.size or 0) / 1e6
+    return download(repository, url, target, check, on_progress, megabytes=megabytes)
+
+
+def hub_weights(
+    repository: str,
+    revision: str,
+    *,
+    name: str,
+    sha256: str,
+    megabytes: float,
+    licence: str,
+    summary: str,
+    file: str = "model.safetensors",
+) -> Weights:
+    """The record of weights on the hub whose hash is known.
+
+    Once they are fetched, `fetch_from_hub` finds them, in one folder with the repository's other
+    files. ``HF_ENDPOINT`` names another hub.
+
+    Args:
+        repository: such as ``Intel/dpt-large``.
+        revision: a commit: what a branch or a tag means may change.
+        name: see `instyle_core.Weights`, as for all that follows.
+        sha256: of the file.
+        megabytes: about how large it is.
+        licence: under which it may be used.
+        summary: one line.
+        file: its path in the repository.
+    """
+    # As huggingface_hub has it, which takes too long to import for a list of weights.
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    return Weights(
+        name=name,
+        file=_place(repository, file, revision),
+        sha256=sha256,
+        megabytes=megabytes,
+        licence=licence,
+        summary=summary,
+        url=f"{endpoint.rstrip('/')}/{repository}/resolve/{revision}/{file}",
     )
-    return download(weights, url, target, on_progress)
+
+
+def git_blob_id(path: Path) -> str:
+    """What git calls the content of a file: the SHA-1 of ``blob``, its size, a zero and itself.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    import hashlib
+
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _place(repository: str, file: str, revision: str) -> str:
+    """Where a file is in the cache folder."""
+    folder = re.sub(r"[^\w.-]", "--", f"{repository}@{revision}")
+    return f"hub/{folder}/{file}"

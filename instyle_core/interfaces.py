@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -83,12 +83,20 @@ class ExtractorParams(Params):
         raise NotImplementedError
 
 
-class LossParams(Params):
-    """The parameters of a loss; they also tell the feature maps that it reads."""
+class ReaderParams(Params):
+    """The parameters of what reads feature maps; they also tell which."""
 
     def reads(self) -> Mapping[str, Sequence[str]]:
-        """The layers that the loss reads, by the name of their extractor in the spec."""
+        """The layers that are read, by the name of their extractor in the spec."""
         return {}
+
+
+class LossParams(ReaderParams):
+    """The parameters of a loss; they also tell the feature maps that it reads."""
+
+
+class RankerParams(ReaderParams):
+    """The parameters of a ranker; they also tell the feature maps that it reads."""
 
 
 def existing_file(value: Any, info: ValidationInfo) -> Any:
@@ -240,7 +248,7 @@ class FeatureExtractor(ABC):
 
 
 class View(Protocol):
-    """One picture as a loss sees it; the core makes these."""
+    """One picture as a loss or a ranker sees it; the core makes these."""
 
     @property
     def image(self) -> Tensor:
@@ -257,7 +265,7 @@ class View(Protocol):
         ...
 
     def features(self, extractor: str, layer: str) -> Tensor:
-        """A feature map (1, C, h, w), float32, out of those that the loss's parameters name."""
+        """A feature map (1, C, h, w), float32, out of those that the reader's parameters name."""
         ...
 
 
@@ -294,6 +302,43 @@ class Loss(ABC):
     @abstractmethod
     def __call__(self, view: View) -> Tensor:
         """The value for the optimised picture: a scalar tensor with a gradient to its pixels."""
+
+
+# --- rankers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rating:
+    """How well a style picture suits an object.
+
+    Attributes:
+        score: a finite number; lower suits better.
+        figures: what the score is made of, by names to be shown beside it.
+    """
+
+    score: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Ranker(ABC):
+    """Tells which style picture suits an object. Made by calling the class with its parameters.
+
+    Like a loss, it never runs a network: it reads feature maps that the core computes once per
+    picture. Its ratings depend on the two pictures alone, so that a run that is repeated chooses
+    the same style.
+    """
+
+    @abstractmethod
+    def rate(self, content: View, style: View) -> Rating:
+        """Rate one style picture; called without gradients.
+
+        Args:
+            content: the photo around the object, with the object's mask, which alone counts.
+            style: the style picture, with a mask of ones. Long sides of both are the same.
+
+        Returns:
+            The rating, to be compared with those of other pictures for the same object.
+        """
 
 
 # --- mergers --------------------------------------------------------------------------------------
@@ -347,6 +392,7 @@ INTERFACES: Mapping[str, type[Any]] = {
     "refiner": Refiner,
     "extractor": FeatureExtractor,
     "loss": Loss,
+    "ranker": Ranker,
     "merger": Merger,
 }
 
@@ -356,5 +402,6 @@ PARAMS: Mapping[str, type[Params]] = {
     "refiner": Params,
     "extractor": ExtractorParams,
     "loss": LossParams,
+    "ranker": RankerParams,
     "merger": Params,
 }

@@ -42,7 +42,7 @@ class Scale(Protocol):
         ...
 
     def terms(self, pixels: Tensor) -> Mapping[str, Tensor]:
-        """The weighted terms of the objective, by name."""
+        """The weighted terms of the objective, by name; pixels are in [0, 1]."""
         ...
 
     def compose(self, pixels: Tensor) -> Tensor:
@@ -114,6 +114,33 @@ class Outcome:
     status: Status
     reason: str = ""
     state: State | None = None
+
+
+@dataclass(frozen=True)
+class _Space:
+    """What pixels are measured in: ``(picture - mean) / std`` by channel, clamped to the limits."""
+
+    mean: Tensor
+    std: Tensor
+    limits: tuple[float, float]
+
+    @classmethod
+    def of(cls, settings: Adam | LBFGS, device: torch.device) -> _Space:
+        mean, std, limits = _SPACES[settings.space]
+        shift, unit = (torch.tensor(v, device=device)[:, None, None] for v in (mean, std))
+        return cls(shift, unit, limits)
+
+    def pixels(self, picture: Tensor) -> Tensor:
+        return (picture - self.mean) / self.std
+
+    def picture(self, pixels: Tensor) -> Tensor:
+        return pixels * self.std + self.mean
+
+
+_SPACES = {
+    "rgb": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, 1.0)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), (-1.5, 1.5)),
+}
 
 
 class _Diverged(Exception):
@@ -190,7 +217,7 @@ def optimize(
                 clock = _Clock(sizes[index:], [end - done, *budget[index + 1 :]])
                 while done < end:
                     between_steps = False
-                    run.step()
+                    run.step(settings.learning_rate_at(done + 1))
                     done += 1
                     between_steps = True
                     left = clock.tick()
@@ -246,7 +273,9 @@ class _ScaleRun:
         self.values: dict[str, float] = {}
         self.best = best
         self._scale = scale
-        self._pixels = scale.enter(start if best is None else best).requires_grad_()
+        entered = scale.enter(start if best is None else best)
+        self._space = _Space.of(settings, entered.device)
+        self._pixels = self._space.pixels(entered).requires_grad_()
         self._optimizer = _optimizer(settings, self._pixels)
         self._best_total = math.inf
         self._firsts: list[dict[str, float]] = []
@@ -272,18 +301,20 @@ class _ScaleRun:
 
     def current(self) -> Tensor:
         """The picture as it stands, (3, H, W)."""
-        return self._scale.compose(self._pixels.detach())
+        return self._scale.compose(self._space.picture(self._pixels.detach()))
 
-    def step(self) -> None:
+    def step(self, learning_rate: float) -> None:
         self._fresh = True
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
         self._optimizer.step(self._evaluate)  # type: ignore[arg-type]
         with torch.no_grad():
-            self._pixels.clamp_(0, 1)
+            self._pixels.clamp_(*self._space.limits)
 
     def _evaluate(self) -> Tensor:
         """The objective, with its gradient in the pixels."""
         self._pixels.grad = None
-        terms = self._scale.terms(self._pixels)
+        terms = self._scale.terms(self._space.picture(self._pixels))
         total = torch.stack(list(terms.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
         numbers = torch.stack([term.detach() for term in terms.values()]).tolist()
@@ -321,7 +352,7 @@ class _ScaleRun:
     def _culprit(self, values: Mapping[str, float]) -> str:
         """Which term's gradient is no number; each is computed anew, by itself."""
         fresh = self._pixels.detach().requires_grad_()
-        for name, term in self._scale.terms(fresh).items():
+        for name, term in self._scale.terms(self._space.picture(fresh)).items():
             if not term.requires_grad:
                 continue
             (gradient,) = torch.autograd.grad(term, fresh, retain_graph=True, allow_unused=True)

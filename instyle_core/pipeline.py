@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from instyle_core.events import (
 )
 from instyle_core.images import Picture, check_output, read_picture, resize, write_picture
 from instyle_core.instances import box_of, prompt_of, refine, select_object
-from instyle_core.interfaces import FeatureExtractor, Mask, Merger, Segmentation
+from instyle_core.interfaces import FeatureExtractor, Mask, Merger, Rating, Segmentation
 from instyle_core.interrupts import deferred
 from instyle_core.machine import choose_device, choose_precision, describe_machine
 from instyle_core.optimize import Outcome, Progress, State
@@ -38,7 +39,9 @@ from instyle_core.plan import ObjectPlan, Plan
 from instyle_core.randomness import random_state, restore_random_state
 from instyle_core.resume import Earlier, find
 from instyle_core.runs import RunFolder
+from instyle_core.seam import measure_seam
 from instyle_core.state import Patch, RunState
+from instyle_core.style_choice import dump_ranking, rank_for_each
 from instyle_core.stylize import Setting, Task, crop_box, cut, paste, put_back, stylize
 
 
@@ -106,12 +109,16 @@ class _Scene:
         start: a picture to start from, (3, H, W); None for the content or noise.
         setting: extractors, device and precision.
         masks: of the objects, by number; none for the whole picture.
+        rankings: of the pictures of a style folder, best first, for objects that choose from one.
+        paints: 0 or 1, (1, H, W): the pixels that each object repaints; no pixel is two objects'.
     """
 
     photo: Picture
     start: Tensor | None
     setting: Setting
     masks: Mapping[int | None, Mask]
+    rankings: Mapping[int | None, Mapping[Path, Rating]]
+    paints: Mapping[int | None, Tensor]
 
 
 class _Job:
@@ -150,14 +157,16 @@ class _Job:
             photo = self._read(spec.content)
             check_output(spec.output, photo)
             for item in self._items().values():
-                for path in item.style.images:
+                for path in item.style.images or ():
                     self._read(path)
             start = self._start(photo)
         with self._stage("load"):
             for record in plan.pretrained:
                 weights.fetch(record, on_progress=self._on_progress(record.name))
             setting = _setting(plan)
-        return _Scene(photo, start, setting, self._segment(photo.pixels))
+        masks = self._segment(photo.pixels)
+        rankings = self._rank(photo.pixels, masks, setting)
+        return _Scene(photo, start, setting, masks, rankings, self._divide(masks, photo.pixels))
 
     def _items(self) -> Mapping[int | None, ObjectPlan]:
         """The objects by number, or the whole picture under None."""
@@ -190,14 +199,48 @@ class _Job:
                 mask = select_object(seen[key], item.select, self._emit)
                 mask = refine(mask, photo, item.segmenter)
                 free = 1 - claimed
-                if not (mask.decision * free).any():
+                left = float((mask.decision * free).sum() / mask.decision.sum())
+                if not left:
                     raise InputError(
                         "nothing is left of this object: earlier ones cover it",
                         hint="objects claim their pixels in the order of the spec",
                     )
+                if left < 1:
+                    self._emit(
+                        Note(f"objects.{number}: earlier objects cover {1 - left:.1%} of it")
+                    )
                 masks[number] = Mask(mask.probability * free, mask.decision * free)
                 claimed = torch.maximum(claimed, mask.decision)
         return masks
+
+    def _rank(
+        self, photo: Tensor, masks: Mapping[int | None, Mask], setting: Setting
+    ) -> Mapping[int | None, Mapping[Path, Rating]]:
+        """How well the pictures of style folders suit the objects."""
+        items, spec = self._items(), self._spec
+        if not any(item.style.choose_from for item in items.values()):
+            return {}
+        with self._stage("rank"):
+            limit = spec.max_megapixels
+            return rank_for_each(
+                items, photo, masks, spec.margin, setting, self._emit, max_megapixels=limit
+            )
+
+    def _divide(self, masks: Mapping[int | None, Mask], photo: Tensor) -> dict[int | None, Tensor]:
+        """The pixels that each object repaints: what its merger wants but for the pixels of other
+        objects, and for those around earlier ones that these have blended."""
+        paints: dict[int | None, Tensor] = {}
+        taken = torch.zeros_like(photo[:1])
+        for number, item in self._items().items():
+            mask = masks.get(number)
+            if mask is None:
+                paints[number] = torch.ones_like(taken)
+                continue
+            others = [other.decision for key, other in masks.items() if key != number]
+            wanted = item.merger.create().paints(mask)
+            paints[number] = wanted * (1 - reduce(torch.maximum, others, taken))
+            taken = torch.maximum(taken, paints[number])
+        return paints
 
     def _paint(
         self, scene: _Scene, state: RunState, stop_is_asked_for: Callable[[], bool]
@@ -230,16 +273,17 @@ class _Job:
     ) -> tuple[Patch | None, Outcome]:
         """What one more object makes of the canvas; None where nothing good came of it."""
         mask = scene.masks.get(number)
-        everything = torch.ones_like(canvas[:1])
-        merger: Merger | None = item.merger.create() if mask else None
-        paints = merger.paints(mask) if merger and mask else everything
+        paints = scene.paints[number]
+        ranking = scene.rankings.get(number)
+        pictures = [next(iter(ranking))] if ranking else item.style.images or []
         box = crop_box(paints, self._spec.margin)
         task = Task(
             content=cut(canvas, box),
             paints=cut(paints, box),
-            mask=cut(mask.decision if mask else everything, box),
-            styles=[self._read(path).pixels for path in item.style.images],
+            mask=cut(mask.decision if mask else paints, box),
+            styles=[self._read(path).pixels for path in pictures],
             start=None if scene.start is None else cut(scene.start, box),
+            color=item.color,
         )
         with self._stage("stylize", number), _about(number):
             on_step = self._on_step(number)
@@ -256,14 +300,18 @@ class _Job:
             )
         with self._stage("merge", number), _about(number):
             picture = outcome.picture.cpu()
-            merged = put_back(task, picture)
-            if merger and mask:
+            facts: dict[str, Any] = {"crop": list(box), "worked_at": list(picture.shape[1:])}
+            stylized = merged = put_back(task, picture)
+            if mask:
                 part = Mask(cut(mask.probability, box), cut(mask.decision, box))
-                merged = merger.merge(task.content, merged, part)
-        facts: dict[str, Any] = {"crop": list(box), "worked_at": list(picture.shape[1:])}
-        if mask:
-            facts["box"] = list(box_of(mask.decision))
-            facts["pixels"] = int(mask.decision.sum())
+                merger: Merger = item.merger.create()
+                merged = merger.merge(task.content, stylized, part)
+                merged = torch.where(task.paints > 0, merged, task.content)
+                facts["box"] = list(box_of(mask.decision))
+                facts["pixels"] = int(mask.decision.sum())
+                facts["seam"] = vars(measure_seam(task.content, stylized, merged, part))
+        if ranking:
+            facts["style"] = {"chosen": str(pictures[0]), "ranking": dump_ranking(ranking)}
         self._folder.keep(number, mask.probability if mask else None, picture, **facts)
         return (box, merged), outcome
 

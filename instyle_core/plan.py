@@ -12,9 +12,19 @@ from pydantic import ValidationError
 
 from instyle_core.document import Document, Location
 from instyle_core.errors import InputError, SpecError
-from instyle_core.interfaces import LossParams
+from instyle_core.hookspecs import Kind
+from instyle_core.interfaces import ReaderParams
 from instyle_core.registry import Registry
-from instyle_core.spec import FROM_PRESET, ObjectSpec, Select, Spec, Style, run_folder
+from instyle_core.spec import (
+    COLORS_OF_STYLE,
+    FROM_PRESET,
+    Color,
+    ObjectSpec,
+    Select,
+    Spec,
+    Style,
+    run_folder,
+)
 from instyle_core.uses import Use, resolve
 from instyle_core.wording import shown
 
@@ -33,6 +43,12 @@ class ObjectPlan:
     style: Style
     losses: tuple[Use, ...]
     merger: Use
+    color: Color = COLORS_OF_STYLE
+
+    @property
+    def readers(self) -> list[Use]:
+        """What reads feature maps."""
+        return [*self.losses, *([self.style.ranker] if self.style.ranker else [])]
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class Plan:
         spec: the checked spec.
         objects: the objects to repaint, in the order of the spec; for a whole picture, none.
         whole: how to repaint the whole picture where there are no objects.
-        extractors: the ones that the losses read, by the names that they know them by.
+        extractors: the ones that losses and rankers read, by the names that they know them by.
         inputs: the files that the spec reads.
     """
 
@@ -69,8 +85,8 @@ class Plan:
         found = list(self.extractors.values())
         for item in self.objects:
             refiner = [item.segmenter.refine] if item.segmenter.refine else []
-            found += [item.segmenter, *refiner, *item.losses, item.merger]
-        return found + list(self.whole.losses if self.whole else ())
+            found += [item.segmenter, *refiner, *item.readers, item.merger]
+        return found + list(self.whole.readers if self.whole else ())
 
     @property
     def pretrained(self) -> tuple[Weights, ...]:
@@ -144,6 +160,7 @@ def make(document: Document, registry: Registry) -> Plan:
         "folder": document.folder,
         "extractors": extractors if isinstance(extractors, dict) else {},
         "inputs": [],
+        "ranker": _left_out().data.get("ranker"),
     }
     try:
         spec = Spec.model_validate(document.data, context=context)
@@ -160,9 +177,9 @@ def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
     whole = None if objects else _object(spec, ObjectSpec(), context)
     extractors = {}
     for item in objects or (whole,):
-        for loss in item.losses if item else ():
-            assert isinstance(loss.params, LossParams)
-            for name in loss.params.reads():
+        for use in item.readers if item else ():
+            assert isinstance(use.params, ReaderParams)
+            for name in use.params.reads():
                 extractors[name] = spec.extractors.get(name) or resolve("extractor", name, context)
     inputs = tuple(dict.fromkeys(context["inputs"]))
     return Plan(spec, objects, whole, extractors, inputs)
@@ -180,9 +197,23 @@ def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:
     """
     pointed = select.class_name is None and (select.point or select.box)
     key = "by-pointing" if pointed else "by-class"
-    document = Document.parse(preset_text("segmenters"), "the default segmenters", Path())
+    return _default("segmenter", key, context)
+
+
+def default_ranker(context: Mapping[str, Any]) -> Use:
+    """What ranks style pictures where nothing says; otherwise as `default_segmenter`."""
+    return _default("ranker", "ranker", context)
+
+
+def _left_out() -> Document:
+    """The plugins that are used where a spec does not say."""
+    return Document.parse(preset_text("left_out"), "the default plugins", Path())
+
+
+def _default(kind: Kind, key: str, context: Mapping[str, Any]) -> Use:
+    document = _left_out()
     try:
-        return resolve("segmenter", document.data[key], context)
+        return resolve(kind, document.data[key], context)
     except ValidationError as error:
         where = document.place((key,))
         raise SpecError([InputError(e["msg"], where=where) for e in error.errors()]) from error
@@ -199,6 +230,7 @@ def _object(spec: Spec, item: ObjectSpec, context: Mapping[str, Any]) -> ObjectP
         # A weight of 0 turns a loss off: it must not even demand the weights of its network.
         losses=tuple(loss for loss in item.losses or spec.losses if loss.weight > 0),
         merger=item.merger or spec.merger,
+        color=item.color or spec.color,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -35,6 +36,8 @@ def page(record: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], picture
         sections.append(f"<h2>{html.escape(name)}</h2>")
         if facts.get("pixels"):
             sections.append(f'<img src="{name}/mask.png" alt="mask">')
+        if facts.get("style"):
+            sections.append(_ranking(facts["style"]["ranking"]))
         sections.append(f'<img src="{name}/stylized.png" alt="stylised crop">')
         sections.append(_chart([row for row in losses if row["object"] == name]))
     rows = "".join(
@@ -46,6 +49,18 @@ def page(record: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], picture
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style>{''.join(sections)}</html>\n"
     )
+
+
+def _ranking(ranking: Sequence[Mapping[str, Any]]) -> str:
+    """The style pictures that there were to choose from, best first."""
+    figures = list(dict.fromkeys(name for rated in ranking for name in rated["figures"]))
+    rows = [["style", "score", *figures]]
+    for rated in ranking:
+        values = [rated["score"], *(rated["figures"].get(name) for name in figures)]
+        texts = ("" if value is None else f"{value:.4g}" for value in values)
+        rows.append([PurePath(rated["picture"]).name, *texts])
+    cells = (("".join(f"<td>{html.escape(cell)}</td>" for cell in row)) for row in rows)
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
 def _chart(rows: Sequence[Mapping[str, Any]]) -> str:

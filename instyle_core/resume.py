@@ -118,11 +118,15 @@ def _check_sameness(plan: Plan, machine: Mapping[str, Any], record: Record) -> N
             where=folder,
             hint=f"change it back, or give {plan.folder / 'run.json'} as the spec; {_START_ANEW}",
         )
-    for path in plan.inputs:
-        if record.inputs.get(str(path)) != hash_of(path):
-            what = "this file has changed since the run was begun"
-            hint = f"put the old one back; {_START_ANEW}"
-            raise InputError(what, where=str(path), hint=hint)
+    inputs = {str(path): hash_of(path) for path in plan.inputs}
+    for name in {**inputs, **record.inputs}:
+        if record.inputs.get(name) != inputs.get(name):
+            what, hint = "this file has changed since the run was begun", "put the old one back"
+            if name not in record.inputs:  # in a style folder, as in the case below
+                what, hint = "this file was not there when the run was begun", "take it away"
+            elif name not in inputs:
+                what = "this file was there when the run was begun, and cannot be read now"
+            raise InputError(what, where=name, hint=f"{hint}; {_START_ANEW}")
     for name, sha256 in origins(plan)["weights"].items():
         if record.weights.get(name) != sha256:
             what = f"the weights '{name}' are not those that the run was begun with"

@@ -25,7 +25,7 @@ def write_package(kind: str, name: str, folder: Path | None = None) -> Path:
     """Write a whole publishable package with one plugin in it and a test that passes.
 
     Args:
-        kind: ``segmenter``, ``refiner``, ``extractor``, ``loss`` or ``merger``.
+        kind: ``segmenter``, ``refiner``, ``extractor``, ``loss``, ``ranker`` or ``merger``.
         name: of the plugin, such as ``my-loss``.
         folder: where to; by default ``instyle-NAME`` in the working directory. It must be empty if
             it is there.

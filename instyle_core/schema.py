@@ -98,6 +98,8 @@ def _type(field: Mapping[str, Any]) -> str:
         return " or ".join(f"`{word}`" for word in field.get("enum", [field.get("const")]))
     if field.get("format") in ("path", "file-path"):
         return "file"
+    if field.get("format") == "directory-path":
+        return "folder"
     kind = str(field.get("type", "anything"))
     if kind == "array":
         fixed = field.get("prefixItems", [])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,12 +19,14 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from instyle_core.errors import InputError
 from instyle_core.files import picture_format
 from instyle_core.interfaces import InputFile, Params, absolute, existing_file
-from instyle_core.uses import ExtractorUse, LossUse, MergerUse, SegmenterUse, Use
+from instyle_core.style_folder import InputFolder
+from instyle_core.uses import ExtractorUse, LossUse, MergerUse, RankerUse, SegmenterUse, Use
 from instyle_core.wording import shown
 
 #: The keys that a spec may leave out because the default preset supplies them.
@@ -66,6 +68,16 @@ def _device(value: str) -> str:
 
 def _style(value: Any) -> Any:
     return {"images": [value]} if isinstance(value, str | Path) else value
+
+
+def _ranker(value: Any, info: ValidationInfo) -> Any:
+    if value is None and info.data.get("choose_from"):
+        return (info.context or {}).get("ranker")  # the one of specs that do not say
+    return value
+
+
+def _color(value: Any) -> Any:
+    return {"of": value} if isinstance(value, str) else value
 
 
 def _optimizer(value: Any) -> Any:
@@ -132,11 +144,25 @@ class Select(Params):
 
 
 class Style(Params):
-    """What the object is to look like."""
+    """What the object is to look like: some pictures, or the one of a folder that suits it best."""
 
-    images: list[InputFile] = Field(min_length=1, description="Style pictures.")
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["images"]}, {"required": ["choose_from"]}]}
+    )
+
+    images: list[InputFile] | None = Field(None, min_length=1, description="Style pictures.")
     weights: list[Annotated[float, Field(gt=0)]] | None = Field(
-        None, description="One positive weight for each picture; equal ones when left out."
+        None, description="One positive weight for each of `images`; equal ones when left out."
+    )
+    choose_from: InputFolder | None = Field(
+        None,
+        description="Instead of `images`, a folder of pictures (not those in folders within): the "
+        "one that suits the object best is the style.",
+    )
+    ranker: Annotated[RankerUse | None, BeforeValidator(_ranker)] = Field(
+        None,
+        validate_default=True,
+        description="What tells how well pictures of `choose_from` suit. When left out: affinity.",
     )
     scale: float = Field(
         1.0,
@@ -158,12 +184,46 @@ class Style(Params):
             )
         return weights
 
+    @model_validator(mode="after")
+    def _pictures_or_a_folder(self) -> Style:
+        if self.images is None and self.choose_from is None:
+            raise ValueError("missing key 'images', or 'choose_from' with a folder")
+        if self.images is not None and self.choose_from is not None:
+            raise ValueError("there are both 'images' and 'choose_from'; keep one of them")
+        for key in ("weights", "ranker"):
+            needed = "images" if key == "weights" else "choose_from"
+            if getattr(self, key) is not None and getattr(self, needed) is None:
+                raise ValueError(f"'{key}' is of no use without '{needed}'")
+        return self
+
+
+class Color(Params):
+    """Whose colours a repainted object has (Gatys et al. 2016, arXiv:1606.05897)."""
+
+    of: Literal["style", "content"] = Field(description="The style's, or the photo's own.")
+    by: Literal["luminance", "histogram"] = Field(
+        "luminance",
+        description="How the photo's colours are kept. `luminance`: only lightness is repainted, "
+        "and each pixel keeps its colour. `histogram`: the style picture takes on mean and spread "
+        "of the object's colours beforehand, so that they may move within the object.",
+    )
+
+
+#: Colours are left as the style has them.
+COLORS_OF_STYLE = Color(of="style")
 
 Scales = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], _words_or_number("auto", start=1)]
 
 
+class Drop(Params):
+    """A learning rate that falls once."""
+
+    after: int = Field(ge=1, description="The last step before it falls, counted over all scales.")
+    to: float = Field(gt=0, le=10, description="The learning rate of the steps after that.")
+
+
 class Adam(Params):
-    """Adam (Kingma and Ba 2015) on the pixels, which are clamped to [0, 1] after each step."""
+    """Adam (Kingma and Ba 2015) on the pixels, which are clamped after each step."""
 
     use: Literal["adam"] = Field("adam", description="The optimiser.")
     steps: int = Field(200, ge=1, le=100_000, description="Steps in all, over all scales.")
@@ -172,8 +232,21 @@ class Adam(Params):
         description="Coarse to fine: the number of sizes, each twice the one before; auto starts "
         "at a long side near 160 pixels.",
     )
-    learning_rate: float = Field(0.02, gt=0, le=10, description="Step size, in units of [0, 1].")
+    learning_rate: float = Field(0.02, gt=0, le=10, description="Step size, in units of `space`.")
+    drop: Drop | None = Field(
+        None, description="Lets the learning rate fall, such as {after: 180, to: 0.1}."
+    )
     weight_decay: float = Field(0.0, ge=0, le=10, description="L2 penalty on the pixels.")
+    space: Literal["rgb", "imagenet"] = Field(
+        "rgb",
+        description="What the pixels are measured in: `rgb`, from 0 to 1; or `imagenet`, "
+        "normalised by ImageNet's mean and standard deviation and clamped to [-1.5, 1.5], as in "
+        "the paper's code.",
+    )
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 1."""
+        return self.drop.to if self.drop and step > self.drop.after else self.learning_rate
 
 
 class LBFGS(Params):
@@ -188,6 +261,13 @@ class LBFGS(Params):
     learning_rate: float = Field(1.0, gt=0, le=10, description="Length of the first trial step.")
     history: int = Field(10, ge=1, le=1000, description="Curvature pairs that are kept.")
 
+    space: ClassVar[Literal["rgb"]] = "rgb"
+
+    def learning_rate_at(self, step: int) -> float:
+        """The length of the first trial of a step, which is always the same."""
+        del step
+        return self.learning_rate
+
 
 def _some_weight(losses: list[Use]) -> list[Use]:
     if losses and not any(loss.weight > 0 for loss in losses):
@@ -197,6 +277,7 @@ def _some_weight(losses: list[Use]) -> list[Use]:
 
 Losses = Annotated[list[LossUse], AfterValidator(_some_weight)]
 StyleField = Annotated[Style, BeforeValidator(_style)]
+ColorField = Annotated[Color, BeforeValidator(_color)]
 Optimizer = Annotated[Adam | LBFGS, Field(discriminator="use"), BeforeValidator(_optimizer)]
 
 
@@ -206,6 +287,7 @@ class ObjectSpec(Params):
     segmenter: SegmenterUse | None = Field(None, description="What finds the object.")
     select: Select = Field(Select(), description="Which object it is.")
     style: StyleField | None = Field(None, description="What it is to look like.")
+    color: ColorField | None = Field(None, description="Whose colours it is to have.")
     losses: Losses | None = Field(None, min_length=1, description="The objective.")
     merger: MergerUse | None = Field(None, description="How it is set back.")
 
@@ -220,6 +302,11 @@ class Spec(Params):
     )
     style: StyleField | None = Field(
         None, description="A picture, or several with weights: what objects are to look like."
+    )
+    color: ColorField = Field(
+        COLORS_OF_STYLE,
+        description="Whose colours objects are to have: `style`, `content`, or such as {of: "
+        "content, by: histogram}.",
     )
     segmenter: SegmenterUse | None = Field(
         None,

@@ -5,19 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.features import FeatureStack, MaskPyramid
+from instyle_core.features import FeatureStack, MaskPyramid, PictureView
 from instyle_core.images import resample, resize
 from instyle_core.instances import box_of
 from instyle_core.interfaces import Box, FeatureExtractor, Loss, LossParams, Size, Targets
 from instyle_core.optimize import Outcome, Progress, State, optimize, scale_sizes
+from instyle_core.palette import Palette
 from instyle_core.plan import ObjectPlan
-from instyle_core.spec import Spec, Style
+from instyle_core.spec import COLORS_OF_STYLE, Color, Spec, Style
 from instyle_core.uses import Use
 
 #: Networks with five poolings need some pixels to look at, whatever the photo gives.
@@ -37,6 +38,7 @@ class Task:
         mask: 0 or 1, (1, H, W): the object, over which losses are measured.
         styles: the style pictures, float32 (3, h, w).
         start: a picture to start from, (3, H, W); None for the content or noise.
+        color: whose colours the object is to have.
     """
 
     content: Tensor
@@ -44,6 +46,11 @@ class Task:
     mask: Tensor
     styles: Sequence[Tensor]
     start: Tensor | None = None
+    color: Color = COLORS_OF_STYLE
+
+    def palette(self) -> Palette:
+        """The colours that the object is to have."""
+        return Palette(self.color, self.content, self.mask)
 
 
 @dataclass(frozen=True)
@@ -131,8 +138,11 @@ def stylize(
     if spec.start == "noise":  # drawn at the first size: shrunk, it would be flat
         start = torch.rand(3, *sizes[0])
 
+    palette = task.palette()
+    task = replace(task, styles=[palette.style(picture) for picture in task.styles])
+
     def problem(size: Size) -> _Problem:
-        return _Problem(task, plan.style, terms, stack, size)
+        return _Problem(task, plan.style, palette, terms, stack, size)
 
     return optimize(problem, sizes, start, spec.optimizer, on_step, resume_from)
 
@@ -141,7 +151,8 @@ def put_back(task: Task, picture: Tensor) -> Tensor:
     """The content with the painted pixels replaced by those of a result, at full resolution.
 
     Only painted pixels have a part in the resampling: those of the photo around them would show as
-    a fringe along the object's rim.
+    a fringe along the object's rim. Colours that are the photo's own are taken from it at full
+    resolution.
     """
     full = picture
     if picture.shape != task.content.shape:
@@ -149,6 +160,7 @@ def put_back(task: Task, picture: Tensor) -> Tensor:
         height, width = task.content.shape[1:]
         parts = resample(torch.cat([picture * painted, painted]), (height, width))
         full = (parts[:3] / parts[3:]).clamp(0, 1)
+        full = task.palette().painted(full, task.content)
     return torch.where(task.paints > 0, full, task.content)
 
 
@@ -171,6 +183,7 @@ class _Problem:
         self,
         task: Task,
         style: Style,
+        palette: Palette,
         terms: Mapping[str, tuple[float, Loss]],
         stack: FeatureStack,
         size: Size,
@@ -178,6 +191,7 @@ class _Problem:
         self.size = size
         self._device = stack.device
         self._stack = stack
+        self._palette = palette
         self._terms = terms
         self._content = resize(task.content, size).to(self._device)
         self._paints = _paints_at(task.paints, size).to(self._device)
@@ -190,10 +204,10 @@ class _Problem:
         weights = style.weights or [1.0] * len(pictures)
         views = []
         for picture in pictures:
-            resized = _style_at(picture, self.size, style.scale).to(self._device)[None]
+            resized = style_at(picture, self.size, style.scale).to(self._device)[None]
             views.append(self._stack.view(resized, MaskPyramid(torch.ones_like(resized[:, :1]))))
         targets = Targets(
-            content=self._stack.view(self._content[None], self._mask),
+            content=self._view(self._content),
             styles=tuple(views),
             style_weights=tuple(weight / sum(weights) for weight in weights),
         )
@@ -204,11 +218,15 @@ class _Problem:
         return self.compose(resize(picture, self.size).to(self._device)).clone()
 
     def compose(self, pixels: Tensor) -> Tensor:
-        return torch.where(self._paints > 0, pixels, self._content)
+        painted = self._palette.painted(pixels, self._content)
+        return torch.where(self._paints > 0, painted, self._content)
 
     def terms(self, pixels: Tensor) -> dict[str, Tensor]:
-        view = self._stack.view(self.compose(pixels)[None], self._mask)
+        view = self._view(self.compose(pixels))
         return {name: weight * loss(view) for name, (weight, loss) in self._terms.items()}
+
+    def _view(self, picture: Tensor) -> PictureView:
+        return self._stack.view(self._palette.seen(picture)[None], self._mask)
 
 
 def _paints_at(paints: Tensor, size: Size) -> Tensor:
@@ -216,7 +234,7 @@ def _paints_at(paints: Tensor, size: Size) -> Tensor:
     return (F.interpolate(paints[None], size, mode="area") > 0).float()[0]
 
 
-def _style_at(style: Tensor, size: Size, scale: float) -> Tensor:
+def style_at(style: Tensor, size: Size, scale: float) -> Tensor:
     """A style picture whose long side is `scale` times that of the crop."""
     factor = scale * max(size) / max(style.shape[1:])
     height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in style.shape[1:])

@@ -33,6 +33,10 @@ from instyle_core.interfaces import (
     Mask,
     Merger,
     Prompt,
+    Ranker,
+    RankerParams,
+    Rating,
+    ReaderParams,
     Refiner,
     Segmentation,
     Segmenter,
@@ -98,8 +102,11 @@ class PixelExtractor(FeatureExtractor):
         return self
 
 
-def view(image: Tensor, mask: Tensor, params: LossParams, *, stride: int = 2) -> PictureView:
-    """What a loss would see of a picture (3, H, W) and a mask (1, H, W), by `PixelExtractor`."""
+def view(image: Tensor, mask: Tensor, params: ReaderParams, *, stride: int = 2) -> PictureView:
+    """What a loss or a ranker would see of a picture (3, H, W) with a mask (1, H, W).
+
+    Feature maps are those of `PixelExtractor`.
+    """
     reads = params.reads()
     stack = FeatureStack(
         {name: PixelExtractor(stride=stride) for name in reads}, [reads], image.device
@@ -154,9 +161,7 @@ def check_loss(
     assert gradient.abs().max() > 0, "no gradient reaches the pixels"
     _check_gradient(lambda x: loss(view(x, ones, params)), other.detach(), gradient)
 
-    # The disc is snapped to cells of 8 pixels, so that no feature cell straddles its border.
-    mask = F.avg_pool2d(disc().decision[None].double(), 8).round()
-    mask = F.interpolate(mask, scale_factor=8)[0]
+    mask = _snapped_disc()
     near = F.max_pool2d(mask, 2 * reach + 1, stride=1, padding=reach)
     masked = prepared(mask)
     outside = torch.where(near > 0, other.detach(), picture(seed=3).double())
@@ -164,6 +169,12 @@ def check_loss(
     assert abs(a - b) <= 1e-12 * max(abs(a), 1), (
         f"the loss changes from {a} to {b} with pixels more than {reach} away from the mask"
     )
+
+
+def _snapped_disc() -> Tensor:
+    """A disc (1, 32, 32) of cells of 8 pixels, so that no feature cell straddles its border."""
+    mask = F.avg_pool2d(disc().decision[None].double(), 8).round()
+    return F.interpolate(mask, scale_factor=8)[0]
 
 
 def _check_gradient(function: Callable[[Tensor], Tensor], at: Tensor, gradient: Tensor) -> None:
@@ -250,6 +261,50 @@ def check_refiner(refiner: Refiner) -> None:
         assert torch.equal(again.decision, decided), "the mask differs from one call to the next"
         for before, after in zip(inputs, (image, mask.probability, mask.decision), strict=True):
             assert torch.equal(before, after), "the refiner changed its input"
+
+
+def check_ranker(factory: Callable[[Any], Ranker], params: RankerParams, *, reach: int = 2) -> None:
+    """Check a ranker.
+
+    Its scores and figures must be finite, the same for the same pictures whatever it has rated
+    before, and blind to what lies outside the mask; and it must leave its input alone.
+
+    Args:
+        factory: the class.
+        params: its parameters.
+        reach: how many pixels around the mask the ranker may look at, for filters.
+    """
+    mask = _snapped_disc()
+    photo = picture(seed=1).double()
+    styles = [picture(32, 24, seed=seed).double() for seed in (2, 3)]
+    styles += [torch.zeros_like(styles[0]), torch.ones_like(styles[0]), photo]
+
+    def rate(ranker: Ranker, image: Tensor, style: Tensor) -> Rating:
+        ones = torch.ones_like(style[:1])
+        with torch.no_grad():
+            return ranker.rate(view(image, mask, params), view(style, ones, params))
+
+    ranker = factory(params)
+    before = [image.clone() for image in (photo, *styles)]
+    ratings = [rate(ranker, photo, style) for style in styles]
+    for rating in ratings:
+        for name, value in {"score": rating.score, **rating.figures}.items():
+            assert isinstance(value, float), f"{name} is a {type(value).__name__}, not a float"
+            assert math.isfinite(value), f"{name} is {value}"
+    for image, earlier in zip((photo, *styles), before, strict=True):
+        assert torch.equal(image, earlier), "the ranker changed its input"
+    again = [rate(ranker, photo, style) for style in reversed(styles)]
+    fresh = [rate(factory(params), photo, style) for style in styles]
+    assert ratings == again[::-1] == fresh, "the ratings differ from one call to the next"
+
+    near = F.max_pool2d(mask, 2 * reach + 1, stride=1, padding=reach)
+    moved = torch.where(near > 0, photo, picture(seed=4).double())
+    for style, rating in zip(styles, ratings, strict=True):
+        other = rate(ranker, moved, style).score
+        assert abs(other - rating.score) <= 1e-9 * max(abs(other), 1), (
+            f"the score changes from {rating.score} to {other} with pixels more than {reach} away "
+            "from the mask"
+        )
 
 
 def check_merger(merger: Merger) -> None:

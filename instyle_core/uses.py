@@ -17,8 +17,8 @@ from instyle_core.hookspecs import Kind, Plugin
 from instyle_core.interfaces import (
     INTERFACES,
     ExtractorParams,
-    LossParams,
     Params,
+    ReaderParams,
     SegmenterParams,
 )
 from instyle_core.wording import problem, shown, unknown_keys
@@ -104,7 +104,7 @@ def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
     factor = _checked(_Weighted, weighted, context, problems)
     own = {key: item for key, item in given.items() if key in known}
     params = _checked(plugin.params, own, context, problems)
-    if isinstance(params, LossParams):
+    if isinstance(params, ReaderParams):
         problems += _unreadable_layers(params, context)
     refine = None
     if kind == "segmenter":
@@ -154,8 +154,8 @@ def _errors(title: str, problems: list[InitErrorDetails]) -> ValidationError:
     return ValidationError.from_exception_data(title, problems)
 
 
-def _unreadable_layers(params: LossParams, context: Mapping[str, Any]) -> list[InitErrorDetails]:
-    """Layers that a loss reads and its extractor does not have."""
+def _unreadable_layers(params: ReaderParams, context: Mapping[str, Any]) -> list[InitErrorDetails]:
+    """Layers that a loss or a ranker reads and its extractor does not have."""
     problems = []
     for name, layers in params.reads().items():
         written = context["extractors"].get(name, name)
@@ -195,7 +195,8 @@ if TYPE_CHECKING:
     SegmenterUse: TypeAlias = Use
     ExtractorUse: TypeAlias = Use
     LossUse: TypeAlias = Use
+    RankerUse: TypeAlias = Use
     MergerUse: TypeAlias = Use
 else:
     SegmenterUse, ExtractorUse = _use("segmenter"), _use("extractor")
-    LossUse, MergerUse = _use("loss"), _use("merger")
+    LossUse, RankerUse, MergerUse = _use("loss"), _use("ranker"), _use("merger")

@@ -118,7 +118,12 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
         return path
     if weights.url is None or offline():
         raise absent(weights)
-    return download(weights, weights.url, cache_folder() / weights.file, on_progress)
+    url, target = weights.url, cache_folder() / weights.file
+
+    def check(path: Path) -> None:
+        _check(weights, path, where=url, hint=by_hand(target))
+
+    return download(weights.name, url, target, check, on_progress, megabytes=weights.megabytes)
 
 
 def verify(weights: Weights) -> None:
@@ -181,19 +186,38 @@ def offline() -> bool:
 def _check(weights: Weights, path: Path, *, where: str, hint: str) -> None:
     actual = sha256_of(path)
     if not actual.startswith(weights.sha256):
-        raise WeightsError(
-            f"this is not the file '{weights.name}' that was published: its SHA-256 is {actual}, "
-            f"not {weights.sha256}",
-            where=where,
-            hint=hint,
-        )
+        what = f"its SHA-256 is {actual}, not {weights.sha256}"
+        raise not_as_published(weights.name, what, where, hint)
+
+
+def not_as_published(name: str, what: str, where: str, hint: str) -> WeightsError:
+    """The error which says in what a file differs from the published one."""
+    return WeightsError(
+        f"this is not the file '{name}' that was published: {what}", where=where, hint=hint
+    )
 
 
 # --- downloading ----------------------------------------------------------------------------------
 
 
-def download(weights: Weights, url: str, target: Path, on_progress: OnProgress | None) -> Path:
+def download(
+    name: str,
+    url: str,
+    target: Path,
+    check: Callable[[Path], None],
+    on_progress: OnProgress | None,
+    *,
+    megabytes: float,
+) -> Path:
     """Download to `target`, trying again where that may help: not after a wrong hash or a 404.
+
+    Args:
+        name: what messages call it.
+        url: from where.
+        target: to where.
+        check: raises `WeightsError` at a file that is not the published one.
+        on_progress: called as the download goes on.
+        megabytes: about how large it is, in 10^6 bytes.
 
     Raises:
         WeightsError: it could not be downloaded or stored, or is not what was published.
@@ -203,21 +227,21 @@ def download(weights: Weights, url: str, target: Path, on_progress: OnProgress |
     pauses = iter(_PAUSES_S)
     while True:
         try:
-            _attempt(weights, url, target, on_progress)
+            _attempt(url, target, check, on_progress)
         except requests.RequestException as error:
             refused = error.response is not None and error.response.status_code < 500
             pause = next(pauses, None)
             if refused or pause is None:
                 raise WeightsError(
-                    f"the weights '{weights.name}' could not be downloaded: {_reason(error)}",
+                    f"the weights '{name}' could not be downloaded: {_reason(error)}",
                     where=url,
-                    hint=_by_hand(target),
+                    hint=by_hand(target),
                 ) from error
             time.sleep(pause)
         except OSError as error:
             raise WeightsError(
-                f"the weights '{weights.name}' ({weights.megabytes:g} MB) from {url} could not be "
-                f"stored: {error.strerror}",
+                f"the weights '{name}' ({megabytes:g} MB) from {url} could not be stored: "
+                f"{error.strerror}",
                 where=str(target),
                 hint=f"make room there, or set {CACHE_VARIABLE} to a folder that can be written to",
             ) from error
@@ -225,7 +249,9 @@ def download(weights: Weights, url: str, target: Path, on_progress: OnProgress |
             return target
 
 
-def _attempt(weights: Weights, url: str, target: Path, on_progress: OnProgress | None) -> None:
+def _attempt(
+    url: str, target: Path, check: Callable[[Path], None], on_progress: OnProgress | None
+) -> None:
     import pooch
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -237,7 +263,7 @@ def _attempt(weights: Weights, url: str, target: Path, on_progress: OnProgress |
             progress = _Progress(file, on_progress) if on_progress else False
             download = pooch.HTTPDownloader(progress, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S)
             download(url, file, None)
-        _check(weights, part, where=url, hint=_by_hand(target))
+        check(part)
         os.replace(part, target)
 
 
@@ -263,7 +289,8 @@ class _Progress:
         pass
 
 
-def _by_hand(target: Path) -> str:
+def by_hand(target: Path) -> str:
+    """The hint after a download that failed."""
     return f"try again later, or save it by other means as {target}"
 
 

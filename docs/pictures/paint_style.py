@@ -1,6 +1,6 @@
 """Paint a style picture from nothing: swirling oil strokes, for neural style transfer.
 
-    python docs/pictures/paint_style.py OUTPUT [--seed N] [--size WxH]
+    python docs/pictures/paint_style.py OUTPUT [--palette P] [--strokes S] [--seed N] [--size WxH]
 
 How it works
 ------------
@@ -32,10 +32,11 @@ from scipy.spatial import cKDTree
 SCALE = 2.0  # everything is painted this much larger and then scaled down
 LIGHT = np.array([-0.55, -0.60, 0.58])  # where the light comes from: x, y (down), towards us
 
-# The palette, in the order in which it is laid along the bands of the flow: from prussian blue
-# over ultramarine, slate violet, cobalt, cerulean, teal, sage, cream, naples yellow, ochre and
-# cadmium orange to burnt red.  The number is the share of the picture that a colour gets.
-PALETTE = [
+# The palettes, in the order in which colours are laid along the bands of the flow.  The number is
+# the share of the picture that a colour gets.  `night` goes from prussian blue over ultramarine,
+# slate violet, cobalt, cerulean, teal, sage, cream, naples yellow, ochre and cadmium orange to
+# burnt red.
+NIGHT = [
     ("#141b36", 7),
     ("#24306f", 11),
     ("#4a4a86", 5),
@@ -49,6 +50,40 @@ PALETTE = [
     ("#dd6f2b", 7),
     ("#84342a", 3),
 ]
+EMBERS = [
+    ("#1c0f12", 8),
+    ("#4a1420", 10),
+    ("#7d1d24", 12),
+    ("#b3322a", 14),
+    ("#d9572b", 12),
+    ("#e98a35", 12),
+    ("#f2b957", 10),
+    ("#f6dfa4", 8),
+    ("#8c5a4a", 8),
+    ("#3b2a3f", 6),
+]
+MEADOW = [
+    ("#15301f", 9),
+    ("#2a5a33", 13),
+    ("#4d8a3f", 14),
+    ("#86ad4c", 12),
+    ("#c3cf6e", 9),
+    ("#f0e9b2", 8),
+    ("#e7b7c1", 7),
+    ("#c46f8e", 6),
+    ("#7c93b8", 9),
+    ("#3f5f7d", 8),
+]
+INK = [
+    ("#16161a", 18),
+    ("#34343a", 14),
+    ("#5f5e63", 12),
+    ("#8f8b87", 12),
+    ("#bdb7ad", 14),
+    ("#e6dfd0", 18),
+    ("#f7f2e6", 12),
+]
+PALETTES = {"night": NIGHT, "embers": EMBERS, "meadow": MEADOW, "ink": INK}
 GROUND = "#4d3528"  # umber, mixed into the ground that shows where the paint is thin
 # The vortices: place in fractions of the picture (y, x), radius in eighths of its diagonal,
 # strength and sense of rotation, and how steeply its strokes run inwards (0: closed rings).
@@ -165,32 +200,34 @@ def walk_streamlines(shape, vy, vx, layers, grain):
     return total / weight
 
 
-def palette_colour(where):
-    """Colours at the places `where` (0 to 1) of the palette: always one pot, never a gradient."""
-    pots = np.array([ImageColor.getrgb(name) for name, _ in PALETTE]) / 255
-    edges = np.cumsum([share for _, share in PALETTE])
+def palette_colour(palette, where):
+    """Colours at the places `where` (0 to 1) of a palette: always one pot, never a gradient."""
+    pots = np.array([ImageColor.getrgb(name) for name, _ in palette]) / 255
+    edges = np.cumsum([share for _, share in palette])
     return pots[np.searchsorted(edges / edges[-1], np.clip(where, 0, 0.9999), side="right")]
 
 
-def paint(size=(640, 512), seed=11):
+def paint(size=(640, 512), seed=11, palette=NIGHT, strokes=1.0):
     """The painted picture, as a PIL image of the given (width, height)."""
     rng = np.random.default_rng(seed)
+    plans = [{**p, "width": p["width"] * strokes, "length": p["length"] * strokes} for p in LAYERS]
     shape = round(size[1] * SCALE), round(size[0] * SCALE)
     vy, vx, band = flow_field(rng, shape)
-    layers = [lay_discs(rng, shape, layer) for layer in LAYERS]
+    layers = [lay_discs(rng, shape, layer) for layer in plans]
     grain = gaussian_filter(rng.standard_normal(shape).astype("f4"), 0.45 * SCALE)
     bristle = walk_streamlines(shape, vy, vx, layers, grain)
     bristle = (bristle - bristle.mean()) / bristle.std()
 
-    colour = 0.5 * palette_colour(band.ravel()) + 0.5 * np.array(ImageColor.getrgb(GROUND)) / 255
+    ground = np.array(ImageColor.getrgb(GROUND)) / 255
+    colour = 0.5 * palette_colour(palette, band.ravel()) + 0.5 * ground
     relief = np.zeros(bristle.size)
-    for plan, layer in zip(LAYERS, layers, strict=True):
+    for plan, layer in zip(plans, layers, strict=True):
         # The two pots of paint of every stroke, and its lightness.
         cy, cx = np.clip(layer["centre"].astype(int), 0, np.array(shape) - 1).T
         count = len(cy)
         where = band[cy, cx] + plan["stray"] * rng.standard_normal(count)
-        first = palette_colour(np.abs(where)) * rng.uniform(0.86, 1.12, (count, 1))
-        second = palette_colour(np.abs(where + 0.1 * rng.standard_normal(count)))
+        first = palette_colour(palette, np.abs(where)) * rng.uniform(0.86, 1.12, (count, 1))
+        second = palette_colour(palette, np.abs(where + 0.1 * rng.standard_normal(count)))
         # What each pixel sees of the stroke on top of it.
         win, along, across = layer["win"], layer["along"], np.clip(layer["across"], -1, 1)
         mixture = np.clip(0.22 + 0.2 * bristle + 0.25 * across, 0, 0.8)[:, None]
@@ -225,11 +262,14 @@ def paint(size=(640, 512), seed=11):
 def main():
     parser = argparse.ArgumentParser(description="Paint a swirling style picture from nothing.")
     parser.add_argument("output", help="the picture to write (.jpg or .png)")
+    parser.add_argument("--palette", choices=PALETTES, default="night", help="its colours")
+    parser.add_argument("--strokes", type=float, default=1.0, help="size of the strokes")
     parser.add_argument("--seed", type=int, default=11, help="another seed, another picture")
     parser.add_argument("--size", default="640x512", help="width x height in pixels")
     args = parser.parse_args()
     width, height = map(int, args.size.lower().split("x"))
-    paint((width, height), args.seed).save(args.output, quality=90, subsampling=1)
+    picture = paint((width, height), args.seed, PALETTES[args.palette], args.strokes)
+    picture.save(args.output, quality=90, subsampling=1)
 
 
 if __name__ == "__main__":

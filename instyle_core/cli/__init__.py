@@ -14,6 +14,7 @@ from instyle_core.cli.models import models
 from instyle_core.cli.pipeline import pipeline
 from instyle_core.cli.plugins import plugins
 from instyle_core.cli.segment import segment
+from instyle_core.cli.style import style
 from instyle_core.errors import InstyleError
 
 
@@ -41,7 +42,7 @@ def instyle(debug: bool) -> None:
     """Repaint one object of a photo in the style of a painting."""
 
 
-for _command in (demo, pipeline, plugins, segment, models):
+for _command in (demo, pipeline, plugins, segment, style, models):
     instyle.add_command(_command)
 
 

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from instyle_core.registry import Entry
 
-_KINDS = click.Choice(["segmenter", "refiner", "extractor", "loss", "merger"])
+_KINDS = click.Choice(["segmenter", "refiner", "extractor", "loss", "ranker", "merger"])
 
 
 @click.group()

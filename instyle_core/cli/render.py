@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Column
+from rich.table import Column, Table
 
 from instyle_core.errors import InstyleError, SpecError
-from instyle_core.events import Download, Event, Finished, Note, StageFinished, StageStarted, Step
+from instyle_core.events import (
+    Download,
+    Event,
+    Finished,
+    Note,
+    Ranked,
+    StageFinished,
+    StageStarted,
+    Step,
+)
+from instyle_core.interfaces import Rating
 
 _STAGES = {
     "read": "reading pictures",
     "load": "loading networks",
     "segment": "finding the object",
+    "rank": "choosing the style",
     "stylize": "painting",
     "merge": "merging",
     "write": "writing",
@@ -34,11 +47,27 @@ def show_error(error: InstyleError) -> None:
             console.print(f"  {escape(problem.hint)}")
 
 
+def ranking_table(ranking: Mapping[Path, Rating], *, most: int | None = None) -> Table:
+    """Style pictures with their figures, best first; in the end, how many more than `most`."""
+    figures = list(dict.fromkeys(name for rating in ranking.values() for name in rating.figures))
+    table = Table("rank", "picture", "score", *map(escape, figures), box=None, pad_edge=False)
+    for number, (path, rating) in enumerate([*ranking.items()][:most], start=1):
+        cells = (rating.figures.get(name) for name in figures)
+        shown = ("" if value is None else f"{value:.4g}" for value in cells)
+        table.add_row(str(number), escape(path.name), f"{rating.score:.4g}", *shown)
+    if most is not None and len(ranking) > most:
+        table.add_row("", f"and {len(ranking) - most} more")
+    return table
+
+
 class RunDisplay:
     """Shows a run as it goes: a bar on a terminal, plain lines elsewhere, on standard error."""
 
     #: Seconds between two plain lines of one optimisation.
     INTERVAL = 5.0
+
+    #: Pictures of a ranking that are shown; all of them are in run.json.
+    MOST = 10
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -84,6 +113,10 @@ class RunDisplay:
             self._show(self._name, status, event.step, event.steps)
         elif isinstance(event, Note):
             self._console.print(f"[yellow]note:[/yellow] {escape(event.message)}")
+        elif isinstance(event, Ranked):
+            what = "style of the picture" if event.item is None else f"style of object {event.item}"
+            self._console.print(f"{what}: {next(iter(event.ranking)).name}", markup=False)
+            self._console.print(ranking_table(event.ranking, most=self.MOST))
         elif isinstance(event, Finished):
             self._stop()
             self._console.print(f"{event.status} after {event.seconds:.1f} s", markup=False)

@@ -9,47 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from instyle_core.cli.selection import fetch_weights, segmenter_of, selection
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from instyle_core.instances import Candidate
     from instyle_core.overlay import Marked
-    from instyle_core.spec import Select
     from instyle_core.uses import Use
 
 
 #: So many specks are shown where they are what was asked for.
 _FEW = 10
-
-
-class _Numbers(click.ParamType):  # type: ignore[type-arg]
-    """Whole numbers separated by commas."""
-
-    def __init__(self, *names: str) -> None:
-        self.name = ",".join(names)
-        self._count = len(names)
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> list[int]:
-        try:
-            numbers = [int(part) for part in value.split(",")]
-        except ValueError:
-            numbers = []
-        if len(numbers) != self._count:
-            self.fail(f"{value!r} is not of the form {self.name}", param, ctx)
-        return numbers
-
-
-class _Which(click.ParamType):  # type: ignore[type-arg]
-    """A number, or all, or largest."""
-
-    name = "N|all|largest"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
-        if value in ("all", "largest"):
-            return str(value)
-        if not str(value).isdecimal():
-            self.fail(f"{value!r} is not a number, 'all' or 'largest'", param, ctx)
-        return int(value)
 
 
 @click.command()
@@ -60,10 +31,7 @@ class _Which(click.ParamType):  # type: ignore[type-arg]
     metavar="NAME",
     help="The segmenter; with parameters as in a spec: '{use: grabcut, iterations: 8}'.",
 )
-@click.option("--class", "class_name", help="Class of the object.")
-@click.option("--point", type=_Numbers("X", "Y"), help="A pixel of the object.")
-@click.option("--box", type=_Numbers("X0", "Y0", "X1", "Y1"), help="A box around the object.")
-@click.option("--instance", type=_Which(), help="Which one where several fit; largest by default.")
+@selection
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="The overlay to write, a picture."
 )
@@ -94,7 +62,7 @@ def segment(
     asked = {"class": class_name, "point": point, "box": box, "instance": instance}
     asked = {key: value for key, value in asked.items() if value is not None}
     select = Select.model_validate(asked)
-    segmenter = _segmenter(use, select)
+    segmenter = segmenter_of(use, select, option="--use")
     picture = read_picture(image, max_megapixels=max_megapixels)
     output = output or image.with_name(f"{image.stem}-segments.png")
     if output.exists() and output.samefile(image):
@@ -102,7 +70,7 @@ def segment(
         raise InputError("this is the input, which is never written", where=str(output), hint=hint)
     check_output(output)
     prompt = prompt_of(select, picture.size)
-    _fetch_weights(segmenter)
+    fetch_weights([segmenter, *([segmenter.refine] if segmenter.refine else [])])
     segmentation = segmenter.create().segment(picture.pixels, prompt)
     found = candidates(segmentation, select)
     chosen = choose(found, select, segmentation) if asked else None
@@ -117,45 +85,6 @@ def segment(
         return
     _print_table(rows, asked=bool(asked))
     click.echo(output)
-
-
-def _segmenter(use: str | None, select: Select) -> Use:
-    """The segmenter that was asked for, or the default one for such a selection."""
-    from pydantic import ValidationError
-
-    from instyle_core.document import Document
-    from instyle_core.errors import InputError, SpecError
-    from instyle_core.plan import default_segmenter
-    from instyle_core.registry import Registry
-    from instyle_core.uses import resolve
-
-    context = {"registry": Registry.installed(), "folder": Path.cwd(), "extractors": {}}
-    if use is None:
-        return default_segmenter(select, context)
-    document = Document.parse(use, "--use", Path.cwd())
-    if document.problems:
-        raise SpecError(document.problems)
-    try:
-        return resolve("segmenter", document.data, context)
-    except ValidationError as error:
-        problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
-        raise SpecError(
-            [InputError(f"{key}: {what}" if key else what, where="--use") for key, what in problems]
-        ) from error
-
-
-def _fetch_weights(segmenter: Use) -> None:
-    """Download what is missing before the work begins, and show how far it is."""
-    from instyle_core.cli.render import RunDisplay
-    from instyle_core.events import Download
-    from instyle_core.weights import fetch, locate
-
-    uses = [segmenter, segmenter.refine] if segmenter.refine else [segmenter]
-    for weights in dict.fromkeys(w for use in uses for w in use.params.pretrained()):
-        if locate(weights) is None:
-            name = weights.name
-            with RunDisplay() as display:
-                fetch(weights, on_progress=lambda *far, n=name: display(Download(n, *far)))
 
 
 def _marked(

@@ -45,9 +45,14 @@ class FeatherMerger(Merger):
         """float32 (1, H, W), in [0, 1]."""
         if self._params.matte == "probability":
             return (mask.probability * 255).round() / 255
-        # No pixel has a distance of 0, so that a width of 0 gives +-inf, which is a hard edge.
-        t = (0.5 + signed_distance(mask.decision) / self._params.width).clamp(0, 1)
-        return t * t * (3 - 2 * t)
+        return smoothstep(signed_distance(mask.decision), self._params.width)
+
+
+def smoothstep(distance: Tensor, width: float) -> Tensor:
+    """The opacity ``t² (3 - 2t)``, ``t = clamp(1/2 + d / width, 0, 1)``, of a `signed_distance`."""
+    # No pixel has a distance of 0, so that a width of 0 gives +-inf, which is a hard edge.
+    t = (0.5 + distance / width).clamp(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def signed_distance(decision: Tensor) -> Tensor:

@@ -28,3 +28,41 @@ class FeatherParams(Params):
         description="What the opacity follows: the distance to the object's boundary, or the "
         "segmentation's probability (such as a soft mask of your own).",
     )
+
+
+class MultibandParams(Params):
+    """The parameters of ``multiband``."""
+
+    levels: int = Field(
+        default=3,
+        ge=0,
+        le=8,
+        description="How often the picture is halved: the coarsest structure is blended over about "
+        "2^levels pixels of the photo to either side; 0 is a hard edge.",
+    )
+
+
+class MRFParams(Params):
+    """The parameters of ``mrf``."""
+
+    band: float = Field(
+        default=0.05,
+        gt=0,
+        le=0.5,
+        description="How far from the object's boundary the seam may run, as a fraction of the "
+        "object's size (the square root of its area); from 3 to 32 pixels of the photo.",
+    )
+    smoothness: float = Field(
+        default=12.0,
+        ge=0,
+        le=1000,
+        description="Weight of a seam that shows little against one that keeps to the mask; 0 "
+        "keeps to the mask.",
+    )
+    width: float = Field(
+        default=4.0,
+        ge=0,
+        le=500,
+        description="Width of the transition from photo to painting across the seam, in pixels of "
+        "the photo; 0 is a hard edge.",
+    )

@@ -1,3 +1,5 @@
+"""Depth: the extractor ``midas``, which sees how near things are, and the loss ``depth`` on it."""
+
 from __future__ import annotations
 
 from instyle_core import Plugin, hookimpl
@@ -5,4 +7,27 @@ from instyle_core import Plugin, hookimpl
 
 @hookimpl
 def instyle_plugins() -> list[Plugin]:
-    return []
+    from instyle_midas.params import DepthParams, MidasParams
+    from instyle_midas.weights import PUBLISHED
+
+    return [
+        Plugin(
+            kind="extractor",
+            name="midas",
+            params=MidasParams,
+            factory="instyle_midas.midas:Midas",
+            summary="How near things are: MiDaS (DPT), Depth Anything V2 or a folder of yours.",
+            weights=tuple(model.weights for model in PUBLISHED.values()),
+            source="Ranftl et al. 2020, arXiv:1907.01341, and 2021, arXiv:2103.13413; Yang et al. "
+            "2024, arXiv:2406.09414",
+        ),
+        Plugin(
+            kind="loss",
+            name="depth",
+            params=DepthParams,
+            factory="instyle_midas.depth:DepthLoss",
+            summary="Keeps the photo's relief: what is nearer and what is farther.",
+            source="Zhao and Zhang, section on style transfer; Liu et al. 2017, depth-aware neural "
+            "style transfer; Ranftl et al. 2020, arXiv:1907.01341, equations 6 and 7",
+        ),
+    ]

@@ -31,6 +31,15 @@ class VGG19Params(ExtractorParams):
         "which Gatys et al. found to look slightly better.",
     )
 
+    scale: float = Field(
+        default=1.0,
+        gt=0,
+        le=1000,
+        description="What feature maps are multiplied by. The network of `oxford` sees pixels from "
+        "0 to 255: with 0.0174, which is 1 / (255 * 0.225), its maps are those of pixels with a "
+        "standard deviation near 1, as the network of `imagenet1k_v1` sees them.",
+    )
+
     def layers(self) -> Mapping[str, int]:
         """``conv1_1, relu1_1, conv1_2, ... relu5_4``, from shallow to deep, each with its stride.
 

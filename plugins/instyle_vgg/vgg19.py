@@ -19,7 +19,7 @@ class VGG19(nn.Module, FeatureExtractor):
 
     ``relu(b, i) = max(conv(b, i), 0)``; every ``conv`` is 3x3 with a padding of 1, and 2x2 pooling
     with a stride of 2 is between the five blocks. The values of a layer are in the units of its
-    weights, and are not normalised: those of ``oxford`` reach thousands.
+    weights times ``scale``, and are not normalised: those of ``oxford`` reach thousands.
 
     Source: Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image
     Recognition", table 1, configuration E.
@@ -30,6 +30,7 @@ class VGG19(nn.Module, FeatureExtractor):
     def __init__(self, params: VGG19Params) -> None:
         super().__init__()
         self._strides = params.layers()
+        self._scale = params.scale
         # Without memory, and without drawing random numbers, for weights that come right after.
         with torch.device("meta"):
             self.layers = _layers(params)
@@ -59,7 +60,7 @@ class VGG19(nn.Module, FeatureExtractor):
                 break
             values = layer(values)
             if name in layers:
-                maps[name] = values
+                maps[name] = values if self._scale == 1 else self._scale * values
         return maps
 
     def _check_size(self, images: Tensor, layers: Sequence[str]) -> None:

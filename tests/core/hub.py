@@ -22,8 +22,8 @@ class Hub:
     Attributes:
         files: by path, such as ``/user/net/resolve/main/model.safetensors``.
         answer: see above.
-        hashed: whether the hub knows the SHA-256, as it does of large files; of small ones it
-            tells what git calls them.
+        hashed: whether the hub tells hashes: the SHA-256 of a large file, and what git calls a
+            small one, which here is a .json.
         asked: the files that the hub was asked for: method and path.
     """
 
@@ -54,9 +54,15 @@ class Hub:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
         self._thread.start()
 
-    def add(self, repository: str, body: bytes, revision: str = "main") -> None:
-        """Publish a ``model.safetensors``."""
-        self.files[f"/{repository}/resolve/{revision}/model.safetensors"] = body
+    def add(
+        self,
+        repository: str,
+        body: bytes,
+        revision: str = "main",
+        file: str = "model.safetensors",
+    ) -> None:
+        """Publish a file."""
+        self.files[f"/{repository}/resolve/{revision}/{file}"] = body
 
     def _lead(self, handler: BaseHTTPRequestHandler) -> None:
         if "/resolve/" in handler.path:  # the client asks for more than files
@@ -69,8 +75,8 @@ class Hub:
         handler.send_response(302)
         handler.send_header("Location", f"http://localhost:{self.port}/storage{handler.path}")
         handler.send_header("X-Repo-Commit", COMMIT)
-        handler.send_header("ETag", f'"{git}"')
-        if self.hashed:
+        handler.send_header("ETag", f'"{git}"' if self.hashed else '"1-2-3"')
+        if self.hashed and not handler.path.endswith(".json"):
             handler.send_header("X-Linked-Etag", f'"{hashlib.sha256(body).hexdigest()}"')
             handler.send_header("X-Linked-Size", str(len(body)))
         handler.send_header("Content-Length", "0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from instyle_core import WeightsError, fetch_from_hub
+from instyle_core import WeightsError, fetch, fetch_from_hub
+from instyle_core.hub import git_blob_id, hub_weights
+from instyle_core.weights import locate, verify
 from tests.core.hub import COMMIT, Hub, hub_of_this_machine
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, which is several chunks
@@ -24,8 +27,10 @@ def hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield hub
 
 
-def fetched(repository: str = "user/net", revision: str = "main") -> Path:
-    return fetch_from_hub(repository, "model.safetensors", revision)
+def fetched(
+    repository: str = "user/net", revision: str = "main", file: str = "model.safetensors"
+) -> Path:
+    return fetch_from_hub(repository, file, revision)
 
 
 def files(folder: Path) -> list[str]:
@@ -33,15 +38,17 @@ def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def refused(cache: Path, repository: str = "user/net") -> WeightsError:
+def refused(
+    cache: Path, repository: str = "user/net", file: str = "model.safetensors"
+) -> WeightsError:
     """The error of what must fail, leave nothing behind, and say how to help oneself."""
     with pytest.raises(WeightsError) as caught:
-        fetched(repository)
+        fetched(repository, file=file)
     error = caught.value
     assert files(cache) == []
     assert error.exit_status == 3
     assert error.where
-    place = cache / "hub" / f"{repository.replace('/', '--')}--main" / "model.safetensors"
+    place = cache / "hub" / f"{repository.replace('/', '--')}--main" / file
     assert str(place) in str(error.hint)
     return error
 
@@ -74,6 +81,26 @@ def test_repositories_are_kept_apart(hub: Hub) -> None:
     assert [path.read_bytes() for path in paths] == [BODY, BODY[::-1], BODY[:9]]
 
 
+def test_a_small_file(hub: Hub, cache: Path) -> None:
+    """Of these the hub tells what git calls them."""
+    hub.add("user/net", b'{"size": 384}', file="config.json")
+    path = fetched(file="config.json")
+    assert path == cache / "hub" / "user--net--main" / "config.json"
+    assert path.read_bytes() == b'{"size": 384}'
+    assert [method for method, _ in hub.asked] == ["HEAD", "GET"]
+
+
+def test_what_git_calls_a_file(tmp_path: Path) -> None:
+    """As ``git hash-object`` says it of two contents."""
+    path = tmp_path / "file"
+    for content, name in (
+        (b"", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
+        (b"test content\n", "d670460b4b4aece5915caf5c68d12f560a9fe3e4"),
+    ):
+        path.write_bytes(content)
+        assert git_blob_id(path) == name
+
+
 def test_progress_counts_bytes(hub: Hub) -> None:
     seen: list[tuple[int, int | None]] = []
     fetch_from_hub("user/net", "model.safetensors", on_progress=lambda *at: seen.append(at))
@@ -96,6 +123,15 @@ def test_other_bytes(hub: Hub, cache: Path) -> None:
     hub.answer = "lie"
     assert "this is not the file 'user/net' that was published" in refused(cache).what
     assert len(hub.asked) == 2  # and it is not tried again
+
+
+@pytest.mark.parametrize("answer", ["lie", "break", "404"])
+def test_a_small_file_that_cannot_be_had(hub: Hub, cache: Path, answer: str) -> None:
+    hub.add("user/net", b'{"size": 384}', file="config.json")
+    hub.answer = answer
+    error = refused(cache, file="config.json")
+    if answer == "lie":
+        assert "this is not the file 'user/net' that was published: its hash is" in error.what
 
 
 def test_connection_breaks_off(hub: Hub, cache: Path) -> None:
@@ -142,11 +178,49 @@ def test_an_error_without_words(hub: Hub, cache: Path, monkeypatch: pytest.Monke
     assert refused(cache).what == "the hub could not be asked for 'user/net': TimeoutError"
 
 
-def test_a_file_without_sha256_is_not_taken(hub: Hub, cache: Path) -> None:
+def test_a_file_without_a_hash_is_not_taken(hub: Hub, cache: Path) -> None:
     hub.hashed = False
     error = refused(cache)
-    assert "tells no SHA-256 of model.safetensors" in error.what
+    assert "tells no hash of model.safetensors" in error.what
     assert [method for method, _ in hub.asked] == ["HEAD"]
+
+
+# --- weights whose hash is known beforehand -------------------------------------------------------
+
+
+def test_a_record(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one and the same file, whoever fetches it first."""
+    monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/")
+    hub.add("user/net", BODY, revision=COMMIT)
+    about = {"name": "net", "megabytes": 1, "licence": "MIT", "summary": "A network."}
+    weights = hub_weights("user/net", COMMIT, sha256=hashlib.sha256(BODY).hexdigest(), **about)
+    assert weights.url == f"{hub.url}/user/net/resolve/{COMMIT}/model.safetensors"
+    assert locate(weights) is None
+    path = fetch(weights)
+    assert path == cache / "hub" / f"user--net--{COMMIT}" / "model.safetensors"
+    verify(weights)
+    asked = len(hub.asked)
+    assert fetched(revision=COMMIT) == path
+    assert len(hub.asked) == asked
+    other = hub_weights("user/net", COMMIT, sha256="0" * 64, **about)
+    path.unlink()
+    with pytest.raises(WeightsError, match="this is not the file 'net' that was published"):
+        fetch(other)
+    assert files(cache) == []
+
+
+def test_the_usual_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    weights = hub_weights(
+        "user/net", COMMIT, name="n", sha256="0" * 64, megabytes=1, licence="MIT", summary=""
+    )
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://huggingface.co")
+    template = "https://huggingface.co/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    theirs = huggingface_hub.hf_hub_url("user/net", "model.safetensors", revision=COMMIT)
+    assert weights.url == theirs
 
 
 # --- without a download ---------------------------------------------------------------------------

@@ -415,3 +415,79 @@ def test_the_time_left_grows_with_the_pixels_of_what_is_to_come(
     expected = [coarse - step + 4 * fine for step in range(1, coarse + 1)]
     expected += [fine - step for step in range(1, fine + 1)]
     assert left == expected
+
+
+# --- the learning rate and the space --------------------------------------------------------------
+
+
+def moves(settings: Adam, slope: float = 1.0) -> list[float]:
+    """How far each step moves a pixel, down a slope that is always the same."""
+    seen: list[float] = []
+
+    def watch(progress: Progress) -> None:
+        seen.append(float(progress.picture()[0, 3, 3]))
+
+    start = torch.full((3, *SIZE), 0.6)
+    optimize(
+        lambda size: Toy({"slope": lambda image: slope * image.sum() + 100}, size),
+        [SIZE],
+        start,
+        settings,
+        watch,
+    )
+    return [a - b for a, b in itertools.pairwise([0.6, *seen])]
+
+
+def test_the_learning_rate_falls_after_the_step_that_is_named() -> None:
+    # Adam's steps down a constant slope are as long as its learning rate.
+    settings = adam(6, 0.05, drop={"after": 4, "to": 0.01})
+    assert moves(settings) == pytest.approx([0.05] * 4 + [0.01] * 2, rel=1e-4)
+
+
+def test_a_drop_counts_the_steps_of_all_scales() -> None:
+    seen: list[float] = []
+
+    def watch(progress: Progress) -> None:
+        seen.append(float(progress.picture()[0, -1, -1]))
+
+    settings = adam(10, 0.02, drop={"after": 8, "to": 0.001})
+    sizes = [(3, 3), SIZE]
+    optimize(
+        lambda size: Toy({"slope": lambda image: image.sum() + 100}, size),
+        sizes,
+        torch.full((3, *SIZE), 0.6),
+        settings,
+        watch,
+    )
+    steps = [a - b for a, b in itertools.pairwise(seen)]
+    last = [step for step in steps if step > 0][-2:]
+    assert last == pytest.approx([0.001] * 2, rel=1e-3)
+
+
+def test_the_learning_rate_of_the_normalised_space_is_in_standard_deviations() -> None:
+    settings = adam(2, 0.1, space="imagenet")
+    assert moves(settings) == pytest.approx([0.1 * 0.229] * 2, rel=1e-3)
+
+
+def test_normalised_pixels_stay_within_one_and_a_half_standard_deviations() -> None:
+    result = solve({"sum": lambda image: image.sum() + 100}, adam(60, 0.2, space="imagenet"))
+    assert result.picture is not None
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    lowest = [m - 1.5 * s for m, s in zip(mean, std, strict=True)]
+    assert result.picture[:, 3, 3].tolist() == pytest.approx(lowest, abs=1e-6)
+
+
+def test_weight_decay_pulls_towards_the_mean_of_the_space() -> None:
+    def flat(image: Tensor) -> Tensor:
+        return 0 * image.sum() + 1
+
+    settings = adam(200, 0.05, space="imagenet", weight_decay=1.0)
+    seen: list[float] = []
+    optimize(
+        lambda size: Toy({"flat": flat}, size),
+        [SIZE],
+        torch.full((3, *SIZE), 0.7),
+        settings,
+        lambda progress: seen.append(float(progress.picture()[0, 3, 3])),
+    )
+    assert seen[-1] == pytest.approx(0.485, abs=0.01)

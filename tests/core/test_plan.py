@@ -511,6 +511,7 @@ def test_every_plugin_can_be_used_by_schema_and_by_plan(folder: Path, entry: Ent
             "refiner": {"segmenter": {"use": "grabcut", "refine": use}},
             "extractor": {"extractors": {"mine": use}},
             "loss": {"losses": [use]},
+            "ranker": {"style": {"choose_from": ".", "ranker": use}},
             "merger": {"merger": use},
         }[kind]
         assert VALIDATOR.is_valid(spec) == fits, use
@@ -551,6 +552,11 @@ def _is_valid(folder: Path, spec: dict[str, Any]) -> bool:
         ({"style": {"images": ["painting.jpg"], "scale": 11}}, False),
         ({"style": {"images": ["painting.jpg"], "weights": [0]}}, False),
         ({"style": ["painting.jpg"]}, False),
+        ({"style": {"choose_from": "."}}, True),
+        ({"style": {"choose_from": ".", "ranker": "affinity", "scale": 2}}, True),
+        ({"style": {"choose_from": ".", "images": ["painting.jpg"]}}, False),
+        ({"style": {"choose_from": 3}}, False),
+        ({"style": {"scale": 1}}, False),
         ({"optimizer": {}}, True),
         ({"optimizer": {"steps": 3}}, True),
         ({"optimizer": {"use": "adam", "weight_decay": 0.1}}, True),

@@ -260,7 +260,7 @@ def test_unknown_names(site: Site) -> None:
     assert near.what == "no loss is called 'contents'"
     assert "did you mean 'content'?" in str(near.hint)
     assert look_up("loss", "vgg19").hint == "'vgg19' is a plugin of another kind: extractor"
-    assert "installed: content, laplacian, style, tv" in str(look_up("loss", "zzz").hint)
+    assert "installed: content, depth, laplacian, style, tv" in str(look_up("loss", "zzz").hint)
 
 
 def test_unknown_name_where_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

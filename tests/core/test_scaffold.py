@@ -80,8 +80,11 @@ def test_instyle_finds_them(installed: Registry, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_their_example_is_a_valid_spec(installed: Registry, packages: Path, kind: str) -> None:
     def change(document: Document) -> None:
-        for key, picture in (("content", "cat.png"), ("style", "swirls.jpg")):
-            document.assign(key, str(ROOT / "instyle_core" / "demo" / picture), key)
+        demo = ROOT / "instyle_core" / "demo"
+        document.assign("content", str(demo / "cat.png"), "content")
+        chosen = isinstance(document.data["style"], dict)
+        key, style = ("style.choose_from", demo) if chosen else ("style", demo / "swirls.jpg")
+        document.assign(key, str(style), key)
 
     spec = packages / f"instyle-my-{kind}" / "example.yaml"
     made = plan.load(spec, change, installed)

@@ -80,7 +80,7 @@ RECORDS = [
 
 PRESETS = {
     "default": "losses: [{use: tint, weight: 3}]\nmerger: {use: paste, width: 4}\n",
-    "segmenters": "by-class: cut\nby-pointing: {use: cut, threshold: 0.75}\n",
+    "left_out": "by-class: cut\nby-pointing: {use: cut, threshold: 0.75}\n",
 }
 
 SPEC = """\
@@ -498,7 +498,7 @@ def test_these_are_fine(check: Checker, folder: Path, line: str) -> None:
             "losses: [{use: tint, by-name: {a: {}}}]",
             "losses.0.by-name.a: missing key 'low'",
         ),
-        ("style: {scale: 2}", "style: missing key 'images'"),
+        ("style: {scale: 2}", "style: missing key 'images', or 'choose_from' with a folder"),
     ],
 )
 def test_each_error_says_what_would_be_right(
@@ -572,7 +572,7 @@ def test_the_default_segmenter_may_not_be_installed(folder: Path) -> None:
     with pytest.raises(SpecError) as caught:
         plan.make(Document.parse(SPEC, "a.yaml", folder), testing.registry(module))
     assert [str(problem) for problem in caught.value.problems] == [
-        "the default segmenters:1: no segmenter is called 'cut'; no segmenter is installed"
+        "the default plugins:1: no segmenter is called 'cut'; no segmenter is installed"
     ]
 
 

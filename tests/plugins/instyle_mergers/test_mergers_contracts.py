@@ -5,13 +5,18 @@ import torch
 
 import instyle_mergers
 from instyle_core import Mask, Merger, testing
-from instyle_mergers.params import FeatherParams, HardParams
+from instyle_mergers.params import FeatherParams, HardParams, MRFParams, MultibandParams
 
 PARAMS = {
     "hard": [HardParams()],
     "feather": [
         *(FeatherParams(width=width) for width in (0, 0.5, 1, 2, 6, 40, 500)),
         FeatherParams(matte="probability"),
+    ],
+    "multiband": [MultibandParams(levels=levels) for levels in (0, 1, 3, 8)],
+    "mrf": [
+        *(MRFParams(smoothness=smoothness) for smoothness in (0, 12, 1000)),
+        *(MRFParams(band=band, width=width) for band, width in ((0.01, 0), (0.5, 40))),
     ],
 }
 
@@ -30,8 +35,9 @@ def merger(request: pytest.FixtureRequest) -> Merger:
     return made
 
 
-def test_both_are_announced() -> None:
-    assert [entry.plugin.name for entry in REGISTRY.entries("merger")] == ["feather", "hard"]
+def test_all_are_announced() -> None:
+    names = [entry.plugin.name for entry in REGISTRY.entries("merger")]
+    assert names == ["feather", "hard", "mrf", "multiband"]
     assert not REGISTRY.failures
 
 

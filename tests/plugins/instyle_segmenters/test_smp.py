@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from instyle_core import InputError, Prompt, WeightsError, testing
+from instyle_core import InputError, Prompt, WeightsError, fetch_from_hub, testing
 from instyle_core.instances import select_object
 from instyle_core.spec import Select
 from instyle_segmenters import smp_model
@@ -470,32 +470,25 @@ def test_a_model_of_the_hub(
 
 
 @pytest.mark.parametrize("answer", ["break", "lie", "404", "500"])
-def test_a_download_that_fails_leaves_nothing(
-    hub: Hub, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
-) -> None:
-    config = (folder / "config.json").read_bytes()
-    monkeypatch.setattr("instyle_segmenters.smp_hub._describe", lambda _: config)  # it has come
+def test_a_download_that_fails_leaves_nothing(hub: Hub, tmp_path: Path, answer: str) -> None:
     hub.answer = answer
-    with pytest.raises(WeightsError) as caught:
-        segmenter(pretrained="user/net", classes=NAMES)
-    assert caught.value.exit_status == 3
-    assert caught.value.where
-    assert caught.value.hint
-    assert cached(tmp_path) == []
-
-
-def test_a_description_that_cannot_be_had(hub: Hub, tmp_path: Path) -> None:
-    hub.answer = "404"
-    with pytest.raises(WeightsError, match="could not be found on the hub or downloaded"):
-        segmenter(pretrained="user/net", classes=NAMES)
-    assert cached(tmp_path) == []
+    for there in ([], ["config.json"]):
+        with pytest.raises(WeightsError) as caught:
+            segmenter(pretrained="user/net", classes=NAMES)
+        assert caught.value.exit_status == 3
+        assert caught.value.where
+        assert caught.value.hint
+        assert cached(tmp_path) == there
+        hub.answer = "well"
+        fetch_from_hub("user/net", "config.json")  # now it is the weights that fail
+        hub.answer = answer
 
 
 def test_no_such_model(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="'user/nest' could not be found") as caught:
+    with pytest.raises(WeightsError, match="could not be asked for 'user/nest'") as caught:
         segmenter(pretrained="user/nest", classes=NAMES)
-    assert caught.value.where == "https://huggingface.co/user/nest"
-    assert "folder" in str(caught.value.hint)
+    assert caught.value.where == f"{hub.url}/user/nest/resolve/main/config.json"
+    assert "check name and network" in str(caught.value.hint)
     assert cached(tmp_path) == []
 
 
@@ -504,6 +497,6 @@ def test_offline(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(WeightsError, match="INSTYLE_OFFLINE forbids") as caught:
         segmenter(pretrained="user/net", classes=NAMES)
     assert caught.value.exit_status == 3
-    assert "https://huggingface.co/user/net" in str(caught.value.hint)
+    assert "get config.json of user/net by other means" in str(caught.value.hint)
     assert hub.asked == []
     assert not (tmp_path / "cache").exists()

@@ -15,6 +15,7 @@ from instyle_core import (
     LossParams,
     Params,
     Plugin,
+    RankerParams,
     SegmenterParams,
     Weights,
     hookimpl,
@@ -82,6 +83,18 @@ class FaultParams(LossParams):
         return {self.extractor: ["cells"]} if self.extractor else {}
 
 
+class NearParams(RankerParams):
+    weights: bool = False
+    extractor: str | None = None
+    score: float | None = None
+
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        return {self.extractor: ["cells"]} if self.extractor else {}
+
+    def pretrained(self) -> Sequence[Weights]:
+        return (MISSING,) if self.weights else ()
+
+
 class NoParams(Params):
     pass
 
@@ -101,5 +114,6 @@ def instyle_plugins() -> list[Plugin]:
         toy("loss", "palette", PaletteParams, "Palette"),
         toy("loss", "dice", DiceParams, "Dice"),
         toy("loss", "fault", FaultParams, "Fault"),
+        toy("ranker", "near", NearParams, "Near"),
         toy("merger", "clumsy", NoParams, "Clumsy"),
     ]

@@ -11,6 +11,8 @@ from instyle_core import (
     Mask,
     Merger,
     Prompt,
+    Ranker,
+    Rating,
     Refiner,
     Segmentation,
     Segmenter,
@@ -22,6 +24,7 @@ from instyle_core.testing import PixelExtractor
 from instyle_toy import (
     DiceParams,
     FaultParams,
+    NearParams,
     NoParams,
     PaletteParams,
     PixelsParams,
@@ -128,6 +131,23 @@ class Fault(Loss):
             case "interrupt":
                 raise KeyboardInterrupt
         raise RuntimeError("the toy broke")
+
+
+class Near(Ranker):
+    """By the distance of the mean colours; or the same score for all."""
+
+    def __init__(self, params: NearParams) -> None:
+        self._params = params
+
+    def rate(self, content: View, style: View) -> Rating:
+        object_, picture = (
+            (view.image * view.mask()).sum(dim=(0, 2, 3)) / view.mask().sum()
+            for view in (content, style)
+        )
+        distance = float((object_ - picture).norm())
+        score = self._params.score
+        red = float(picture[0])
+        return Rating(distance if score is None else score, {"distance": distance, "red": red})
 
 
 class Clumsy(Merger):

@@ -1,0 +1,113 @@
+"""Options that commands share: which object, by which plugin; and the weights that this takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from instyle_core.hookspecs import Kind
+    from instyle_core.spec import Select
+    from instyle_core.uses import Use
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Whole numbers separated by commas."""
+
+    def __init__(self, *names: str) -> None:
+        self.name = ",".join(names)
+        self._count = len(names)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[int]:
+        try:
+            numbers = [int(part) for part in value.split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != self._count:
+            self.fail(f"{value!r} is not of the form {self.name}", param, ctx)
+        return numbers
+
+
+class Which(click.ParamType):  # type: ignore[type-arg]
+    """A number, or all, or largest."""
+
+    name = "N|all|largest"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        if value in ("all", "largest"):
+            return str(value)
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is not a number, 'all' or 'largest'", param, ctx)
+        return int(value)
+
+
+_OPTIONS = (
+    click.option("--class", "class_name", help="Class of the object."),
+    click.option("--point", type=Numbers("X", "Y"), help="A pixel of the object."),
+    click.option("--box", type=Numbers("X0", "Y0", "X1", "Y1"), help="A box around the object."),
+    click.option(
+        "--instance", type=Which(), help="Which one where several fit; largest by default."
+    ),
+)
+
+
+def selection(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that tell an object, as under `select` in a spec."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+def segmenter_of(written: str | None, select: Select, *, option: str) -> Use:
+    """The segmenter that an option names, or the default one for such a selection."""
+    from instyle_core.plan import default_segmenter
+
+    if written is None:
+        return default_segmenter(select, context())
+    return use_of("segmenter", written, option=option)
+
+
+def use_of(kind: Kind, written: str, *, option: str) -> Use:
+    """The plugin that an option names as a spec would.
+
+    Raises:
+        SpecError: with everything that is wrong with it.
+    """
+    from pydantic import ValidationError
+
+    from instyle_core.document import Document
+    from instyle_core.errors import InputError, SpecError
+    from instyle_core.uses import resolve
+
+    document = Document.parse(written, option, Path.cwd())
+    if document.problems:
+        raise SpecError(document.problems)
+    try:
+        return resolve(kind, document.data, context())
+    except ValidationError as error:
+        problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
+        raise SpecError(
+            [InputError(f"{key}: {what}" if key else what, where=option) for key, what in problems]
+        ) from error
+
+
+def context() -> dict[str, Any]:
+    """What plugins are looked up in, outside of a spec."""
+    from instyle_core.registry import Registry
+
+    return {"registry": Registry.installed(), "folder": Path.cwd(), "extractors": {}}
+
+
+def fetch_weights(uses: Iterable[Use]) -> None:
+    """Download what is missing before the work begins, and show how far it is."""
+    from instyle_core.cli.render import RunDisplay
+    from instyle_core.events import Download
+    from instyle_core.weights import fetch, locate
+
+    for weights in dict.fromkeys(w for use in uses for w in use.params.pretrained()):
+        if locate(weights) is None:
+            name = weights.name
+            with RunDisplay() as display:
+                fetch(weights, on_progress=lambda *far, n=name: display(Download(n, *far)))

@@ -1,0 +1,116 @@
+"""``instyle style``: which style suits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from instyle_core.cli.selection import context, fetch_weights, segmenter_of, selection, use_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from instyle_core.events import Observer
+    from instyle_core.interfaces import Mask
+    from instyle_core.spec import Select
+    from instyle_core.uses import Use
+
+
+@click.group()
+def style() -> None:
+    """Find the style that suits."""
+
+
+@style.command()
+@click.argument("photo", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@selection
+@click.option("--whole", is_flag=True, help="Rank for the whole photo, not for an object of it.")
+@click.option("--segmenter", metavar="NAME", help="What finds the object.")
+@click.option(
+    "--use",
+    metavar="NAME",
+    help="The ranker; with parameters as in a spec: '{use: affinity, colour: 0}'.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--max-megapixels", type=float, default=100.0, show_default=True, help="Size limit.")
+def rank(
+    photo: Path,
+    folder: Path,
+    class_name: str | None,
+    point: list[int] | None,
+    box: list[int] | None,
+    instance: int | str | None,
+    whole: bool,
+    segmenter: str | None,
+    use: str | None,
+    as_json: bool,
+    max_megapixels: float,
+) -> None:
+    """Rank the pictures in FOLDER by how well they suit an object of PHOTO.
+
+    A run with `style: {choose_from: FOLDER}` takes the first. The object is told as under `select`
+    in a spec; without any of it, it is the largest that is found.
+    """
+    import torch
+
+    from instyle_core.cli.render import RunDisplay, ranking_table
+    from instyle_core.images import read_picture
+    from instyle_core.instances import box_of
+    from instyle_core.interfaces import RankerParams
+    from instyle_core.machine import choose_device
+    from instyle_core.plan import default_ranker
+    from instyle_core.spec import Color, Select, Spec
+    from instyle_core.style_choice import dump_ranking, subject_of
+    from instyle_core.style_choice import rank as rank_pictures
+    from instyle_core.style_folder import StyleFolder
+    from instyle_core.uses import resolve
+
+    asked = {"class": class_name, "point": point, "box": box, "instance": instance}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    if whole and (asked or segmenter):
+        raise click.UsageError("--whole means no object, so it goes with no option that tells one")
+    select = Select.model_validate(asked)
+    finder = None if whole else segmenter_of(segmenter, select, option="--segmenter")
+    ranker = use_of("ranker", use, option="--use") if use else default_ranker(context())
+    assert isinstance(ranker.params, RankerParams)
+    readers = {name: resolve("extractor", name, context()) for name in ranker.params.reads()}
+    pictures = StyleFolder.open(folder.absolute()).pictures
+    pixels = read_picture(photo, max_megapixels=max_megapixels).pixels
+    finders = [use for use in (finder, finder and finder.refine) if use]
+    fetch_weights([*finders, ranker, *readers.values()])
+
+    device = choose_device("auto")
+    display = RunDisplay()
+    mask = _find(pixels, select, finder, display) if finder else None
+    margin = Spec.model_fields["margin"].default
+    (ranking,) = rank_pictures(
+        pictures,
+        [subject_of(pixels, mask, Color(of="style"), margin)],
+        ranker,
+        {name: use.create().to(device, torch.float32) for name, use in readers.items()},
+        device,
+        display,
+        max_megapixels=max_megapixels,
+    )
+    if as_json:
+        import json
+
+        found = list(box_of(mask.decision)) if mask else None
+        document = {"ranker": ranker.dump(), "box": found, "ranking": dump_ranking(ranking)}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(ranking_table(ranking), markup=False)
+
+
+def _find(image: Tensor, select: Select, segmenter: Use, on_event: Observer) -> Mask:
+    """The object as a run would find it."""
+    from instyle_core.instances import prompt_of, refine, select_object
+
+    prompt = prompt_of(select, (image.shape[1], image.shape[2]))
+    segmentation = segmenter.create().segment(image, prompt)
+    return refine(select_object(segmentation, select, on_event), image, segmenter)

@@ -1,0 +1,121 @@
+"""How a depth network wants its pictures, computed so that the gradient comes through."""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from instyle_core import WeightsError
+
+#: What can be asked for, by the number that PIL has for it.
+_MODES = {2: "bilinear", 3: "bicubic"}
+
+#: Steps that all three published networks share, with the settings that they are reproduced for.
+_STEPS: Mapping[str, tuple[Any, ...]] = {
+    "do_resize": (True,),
+    "do_rescale": (True,),
+    "rescale_factor": (1 / 255,),
+    "do_normalize": (True,),
+    "do_center_crop": (False, None),
+    "do_pad": (False, None),
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resizing and normalising, as transformers' ``DPTImageProcessor`` does them.
+
+    That one rounds to 256 levels in between and cuts off what bicubic resampling overshoots; here
+    nothing is rounded or cut off, since neither would let the gradient through.
+
+    Source: Ranftl et al. 2020, arXiv:1907.01341, and the settings published with each network.
+
+    Attributes:
+        size: (height, width) that the network was trained for.
+        keep_aspect_ratio: whether only the side that changes less is brought to that size.
+        multiple: what both sides are rounded to multiples of, in pixels.
+        mode: ``bilinear`` or ``bicubic``, with antialiasing.
+        mean: subtracted from R, G and B in [0, 1].
+        std: what they are divided by then.
+    """
+
+    size: tuple[int, int]
+    keep_aspect_ratio: bool
+    multiple: int
+    mode: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, processor: Any, where: Path) -> Preprocessing:
+        """The settings of a processor of transformers.
+
+        Args:
+            processor: a ``DPTImageProcessor``, by any of the names that it had.
+            where: its file, for messages.
+
+        Raises:
+            WeightsError: it does something that is not reproduced here.
+        """
+        kind = type(processor).__name__
+        if not kind.startswith("DPT"):
+            raise _not_reproduced("image_processor_type", kind, where)
+        for step, known in _STEPS.items():
+            value = getattr(processor, step, known[0])
+            if value not in known:
+                raise _not_reproduced(step, value, where)
+        if int(processor.resample) not in _MODES:
+            raise _not_reproduced("resample", processor.resample, where)
+        size = processor.size
+        return cls(
+            (int(size["height"]), int(size["width"])),
+            bool(processor.keep_aspect_ratio),
+            processor.ensure_multiple_of or 1,
+            _MODES[int(processor.resample)],
+            tuple(processor.image_mean),
+            tuple(processor.image_std),
+        )
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """What the network sees.
+
+        Args:
+            images: (N, 3, H, W), RGB, in [0, 1].
+
+        Returns:
+            (N, 3, h, w), with the size of `seen_size`.
+        """
+        size = self.seen_size((images.shape[-2], images.shape[-1]))
+        if size != tuple(images.shape[-2:]):
+            images = F.interpolate(images, size, mode=self.mode, antialias=True)
+        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return (images - mean) / std
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) at which the network sees a picture of this one."""
+        scales = [wanted / side for wanted, side in zip(self.size, size, strict=True)]
+        if self.keep_aspect_ratio:
+            vertical, horizontal = (abs(1 - scale) for scale in scales)
+            scales = [scales[1] if horizontal < vertical else scales[0]] * 2
+        height, width = (self._rounded(s * side) for s, side in zip(scales, size, strict=True))
+        return height, width
+
+    def _rounded(self, side: float) -> int:
+        multiples = round(side / self.multiple) or math.ceil(side / self.multiple)
+        return multiples * self.multiple
+
+
+def _not_reproduced(key: str, value: object, where: Path) -> WeightsError:
+    return WeightsError(
+        f"the network wants its pictures prepared with `{key}: {value}`, which instyle cannot do",
+        where=str(where),
+        hint="choose another network",
+    )

@@ -1,0 +1,300 @@
+"""Networks from a folder and from the hub: what is loaded, and every way in which that can fail."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+from transformers import BertConfig, ViTConfig, ViTForImageClassification
+
+from instyle_core import WeightsError, fetch_from_hub, testing
+from instyle_core.hub import hub_weights
+from instyle_midas import weights
+from instyle_midas.midas import Midas
+from instyle_midas.params import MidasParams
+from tests.core.hub import COMMIT, Hub, hub_of_this_machine
+from tests.plugins.instyle_midas import networks
+
+FILES = ["config.json", "model.safetensors", "preprocessor_config.json"]
+UNUSED = "neck.fusion_stage.layers.0.residual_layer1."
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """A folder of its own, to be changed."""
+    return Path(shutil.copytree(folder, tmp_path / "net"))
+
+
+def checked(model: Path | str, **context: Any) -> MidasParams:
+    return MidasParams.model_validate({"model": str(model)}, context=context)
+
+
+def wrong(folder: Path | str) -> str:
+    """What is wrong with a folder, said before anything is loaded."""
+    with pytest.raises(ValidationError) as caught:
+        checked(folder)
+    (error,) = caught.value.errors()
+    return str(error["msg"])
+
+
+def unusable(folder: Path) -> WeightsError:
+    """The error of a folder that has all the files."""
+    with pytest.raises(WeightsError) as caught:
+        networks.extractor(folder)
+    error = caught.value
+    assert error.exit_status == 3
+    assert str(error.where).startswith(str(folder))
+    assert error.hint
+    assert "\n" not in error.what
+    return error
+
+
+def edit(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+# --- what can be named ----------------------------------------------------------------------------
+
+
+def test_a_folder_is_relative_to_the_spec(folder: Path) -> None:
+    context: dict[str, Any] = {"folder": folder.parent, "inputs": []}
+    params = checked(folder.name, **context)
+    assert params.model == str(folder)
+    assert params.pretrained() == ()
+    assert sorted(path.name for path in context["inputs"]) == FILES
+    assert MidasParams.model_validate(params.model_dump(mode="json")) == params
+
+
+def test_a_name_is_of_a_published_network() -> None:
+    assert MidasParams() == MidasParams(model="dpt-hybrid-midas")
+    for name in ("dpt-hybrid-midas", "dpt-large", "depth-anything-v2-small"):
+        (record,) = MidasParams(model=name).pretrained()
+        assert record.name == name
+        assert record in testing.registry("instyle_midas").find("extractor", "midas").weights
+
+
+def test_published_networks_are_pinned() -> None:
+    for model in weights.PUBLISHED.values():
+        assert re.fullmatch("[0-9a-f]{40}", model.revision)
+        assert re.fullmatch("[0-9a-f]{64}", model.weights.sha256)
+        assert str(model.weights.url).endswith(
+            f"/{model.repository}/resolve/{model.revision}/model.safetensors"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dpt-small", "neither one of dpt-hybrid-midas, dpt-large, depth-anything-v2-small, nor"),
+        ("Intel/dpt-large", "nor a folder"),
+        ("", "no such file"),  # the folder of the spec itself
+    ],
+)
+def test_other_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in wrong(name)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_folder_without_a_file(copy: Path, file: str) -> None:
+    (copy / file).unlink()
+    message = wrong(copy)
+    assert "no such file" in message
+    assert str(copy / file) in message
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "dpt_large.pt", "model.ckpt"])
+def test_a_folder_with_pickles_alone(copy: Path, file: str) -> None:
+    (copy / "model.safetensors").rename(copy / file)
+    message = wrong(copy)
+    assert f"has {file}, but no model.safetensors" in message
+    assert "save_pretrained" in message
+    assert str(copy) in message
+
+
+def test_without_transformers(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert "pip install 'instyle[depth]'" in wrong(folder)
+    assert "transformers" in wrong("dpt-large")
+
+
+# --- what cannot be loaded ------------------------------------------------------------------------
+
+
+def cut(copy: Path) -> None:
+    path = copy / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def classifier(copy: Path) -> None:
+    shape = {"num_attention_heads": 2, "hidden_size": 8, "intermediate_size": 8}
+    config = ViTConfig(num_hidden_layers=1, image_size=32, **shape)
+    ViTForImageClassification(config).save_pretrained(copy, safe_serialization=True)
+
+
+def text(copy: Path) -> None:
+    BertConfig().save_pretrained(copy)
+
+
+def evil(copy: Path) -> None:
+    """Code that came with a network, and leaves a trace when it is run."""
+    trace = copy / "trace"
+    (copy / "evil.py").write_text(f"open({str(trace)!r}, 'w')\n")
+    auto = {"AutoConfig": "evil.Config", "AutoModelForDepthEstimation": "evil.Model"}
+    edit(copy / "config.json", model_type="evil", auto_map=auto)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (cut, "cannot load the network"),
+        (lambda copy: (copy / "model.safetensors").write_bytes(b""), "cannot load the network"),
+        (lambda copy: (copy / "config.json").write_text("{"), "cannot load the network"),
+        (lambda copy: (copy / "config.json").write_text("[]"), "cannot load the network"),
+        (lambda copy: (copy / "preprocessor_config.json").write_text("{"), "cannot load"),
+        (lambda copy: edit(copy / "config.json", hidden_size="many"), "cannot load the network"),
+        (lambda copy: edit(copy / "config.json", model_type="none"), "cannot load the network"),
+        (evil, "cannot load the network"),
+        (classifier, "of the type 'vit', which does not predict inverse relative depth"),
+        (text, "of the type 'bert'"),
+        (
+            lambda copy: edit(copy / "config.json", fusion_hidden_size=16),
+            "is [16] in the file and [8]",
+        ),
+        (lambda copy: edit(copy / "config.json", num_hidden_layers=6), "layer.4"),
+        (lambda copy: edit(copy / "preprocessor_config.json", do_pad=True), "`do_pad: True`"),
+        (
+            lambda copy: edit(
+                copy / "preprocessor_config.json", image_processor_type="ViTImageProcessor"
+            ),
+            "`image_processor_type: ViTImageProcessor",
+        ),
+        (
+            lambda copy: edit(copy / "preprocessor_config.json", size={"shortest_edge": 64}),
+            "cannot load the network",
+        ),
+    ],
+)
+def test_unusable_folders(copy: Path, change: Callable[[Path], Any], message: str) -> None:
+    change(copy)
+    assert message in unusable(copy).what
+    assert not (copy / "trace").exists()
+
+
+def test_metres_are_not_inverse_depth(tmp_path: Path) -> None:
+    made = networks.depth_anything("metric")
+    path = networks.save(tmp_path / "metric", made, **networks.ANYTHING)
+    assert "of the type 'depth_anything, metric'" in unusable(path).what
+
+
+def test_a_tensor_that_is_missing(copy: Path) -> None:
+    state = load_file(copy / "model.safetensors")
+    name = "head.head.2.weight"
+    del state[name]
+    save_file(state, copy / "model.safetensors", metadata={"format": "pt"})
+    assert f"the tensor '{name}' is absent" in unusable(copy).what
+
+
+def test_tensors_that_are_never_used_may_be_missing(copy: Path, midas: Midas) -> None:
+    """The published files of DPT lack them."""
+    state = load_file(copy / "model.safetensors")
+    kept = {name: tensor for name, tensor in state.items() if not name.startswith(UNUSED)}
+    assert len(kept) == len(state) - 4
+    save_file(kept, copy / "model.safetensors", metadata={"format": "pt"})
+    image = testing.picture(64, 64)[None]
+    depth = networks.extractor(copy).extract(image, ["depth"])["depth"]
+    assert torch.equal(depth, midas.extract(image, ["depth"])["depth"])
+
+
+@pytest.mark.parametrize("changes", [{"size": 96}, {"keep_aspect_ratio": True}])
+def test_a_hybrid_takes_one_size(hybrid: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    copy = Path(shutil.copytree(hybrid, tmp_path / "net"))
+    edit(copy / "preprocessor_config.json", **changes)
+    assert "takes pictures of 64x64 pixels alone" in unusable(copy).what
+
+
+# --- networks of the hub --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Has a network by the name of ``dpt-large``, at a commit."""
+    monkeypatch.setenv("INSTYLE_OFFLINE", "0")
+    monkeypatch.setattr("instyle_core.weights._PAUSES_S", (0, 0))
+    with hub_of_this_machine(monkeypatch) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        for file in FILES:
+            hub.add("user/net", (folder / file).read_bytes(), COMMIT, file)
+        record = hub_weights(
+            "user/net",
+            COMMIT,
+            name="dpt-large",
+            sha256=hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+            megabytes=1,
+            licence="",
+            summary="",
+        )
+        model = replace(
+            weights.PUBLISHED["dpt-large"], repository="user/net", revision=COMMIT, weights=record
+        )
+        monkeypatch.setitem(weights.PUBLISHED, "dpt-large", model)
+        yield hub
+
+
+def cached(tmp_path: Path) -> list[str]:
+    return sorted(p.name for p in (tmp_path / "cache").rglob("*") if p.is_file())
+
+
+def test_a_network_of_the_hub(
+    hub: Hub, midas: Midas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = testing.picture(64, 64)[None]
+    params = MidasParams(model="dpt-large")
+    depth = Midas(params).extract(image, ["depth"])["depth"]
+    assert torch.equal(depth, midas.extract(image, ["depth"])["depth"])
+    assert cached(tmp_path) == FILES
+    assert {os.path.dirname(path) for _, path in hub.asked} == {f"/user/net/resolve/{COMMIT}"}
+    asked = len(hub.asked)
+    monkeypatch.setenv("INSTYLE_OFFLINE", "1")
+    Midas(params)  # out of the cache
+    assert len(hub.asked) == asked
+
+
+@pytest.mark.parametrize("answer", ["break", "lie", "404", "500"])
+@pytest.mark.parametrize("there", [[], ["config.json", "preprocessor_config.json"]])
+def test_a_download_that_fails_leaves_nothing(
+    hub: Hub, tmp_path: Path, answer: str, there: list[str]
+) -> None:
+    for file in there:  # so that it is the weights that fail
+        fetch_from_hub("user/net", file, COMMIT)
+    hub.answer = answer
+    with pytest.raises(WeightsError) as caught:
+        Midas(MidasParams(model="dpt-large"))
+    assert caught.value.exit_status == 3
+    assert caught.value.where
+    assert caught.value.hint
+    assert cached(tmp_path) == there
+
+
+def test_offline(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTYLE_OFFLINE", "1")
+    with pytest.raises(WeightsError, match="INSTYLE_OFFLINE forbids") as caught:
+        Midas(MidasParams(model="dpt-large"))
+    assert caught.value.exit_status == 3
+    assert "try again without INSTYLE_OFFLINE" in str(caught.value.hint)
+    assert hub.asked == []
+    assert cached(tmp_path) == []

@@ -1,0 +1,170 @@
+"""The distances of features and of colours against NumPy, SciPy and scikit-image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.linalg import sqrtm
+from skimage.color import lab2rgb, rgb2lab
+from torch import Tensor
+
+from instyle_core import testing
+from instyle_rankers import features
+from instyle_rankers.colour import colour_distance
+from instyle_rankers.features import feature_distance
+
+FEW = settings(max_examples=30, deadline=None, derandomize=True)
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+# --- features -------------------------------------------------------------------------------------
+
+
+def by_hand(content: np.ndarray, mask: np.ndarray, style: np.ndarray) -> float:
+    """Cell by cell: (C, h, w), (h, w), (C, h', w')."""
+    total = 0.0
+    for y, x in np.argwhere(mask > 0):
+        cell = content[:, y, x]
+        cosines = [
+            cell @ other / np.linalg.norm(cell) / np.linalg.norm(other)
+            for other in style.reshape(len(style), -1).T
+        ]
+        total += mask[y, x] * (1 - max(cosines))
+    return total / mask.sum()
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1024])
+def test_feature_distance(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(features, "_CHUNK", chunk)
+    content, style = random(1, 5, 6, 8), random(1, 5, 4, 7, seed=1) - 0.3
+    mask = random(1, 1, 6, 8, seed=2) * (random(1, 1, 6, 8, seed=3) > 0.4)
+    expected = by_hand(content[0].numpy(), mask[0, 0].numpy(), style[0].numpy())
+    assert feature_distance(content, mask, style) == pytest.approx(expected)
+
+
+def test_feature_distance_by_pencil() -> None:
+    """Cells along the axes and between them: the nearest is at 0, 45 and 90 degrees."""
+    content = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 4.0]])[None, :, None]
+    style = torch.tensor([[3.0], [0.0], [0.0]])[None, :, None]
+    mask = torch.tensor([1.0, 0.5, 0.25])[None, None, None]
+    expected = (0.5 * (1 - 0.5**0.5) + 0.25) / 1.75
+    assert feature_distance(content, mask, style) == pytest.approx(expected)
+
+
+@FEW
+@given(seed=st.integers(0, 99), gain=st.floats(0.01, 100))
+def test_the_features_of_the_object_itself_are_near(seed: int, gain: float) -> None:
+    """In any order, of any contrast, and among any others."""
+    content = random(1, 4, 5, 5, seed=seed)
+    order = np.random.default_rng(seed).permutation(25)
+    own = gain * content.flatten(2)[..., order]
+    style = torch.cat([own, random(1, 4, 9, seed=seed + 1)], dim=2)[:, :, None]
+    mask = random(1, 1, 5, 5, seed=seed + 2)
+    assert feature_distance(content, mask, style) == pytest.approx(0, abs=1e-9)
+
+
+def test_cells_outside_of_the_object_do_not_count() -> None:
+    content, style = random(1, 4, 6, 6), random(1, 4, 5, 5, seed=1)
+    mask = torch.zeros(1, 1, 6, 6, dtype=torch.float64)
+    mask[..., :3, :] = 1
+    other = content.clone()
+    other[..., 3:, :] = -5
+    assert feature_distance(content, mask, style) == feature_distance(other, mask, style)
+
+
+def test_no_object_and_no_features_are_no_error() -> None:
+    content, style = random(1, 4, 6, 6), random(1, 4, 5, 5)
+    assert feature_distance(content, torch.zeros(1, 1, 6, 6), style) == 0
+    assert feature_distance(content, torch.ones(1, 1, 6, 6), torch.zeros_like(style)) == 1
+
+
+# --- colours --------------------------------------------------------------------------------------
+
+
+def lab(image: Tensor, mask: Tensor | None = None) -> np.ndarray:
+    """The colours (n, 3) in CIELAB, each as often as its weight of 0, 1 or 2 says."""
+    colours = rgb2lab(image[0].permute(1, 2, 0).numpy()).reshape(-1, 3)
+    return colours if mask is None else colours.repeat(mask.flatten().int().numpy(), axis=0)
+
+
+def expected_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The Wasserstein distance of normal distributions, by SciPy's matrix root."""
+    cov_a, cov_b = np.cov(a.T, bias=True), np.cov(b.T, bias=True)
+    cross = sqrtm(sqrtm(cov_a) @ cov_b @ sqrtm(cov_a)).real
+    moved = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()
+    return float(np.sqrt(moved + np.trace(cov_a + cov_b - 2 * cross)))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_colour_distance(seed: int) -> None:
+    content, style = random(1, 3, 12, 9, seed=seed), random(1, 3, 8, 11, seed=seed + 10) ** 2
+    weights = (3 * random(1, 1, 12, 9, seed=seed + 20)).floor()
+    expected = expected_distance(lab(content, weights), lab(style))
+    assert colour_distance(content, weights / 2, style) == pytest.approx(expected, rel=1e-3)
+
+
+def test_from_black_to_white_it_is_100() -> None:
+    ones = torch.ones(1, 3, 4, 4)
+    assert colour_distance(0 * ones, ones[:, :1], ones) == pytest.approx(100, abs=0.01)
+
+
+def plain(colour: tuple[float, float, float]) -> Tensor:
+    """A picture (1, 3, 4, 4) of one colour of CIELAB."""
+    return torch.from_numpy(np.tile(lab2rgb(np.array(colour, float)), (4, 4, 1))).permute(2, 0, 1)[
+        None
+    ]
+
+
+@FEW
+@given(
+    a=st.tuples(st.floats(45, 65), st.floats(-15, 15), st.floats(-15, 15)),
+    b=st.tuples(st.floats(45, 65), st.floats(-15, 15), st.floats(-15, 15)),
+)
+def test_for_plain_colours_it_is_delta_e(
+    a: tuple[float, float, float], b: tuple[float, float, float]
+) -> None:
+    distance = colour_distance(plain(a), torch.ones(1, 1, 4, 4), plain(b))
+    assert distance == pytest.approx(float(np.linalg.norm(np.subtract(a, b))), abs=0.05)
+
+
+def test_a_spread_that_differs_counts() -> None:
+    """Two greys around one mean, near and far: each has to move by the difference of the steps."""
+    near, far = (
+        torch.cat([plain((50 - step, 0, 0)), plain((50 + step, 0, 0))], dim=3) for step in (5, 25)
+    )
+    assert colour_distance(near, torch.ones(1, 1, 4, 8), far) == pytest.approx(20, abs=0.05)
+
+
+def test_pixels_outside_of_the_object_do_not_count() -> None:
+    content, style = random(1, 3, 8, 8), random(1, 3, 8, 8, seed=1)
+    mask = testing.disc(8, 8).decision[None]
+    other = torch.where(mask > 0, content, torch.ones_like(content))
+    assert colour_distance(content, mask, style) == colour_distance(other, mask, style)
+    assert colour_distance(content, 0 * mask, style) == 0
+
+
+pictures = hnp.arrays(np.float64, (1, 3, 4, 5), elements=st.floats(0, 1, width=32))
+
+
+@FEW
+@given(one=pictures, other=pictures)
+def test_it_is_a_distance(one: np.ndarray, other: np.ndarray) -> None:
+    a, b = torch.from_numpy(one), torch.from_numpy(other)
+    ones = torch.ones(1, 1, 4, 5)
+    assert colour_distance(a, ones, a) == pytest.approx(0, abs=1e-3)
+    assert colour_distance(a, ones, b) == pytest.approx(colour_distance(b, ones, a), abs=1e-3)
+    assert 0 <= colour_distance(a, ones, b) < 400
+
+
+def test_size_does_not_count() -> None:
+    content, style = random(1, 3, 8, 8), random(1, 3, 8, 8, seed=1)
+    large = content.repeat_interleave(3, dim=2).repeat_interleave(2, dim=3)
+    small = colour_distance(content, torch.ones(1, 1, 8, 8), style)
+    assert colour_distance(large, torch.ones(1, 1, 24, 16), style) == pytest.approx(small)
