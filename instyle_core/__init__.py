@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Targets,
         View,
     )
+    from instyle_core.state_dicts import read_state_dict
     from instyle_core.weights import Weights, fetch
 
 _HOME = {
@@ -46,6 +47,7 @@ _HOME = {
     "hookimpl": "hookspecs",
     "read_mask": "images",
     "read_picture": "images",
+    "read_state_dict": "state_dicts",
     "ExtractorParams": "interfaces",
     "FeatureExtractor": "interfaces",
     "InputFile": "interfaces",
@@ -100,6 +102,7 @@ __all__ = [
     "hookimpl",
     "read_mask",
     "read_picture",
+    "read_state_dict",
 ]
 
 

@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import difflib
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import segmentation_models_pytorch as smp
 import timm
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from instyle_core import InputError, WeightsError, fetch_from_hub
+from instyle_core import InputError, WeightsError, fetch_from_hub, read_state_dict
 from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
 
 
@@ -97,12 +94,12 @@ def load_file_into(encoder: nn.Module, path: Path) -> None:
 
     Args:
         encoder: to be filled.
-        path: safetensors, or a state dict as torch saves it.
+        path: as `instyle_core.read_state_dict` takes it.
 
     Raises:
         WeightsError: the file is damaged, needs unpickling, or is of another network.
     """
-    given = _read(path)
+    given = read_state_dict(path)
     state = encoder.state_dict()
     for found in (given, _by_order(given, state)):
         if all(
@@ -125,33 +122,6 @@ def _by_order(given: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[
         for name, other in zip(state, given, strict=False)
         if name.rpartition(".")[2] == other.rpartition(".")[2]
     }
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            "this is no file of weights, or it is damaged, or it holds other objects, which are "
-            "not loaded because that can run any code",
-            where=str(path),
-            hint="save the state dict of the network",
-        ) from error
-    except Exception as error:  # whatever a damaged file leads a reader to
-        raise WeightsError(
-            f"this is no file of weights, or it is damaged: {_reason(error)}",
-            where=str(path),
-            hint="check the path, or get the file again",
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(
-            "this file holds more than weights by name",
-            where=str(path),
-            hint="save the state dict of the network",
-        )
-    return state
 
 
 def _reason(error: Exception) -> str:

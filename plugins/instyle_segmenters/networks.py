@@ -4,83 +4,36 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from instyle_core import WeightsError
+from instyle_core import WeightsError, read_state_dict
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-#: Where training programs keep the state_dict in what they save.
-_WRAPPED = ("state_dict", "model_state_dict", "model")
-#: What they put before every name: Lightning's module, and torch's for several GPUs.
+
+#: What training programs put before every name: Lightning's module, and torch's for several GPUs.
 _PREFIXES = ("model.", "module.")
 
-State = dict[str, Tensor]
 
-
-def read_state(path: Path) -> State:
-    """The tensors of a file by name; nothing in it is ever run.
-
-    Args:
-        path: safetensors, or what ``torch.save`` made of a state_dict, bare or within a checkpoint.
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by the names that they have within the network itself.
 
     Raises:
-        WeightsError: the file is missing, damaged, holds Python objects or no state_dict.
+        WeightsError: as `instyle_core.read_state_dict` does.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(9)
-        if path.suffix == ".safetensors" or head[8:] == b"{":
-            return load_file(path)
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # of old formats, which are all the same here
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise _unusable(path, f"this is no safetensors file, or it is damaged: {error}") from error
-    except pickle.UnpicklingError as error:
-        # A bare pickle, or one that names a function or class, which is what torch refuses.
-        if head[:1] == b"\x80" or "global" in str(error).lower():
-            raise WeightsError(
-                "the file holds more than tensors, which instyle does not unpickle: a pickle can "
-                "run any code",
-                where=str(path),
-                hint="save just the weights, with safetensors or as "
-                "`torch.save(model.state_dict(), PATH)`",
-            ) from error
-        raise _unusable(path, "the file is damaged, or no file of weights") from error
-    except Exception as error:  # whatever torch makes of bytes that are no weights
-        raise _unusable(path, "the file is damaged, or no file of weights") from error
-    return _state_dict(data, path)
-
-
-def _state_dict(data: Any, path: Path) -> State:
-    for key in _WRAPPED:
-        if isinstance(data, Mapping) and isinstance(data.get(key), Mapping):
-            data = data[key]
-    if not (isinstance(data, Mapping) and data and all(isinstance(k, str) for k in data)):
-        raise _unusable(path, "the file holds no state_dict, which would be tensors by name")
-    state = {name: value for name, value in data.items() if isinstance(value, Tensor)}
-    if not state:
-        raise _unusable(path, "the file holds no tensors")
+    state = read_state_dict(path)
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): value for name, value in state.items()}
     return state
 
 
-def load_state(network: nn.Module, state: State, path: Path, what: str) -> None:
+def load_state(network: nn.Module, state: Mapping[str, Tensor], path: Path, what: str) -> None:
     """Put weights into a network, all of them and no others, and make it ready for use.
 
     Args:
@@ -93,7 +46,7 @@ def load_state(network: nn.Module, state: State, path: Path, what: str) -> None:
         WeightsError: names or shapes differ; it names the first.
     """
     try:
-        network.load_state_dict(state)  # which, with smp, knows the names of older versions
+        network.load_state_dict(dict(state))  # which, with smp, knows the names of older versions
     except RuntimeError as error:
         raise WeightsError(
             f"the file is of another network than {what}: {_difference(network, state, error)}",
@@ -103,7 +56,7 @@ def load_state(network: nn.Module, state: State, path: Path, what: str) -> None:
     network.eval().requires_grad_(False)
 
 
-def _difference(network: nn.Module, state: State, error: RuntimeError) -> str:
+def _difference(network: nn.Module, state: Mapping[str, Tensor], error: RuntimeError) -> str:
     wanted = network.state_dict()
     for name in [*wanted, *state]:
         have, want = (list(d[name].shape) if name in d else None for d in (state, wanted))
@@ -132,10 +85,6 @@ def normalised(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     """(N, 3, H, W) in [0, 1], less the mean and divided by the standard deviation."""
     shape = (3, 1, 1)
     return (image - image.new_tensor(mean).view(shape)) / image.new_tensor(std).view(shape)
-
-
-def _unusable(path: Path, what: str) -> WeightsError:
-    return WeightsError(what, where=str(path), hint="check the path, or get the file again")
 
 
 def _line(error: Exception) -> str:

@@ -91,6 +91,7 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
         "scales": "auto",
         "learning_rate": 0.02,
         "weight_decay": 0.0,
+        "space": "rgb",
     }
     assert resolved["merger"]["use"]  # the default preset's, whatever that is
     rest = ("size", "margin", "start", "seed", "device", "precision", "snapshots", "max_megapixels")

