@@ -10,8 +10,8 @@ given no more of it than it asked for. The masks are the true ones, or those of 
 them; photos in which `fcn8s` finds nothing of the class are passed over.
 
 A photo takes half a minute on one core; paintings that are found in the cache are not made again.
-The first 20 are those that the defaults of `mrf` were chosen by: --skip 25 takes others. With --look,
-crops of the merged pictures are written, one PNG a photo: the photo, then each merger.
+The first 20 are those that the defaults of `mrf` were chosen by: --skip 25 takes others. With
+--look, crops of the merged pictures are written, one PNG a photo: the photo, then each merger.
 """
 
 from __future__ import annotations

@@ -50,6 +50,12 @@ def run(
         WeightsError: the encoder's weights cannot be had.
     """
     recipe = replace(PRESETS[preset], **changes)
+    if recipe.batch == 1 and recipe.crop <= 32:
+        raise InputError(
+            "a batch of one crop of 32 pixels has one cell at stride 32, which cannot be normalised",
+            where="--crop",
+            hint="raise --batch or --crop",
+        )
     names = _classes(classes)
     L.seed_everything(seed, workers=True, verbose=False)
     network = _network(names, encoder, encoder_weights if not resume else "none", variant)
@@ -85,7 +91,21 @@ def run(
 def _network(names: Sequence[str], encoder: str, start: str, variant: Variant) -> FCN:
     encoders.check(encoder)
     mean, std = encoders.normalisation(encoder)
-    network = FCN(names, encoder=encoder, variant=variant, mean=mean, std=std)
+    try:
+        network = FCN(names, encoder=encoder, variant=variant, mean=mean, std=std)
+        with torch.no_grad():
+            size = network.eval()(torch.zeros(1, 3, 64, 96)).shape[-2:]
+        fits = tuple(size) == (64, 96)
+    except Exception:  # whatever smp, timm and torch make of an encoder of another build
+        fits = False
+    if not fits:
+        raise InputError(
+            f"the encoder {encoder} has no feature maps of strides 8, 16 and 32 for pictures of any "
+            "size, which FCN-8s scores",
+            where="--encoder",
+            hint="choose another, such as resnet34 or tu-tf_efficientnet_lite0",
+        )
+    network.train()
     if start == "imagenet":
         encoders.load_imagenet_into(network.encoder, encoder)
     elif start != "none":

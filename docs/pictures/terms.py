@@ -1,0 +1,95 @@
+"""Four photos repainted without and with the Laplacian, for docs/results.md.
+
+python docs/pictures/terms.py OUTPUT [--depth MODEL]
+
+The photos are scikit-image's: "chelsea" by Stefan van der Walt (CC0), "astronaut" by NASA (public
+domain), "coffee" by Rachel Michetti (CC0) and "rocket" by SpaceX (CC0). The paintings are those of
+paint_style.py. A row is a photo, its style, content and style alone, and with the Laplacian; with
+--depth, a name or folder that the extractor `midas` takes, with depth and with both besides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import skimage.data
+import yaml
+from paint_style import PALETTES, paint
+from PIL import Image
+
+from instyle_core.pipeline import run
+from instyle_core.plan import load
+
+HEIGHT = 240
+GAP = 6
+
+#: Photo, what is repainted in it, and the palette, strokes and seed of its style.
+ROWS: list[tuple[str, dict[str, Any], str, float, int]] = [
+    ("chelsea", {"class": "cat"}, "night", 1.0, 11),
+    ("astronaut", {"class": "person"}, "embers", 1.8, 3),
+    ("coffee", {"box": [90, 40, 560, 370]}, "meadow", 0.6, 5),
+    ("rocket", {"box": [280, 30, 380, 350]}, "ink", 1.2, 7),
+]
+
+BASE: list[dict[str, Any]] = [
+    {"use": "content", "weight": 1},
+    {"use": "style", "weight": 10},
+    {"use": "tv", "weight": 0.02},
+]
+LAPLACIAN = {"use": "laplacian", "weight": 1}
+DEPTH = {"use": "depth", "weight": 1}
+
+
+def cell(picture: Image.Image) -> Image.Image:
+    """The picture with the height of a row."""
+    return picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT), Image.LANCZOS)
+
+
+def row(
+    folder: Path, number: int, terms: list[list[dict[str, Any]]], depth: str | None
+) -> Image.Image:
+    name, select, palette, strokes, seed = ROWS[number]
+    photo = Image.fromarray(getattr(skimage.data, name)())
+    photo.save(folder / "photo.png")
+    style = paint((512, 512), seed, PALETTES[palette], strokes)
+    style.save(folder / "style.png")
+    cells = [cell(photo), cell(style)]
+    for losses in terms:
+        spec: dict[str, Any] = {
+            "version": 1,
+            "content": "photo.png",
+            "output": "out.png",
+            "size": 384,
+            "objects": [{"select": select, "style": "style.png"}],
+            "losses": losses,
+        }
+        if depth:
+            spec["extractors"] = {"midas": {"use": "midas", "model": depth}}
+        (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+        run(load(folder / "spec.yaml"))
+        cells.append(cell(Image.open(folder / "out.png").convert("RGB")))
+    line = Image.new("RGB", (sum(c.width + GAP for c in cells), HEIGHT + GAP), "white")
+    x = 0
+    for picture in cells:
+        line.paste(picture, (x, 0))
+        x += picture.width + GAP
+    return line
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", help="the picture to write")
+    parser.add_argument("--depth", help="name or folder of a depth model")
+    options = parser.parse_args()
+    combinations = [BASE, [*BASE, LAPLACIAN]]
+    if options.depth:
+        combinations += [[*BASE, DEPTH], [*BASE, LAPLACIAN, DEPTH]]
+    with tempfile.TemporaryDirectory() as name:
+        rows = [row(Path(name), n, combinations, options.depth) for n in range(len(ROWS))]
+    sheet = Image.new("RGB", (max(r.width for r in rows), sum(r.height for r in rows)), "white")
+    for number, line in enumerate(rows):
+        sheet.paste(line, (0, number * (HEIGHT + GAP)))
+    sheet.save(options.output, quality=88)
