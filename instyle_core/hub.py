@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from instyle_core.errors import WeightsError
@@ -90,6 +91,7 @@ def hub_weights(
     licence: str,
     summary: str,
     file: str = "model.safetensors",
+    beside: Sequence[str] = (),
 ) -> Weights:
     """The record of weights on the hub whose hash is known.
 
@@ -105,6 +107,7 @@ def hub_weights(
         licence: under which it may be used.
         summary: one line.
         file: its path in the repository.
+        beside: small files of the repository that come along, such as ``config.json``.
     """
     # As huggingface_hub has it, which takes too long to import for a list of weights.
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
@@ -116,6 +119,7 @@ def hub_weights(
         licence=licence,
         summary=summary,
         url=f"{endpoint.rstrip('/')}/{repository}/resolve/{revision}/{file}",
+        beside=tuple((repository, other, revision) for other in beside),
     )
 
 

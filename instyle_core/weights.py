@@ -54,6 +54,8 @@ class Weights:
         summary: one line: which network, trained on what.
         url: where it is downloaded from.
         package: the top-level package that ships it; it is never imported to find the file.
+        beside: small files on the hub that come along, each as `fetch_from_hub` takes it:
+            repository, file and revision.
 
     Raises:
         ValueError: the hash is no hash, or there is not exactly one of ``url`` and ``package``.
@@ -67,6 +69,7 @@ class Weights:
     summary: str
     url: str | None = None
     package: str | None = None
+    beside: tuple[tuple[str, str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[0-9a-f]{8,64}", self.sha256):
@@ -113,9 +116,15 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
         WeightsError: it could not be downloaded or stored, is not what was published, its package
             is missing, or ``INSTYLE_OFFLINE`` forbids the download.
     """
-    path = locate(weights)
-    if path is not None:
-        return path
+    path = locate(weights) or _download(weights, on_progress)
+    for repository, file, revision in weights.beside:
+        from instyle_core.hub import fetch_from_hub
+
+        fetch_from_hub(repository, file, revision)
+    return path
+
+
+def _download(weights: Weights, on_progress: OnProgress | None) -> Path:
     if weights.url is None or offline():
         raise absent(weights)
     url, target = weights.url, cache_folder() / weights.file

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,6 +119,8 @@ def fit(
     ]
     if recipe.average:
         keep.insert(0, EMAWeightAveraging(decay=recipe.average))
+    # Which devices there are, and advertisements for services.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     trainer = L.Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,

@@ -17,7 +17,7 @@ def instyle_plugins() -> list[Plugin]:
             params=MidasParams,
             factory="instyle_midas.midas:Midas",
             summary="How near things are: MiDaS (DPT), Depth Anything V2 or a folder of yours.",
-            weights=tuple(model.weights for model in PUBLISHED.values()),
+            weights=tuple(PUBLISHED.values()),
             source="Ranftl et al. 2020, arXiv:1907.01341, and 2021, arXiv:2103.13413; Yang et al. "
             "2024, arXiv:2406.09414",
         ),

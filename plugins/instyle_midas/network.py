@@ -15,10 +15,10 @@ import transformers
 from torch import nn
 from transformers.utils import logging
 
-from instyle_core import WeightsError, fetch, fetch_from_hub
-from instyle_midas.params import CONFIG, PREPROCESSOR, MidasParams
+from instyle_core import WeightsError, fetch
+from instyle_midas.params import MidasParams
 from instyle_midas.preprocessing import Preprocessing
-from instyle_midas.weights import PUBLISHED
+from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED
 
 #: The types whose networks, but for some that say so themselves, predict inverse relative depth.
 #: Others that transformers has predict metres, which grow with the distance.
@@ -37,10 +37,7 @@ def folder_of(params: MidasParams) -> Path:
     """
     if os.path.isabs(params.model):
         return Path(params.model)
-    model = PUBLISHED[params.model]
-    for file in (CONFIG, PREPROCESSOR):
-        fetch_from_hub(model.repository, file, model.revision)
-    return fetch(model.weights).parent
+    return fetch(PUBLISHED[params.model]).parent
 
 
 def load(folder: Path) -> tuple[nn.Module, Preprocessing]:

@@ -12,13 +12,10 @@ from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from instyle_core import ExtractorParams, LossParams, Weights
 from instyle_core.interfaces import absolute, existing_file
-from instyle_midas.weights import PUBLISHED
+from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED, STATE
 
 #: The extractor's only layer.
 LAYER = "depth"
-
-#: What a folder of transformers holds: the network, how it wants its pictures, and its weights.
-CONFIG, PREPROCESSOR, STATE = "config.json", "preprocessor_config.json", "model.safetensors"
 
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt"}
 
@@ -68,7 +65,7 @@ class MidasParams(ExtractorParams):
         return {LAYER: 1}
 
     def pretrained(self) -> Sequence[Weights]:
-        return () if os.path.isabs(self.model) else (PUBLISHED[self.model].weights,)
+        return () if os.path.isabs(self.model) else (PUBLISHED[self.model],)
 
 
 Reduction = Literal["relative", "mean", "sum"]

@@ -52,7 +52,7 @@ def run(
     recipe = replace(PRESETS[preset], **changes)
     if recipe.batch == 1 and recipe.crop <= 32:
         raise InputError(
-            "a batch of one crop of 32 pixels has one cell at stride 32, which cannot be normalised",
+            "one crop of 32 pixels a step is one cell at stride 32, which cannot be normalised",
             where="--crop",
             hint="raise --batch or --crop",
         )
@@ -100,8 +100,8 @@ def _network(names: Sequence[str], encoder: str, start: str, variant: Variant) -
         fits = False
     if not fits:
         raise InputError(
-            f"the encoder {encoder} has no feature maps of strides 8, 16 and 32 for pictures of any "
-            "size, which FCN-8s scores",
+            f"the encoder {encoder} has no feature maps of strides 8, 16 and 32 for any picture, "
+            "which FCN-8s scores",
             where="--encoder",
             hint="choose another, such as resnet34 or tu-tf_efficientnet_lite0",
         )

@@ -113,6 +113,7 @@ def python(code: str, arguments: list[str], **environment: str) -> Done:
 def test_what_it_writes(trained: tuple[Path, Done], voc: Path) -> None:
     folder, done = trained
     assert done.status == 0
+    assert "litlogger" not in done.err
     weights = folder / f"fcn8s-{TINY}.safetensors"
     assert files(folder) == {
         "training.json",

@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, ViTConfig, ViTForImageClassification
 
-from instyle_core import WeightsError, fetch_from_hub, testing
+from instyle_core import WeightsError, fetch, fetch_from_hub, testing
 from instyle_core.hub import hub_weights
 from instyle_midas import weights
 from instyle_midas.midas import Midas
@@ -86,12 +85,15 @@ def test_a_name_is_of_a_published_network() -> None:
 
 
 def test_published_networks_are_pinned() -> None:
-    for model in weights.PUBLISHED.values():
-        assert re.fullmatch("[0-9a-f]{40}", model.revision)
-        assert re.fullmatch("[0-9a-f]{64}", model.weights.sha256)
-        assert str(model.weights.url).endswith(
-            f"/{model.repository}/resolve/{model.revision}/model.safetensors"
-        )
+    for record in weights.PUBLISHED.values():
+        assert re.fullmatch("[0-9a-f]{64}", record.sha256)
+        assert re.search("/resolve/[0-9a-f]{40}/model.safetensors$", str(record.url))
+        (config, preprocessor) = record.beside
+        assert (config[1], preprocessor[1]) == ("config.json", "preprocessor_config.json")
+        for repository, file, revision in record.beside:
+            assert re.fullmatch("[0-9a-f]{40}", revision)
+            expected = str(record.url).replace("model.safetensors", file)
+            assert expected.endswith(f"/{repository}/resolve/{revision}/{file}")
 
 
 @pytest.mark.parametrize(
@@ -247,11 +249,9 @@ def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             megabytes=1,
             licence="",
             summary="",
+            beside=("config.json", "preprocessor_config.json"),
         )
-        model = replace(
-            weights.PUBLISHED["dpt-large"], repository="user/net", revision=COMMIT, weights=record
-        )
-        monkeypatch.setitem(weights.PUBLISHED, "dpt-large", model)
+        monkeypatch.setitem(weights.PUBLISHED, "dpt-large", record)
         yield hub
 
 
@@ -272,6 +272,16 @@ def test_a_network_of_the_hub(
     monkeypatch.setenv("INSTYLE_OFFLINE", "1")
     Midas(params)  # out of the cache
     assert len(hub.asked) == asked
+
+
+def test_what_was_pulled_beforehand_is_all_that_it_takes(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (record,) = MidasParams(model="dpt-large").pretrained()
+    fetch(record)
+    assert cached(tmp_path) == FILES
+    monkeypatch.setenv("INSTYLE_OFFLINE", "1")
+    Midas(MidasParams(model="dpt-large"))
 
 
 @pytest.mark.parametrize("answer", ["break", "lie", "404", "500"])
@@ -295,6 +305,6 @@ def test_offline(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(WeightsError, match="INSTYLE_OFFLINE forbids") as caught:
         Midas(MidasParams(model="dpt-large"))
     assert caught.value.exit_status == 3
-    assert "try again without INSTYLE_OFFLINE" in str(caught.value.hint)
+    assert "instyle models pull dpt-large" in str(caught.value.hint)
     assert hub.asked == []
     assert cached(tmp_path) == []
