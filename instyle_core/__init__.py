@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from instyle_core.errors import InputError, InstyleError, WeightsError
     from instyle_core.hookspecs import Plugin, hookimpl
-    from instyle_core.hub import fetch_from_hub
+    from instyle_core.hub import fetch_from_hub, hub_weights
     from instyle_core.images import read_mask, read_picture
     from instyle_core.interfaces import (
         ExtractorParams,
@@ -70,6 +70,7 @@ _HOME = {
     "Weights": "weights",
     "fetch": "weights",
     "fetch_from_hub": "hub",
+    "hub_weights": "hub",
 }
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "fetch",
     "fetch_from_hub",
     "hookimpl",
+    "hub_weights",
     "read_mask",
     "read_picture",
     "read_state_dict",

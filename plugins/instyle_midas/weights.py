@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from instyle_core.hub import hub_weights
+from instyle_core import hub_weights
 
 #: What describes a network of transformers, beside its weights.
 CONFIG, PREPROCESSOR, STATE = "config.json", "preprocessor_config.json", "model.safetensors"
