@@ -234,7 +234,8 @@ def _part(target: Any, key: str, around: Location, where: str) -> str | int:
         return key
     name = ".".join(map(str, around))
     if not isinstance(target, list):
-        raise InputError(f"'{name}' is a single value, it has no '{key}'", where=where)
+        hint = f"where it may have keys, set it as a whole: --set '{name}={{{key}: ...}}'"
+        raise InputError(f"'{name}' is a single value, it has no '{key}'", where=where, hint=hint)
     if not key.isdecimal() or int(key) >= len(target):
         hint = f"the spec has {len(target)} there, counted from 0"
         raise InputError(f"'{name}' has no entry '{key}'", where=where, hint=hint)

@@ -165,7 +165,7 @@ class _Job:
                 weights.fetch(record, on_progress=self._on_progress(record.name))
             setting = _setting(plan)
         masks = self._segment(photo.pixels)
-        rankings = self._rank(photo.pixels, masks, setting)
+        rankings = self._rank(photo, masks, setting)
         return _Scene(photo, start, setting, masks, rankings, self._divide(masks, photo.pixels))
 
     def _items(self) -> Mapping[int | None, ObjectPlan]:
@@ -214,7 +214,7 @@ class _Job:
         return masks
 
     def _rank(
-        self, photo: Tensor, masks: Mapping[int | None, Mask], setting: Setting
+        self, photo: Picture, masks: Mapping[int | None, Mask], setting: Setting
     ) -> Mapping[int | None, Mapping[Path, Rating]]:
         """How well the pictures of style folders suit the objects."""
         items, spec = self._items(), self._spec

@@ -89,7 +89,8 @@ def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
 def _record(folder: Path) -> Record:
     path = folder / "run.json"
     try:
-        return Record.model_validate_json(path.read_bytes())
+        # Not pydantic's parser, which refuses the escapes in names that are no UTF-8.
+        return Record.model_validate(json.loads(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError) as error:
         what, hint = "there is no run here to go on with", "to start one, leave out --resume"
         raise InputError(what, where=str(folder), hint=hint) from error
@@ -97,6 +98,8 @@ def _record(folder: Path) -> Record:
         raise damaged(path, error.strerror or str(error)) from error
     except ValidationError as error:
         raise damaged(path, in_words(error.errors()[0])) from error
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"invalid JSON: {error}") from error
 
 
 def _check_status(folder: Path, record: Record) -> None:

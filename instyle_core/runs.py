@@ -167,10 +167,10 @@ class RunFolder:
             "state": self._write_state(state) if state else None,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(folder / "run.json", text.encode())
+        write_atomically(folder / "run.json", _encoded(text))
         write_atomically(folder / "losses.csv", write_rows(self._losses).encode())
         page = report.page(record, self._losses, plan.spec.output.name)
-        write_atomically(folder / "report.html", page.encode())
+        write_atomically(folder / "report.html", _encoded(page))
         folder.chmod(0o777 & ~_umask())
 
     def _write_state(self, state: RunState) -> str:
@@ -227,6 +227,12 @@ def hash_of(path: Path) -> str:
     except OSError as error:
         what, hint = f"the file cannot be read: {error.strerror}", "check its permissions"
         raise InputError(what, where=str(path), hint=hint) from error
+
+
+def _encoded(text: str) -> bytes:
+    # The name of a file may be any bytes. What is no UTF-8 of it becomes the escape that JSON has
+    # for it, which is read as the same name again.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _snapshot(part: str, step: int) -> str:

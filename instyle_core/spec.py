@@ -102,6 +102,11 @@ def _output(value: Any, info: ValidationInfo) -> Any:
                 f"the run would replace the folder {folder}, and the spec reads {source.name} from "
                 "it; choose another output, or copy the file elsewhere"
             )
+    if path.parent in context.get("style_folders", []):
+        raise ValueError(
+            "the next run would take this picture for a style, since it lies in a folder that one "
+            f"is chosen from; choose another folder: {path}"
+        )
     return path
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 from instyle_core.errors import InputError, InstyleError
 from instyle_core.events import Note, Observer, Ranked
 from instyle_core.features import FeatureStack, MaskPyramid, PictureView
-from instyle_core.images import read_picture
+from instyle_core.images import Picture, read_picture
 from instyle_core.interfaces import FeatureExtractor, Mask, Ranker, RankerParams, Rating
 from instyle_core.palette import Palette
 from instyle_core.plan import ObjectPlan
@@ -52,6 +53,7 @@ class Subject:
 @torch.no_grad()
 def rank(
     pictures: Sequence[Path],
+    photo: Path,
     subjects: Sequence[Subject],
     use: Use,
     extractors: Mapping[str, FeatureExtractor],
@@ -66,7 +68,9 @@ def rank(
     objects. Networks compute in float32 on any device, so that the choice is the same.
 
     Args:
-        pictures: files; one that cannot be read is passed over, and a note says so.
+        pictures: files; one that cannot be read, or is the photo itself, is passed over, and a
+            note says so.
+        photo: the file that the objects are in.
         subjects: the objects.
         use: the ranker.
         extractors: those that it reads, by the names that it knows them by.
@@ -90,6 +94,8 @@ def rank(
     broken: list[str] = []
     for path in pictures:
         try:
+            if os.path.exists(path) and os.path.samefile(path, photo):
+                raise InputError("it is the photo itself")
             picture = read_picture(path, max_megapixels=max_megapixels).pixels
         except InputError as error:
             broken.append(f"{path.name}: {error.what}")
@@ -115,7 +121,7 @@ def rank(
 
 def rank_for_each(
     items: Mapping[int | None, ObjectPlan],
-    photo: Tensor,
+    photo: Picture,
     masks: Mapping[int | None, Mask],
     margin: float,
     setting: Setting,
@@ -127,7 +133,7 @@ def rank_for_each(
 
     Args:
         items: the objects by number, or the whole picture under None.
-        photo: (3, H, W).
+        photo: what they are in.
         masks: of the objects, by number.
         margin: context around an object, as `instyle_core.spec.Spec` has it.
         setting: extractors and device.
@@ -147,12 +153,14 @@ def rank_for_each(
     rankings: dict[int | None, dict[Path, Rating]] = {}
     for (folder, _), numbers in alike.items():
         subjects = [
-            subject_of(photo, masks.get(number), items[number].color, margin) for number in numbers
+            subject_of(photo.pixels, masks.get(number), items[number].color, margin)
+            for number in numbers
         ]
         use = items[numbers[0]].style.ranker
         assert use  # every style with a folder has one
         found = rank(
             folder.pictures,
+            photo.path,
             subjects,
             use,
             setting.extractors,

@@ -80,6 +80,7 @@ def _style_folder(value: Any, info: ValidationInfo) -> StyleFolder:
     # One that cannot be read is reported when the pictures are compared, and never used.
     readable = [file for file in folder.pictures if file.is_file() and os.access(file, os.R_OK)]
     context.setdefault("inputs", []).extend(readable)
+    context.setdefault("style_folders", []).append(folder.path)
     return folder
 
 

@@ -88,6 +88,7 @@ def rank(
     margin = Spec.model_fields["margin"].default
     (ranking,) = rank_pictures(
         pictures,
+        photo,
         [subject_of(pixels, mask, Color(of="style"), margin)],
         ranker,
         {name: use.create().to(device, torch.float32) for name, use in readers.items()},

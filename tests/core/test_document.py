@@ -353,7 +353,7 @@ def test_set_makes_what_is_on_the_way() -> None:
     [
         ("size", "not of the form KEY=VALUE", "--set objects.0.style=painting.jpg"),
         ("=3", "not of the form KEY=VALUE", "--set objects.0.style=painting.jpg"),
-        ("size.x=3", "'size' is a single value, it has no 'x'", ""),
+        ("size.x=3", "'size' is a single value, it has no 'x'", "--set 'size={x: ...}'"),
         ("objects.0.x.y=3", "'objects.0.x' is a single value, it has no 'y'", ""),
         ("objects.3=3", "'objects' has no entry '3'", "2 there, counted from 0"),
         ("objects.2.x=3", "'objects' has no entry '2'", "2 there, counted from 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -213,6 +214,14 @@ def test_broken_pictures_are_told_and_passed_over(studio: Studio, styles: Path) 
     assert names(style_of(studio)["ranking"]) == list(distances(RED))
 
 
+def test_the_photo_is_no_style_for_itself(studio: Studio, styles: Path) -> None:
+    (styles / "a.png").symlink_to(studio.folder / "photo.png")
+    save(styles / "b.png", studio.photo)  # a copy is a picture like any other
+    studio.run(style=NEAR)
+    assert sorted(names(style_of(studio)["ranking"])) == ["b.png", *COLOURS]
+    assert record(studio)["notes"] == [f"{styles / 'a.png'} is passed over: it is the photo itself"]
+
+
 def test_none_can_be_read(studio: Studio, styles: Path) -> None:
     for name in COLOURS:
         (styles / name).write_text("no picture")
@@ -331,6 +340,7 @@ def test_views_have_one_long_side_whatever_the_files_have(
     subjects.append(subject_of(photo, None, Color(of="style"), 0.1))
     rank(
         [styles / "one.png"],
+        studio.folder / "photo.png",
         subjects,
         use,
         {},
@@ -356,3 +366,18 @@ def test_events_are_told_before_anything_is_painted(studio: Studio) -> None:
     stages = [event.stage for event in kinds[:at] if isinstance(event, StageStarted)]
     assert stages == ["read", "load", "segment", "rank"]
     assert json.dumps([str(path) for path in kinds[at].ranking])  # type: ignore[union-attr]
+
+
+def test_a_name_may_be_any_bytes(studio: Studio, styles: Path) -> None:
+    """Such names come out of old archives. In JSON, each byte that is no UTF-8 is an escape."""
+    name = os.fsdecode(b"Vall\xe9e.png")
+    (styles / next(iter(distances(RED)))).rename(styles / name)
+    plan = studio.plan(style=NEAR, losses=[{"use": "palette"}])
+    first = unbroken(studio, plan)
+    interrupt(plan, 0, 2)
+    finish(plan)
+    assert results(studio) == first
+    assert style_of(studio)["chosen"] == str(styles / name)
+    assert name in names(style_of(studio)["ranking"])
+    assert pipeline.run(load(studio.folder / "out.run" / "run.json")).status == "finished"
+    assert results(studio) == first

@@ -182,3 +182,10 @@ def test_a_folder_without_pictures(studio: Studio, files: list[str], what: str) 
 def test_the_output_must_not_be_one_of_them(studio: Studio, folder: Path) -> None:
     with pytest.raises(SpecError, match="the spec reads this picture"):
         studio.plan(style={"choose_from": "styles"}, output="styles/a.png")
+
+
+def test_the_output_must_not_become_one_of_them(studio: Studio, folder: Path) -> None:
+    """Another run of the same spec, or the rest of this one, would find another folder."""
+    for objects in ([{}], [{"style": {"choose_from": "styles"}}]):
+        with pytest.raises(SpecError, match="the next run would take this picture for a style"):
+            studio.plan(style={"choose_from": "styles"}, objects=objects, output="styles/new.png")
