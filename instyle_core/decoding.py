@@ -94,7 +94,7 @@ def _load(path: Path, file: BinaryIO, max_megapixels: float) -> Image.Image:
                 f"the picture has {megapixels:.4g} megapixels ({image.width} x {image.height}), "
                 f"and the limit is {max_megapixels:g}",
                 where=str(path),
-                hint="make it smaller, or set max_megapixels in the spec",
+                hint="make it smaller, or raise the limit, which is called max_megapixels",
             )
         frames = getattr(image, "n_frames", 1)
         # Many phones write MPO, a JPEG that is followed by a preview or a depth map.

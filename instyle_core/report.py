@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -28,7 +29,8 @@ def page(record: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], picture
         picture: the file name of the output, which lies beside the report's folder.
     """
     title = html.escape(picture)
-    sections = [f"<h1>{title}</h1>", f'<img src="../{quote(picture)}" alt="the result">']
+    link = quote(os.fsencode(picture))  # a name may be any bytes
+    sections = [f"<h1>{title}</h1>", f'<img src="../{link}" alt="the result">']
     status = record["status"] + (f": {record['reason']}" if record["reason"] else "")
     sections.append(f"<p>{html.escape(status)}, {record['seconds']['total']:.1f} s.</p>")
     sections += [f"<p>{html.escape(note)}</p>" for note in record["notes"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from functools import cached_property
@@ -55,6 +56,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # the same processors, spinning makes a step several times slower; alone, sleeping costs a few
     # per cent. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # A file's name may have letters that the terminal's encoding lacks.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given  # accepted anywhere
     try:

@@ -63,10 +63,9 @@ def pull(name: str) -> None:
     from instyle_core.weights import fetch, locate, verify
 
     weights = _find(name)
-    path = locate(weights)
-    if path is not None:
+    if locate(weights) is not None:
         verify(weights)
-        click.echo(path)
+        click.echo(fetch(weights))  # the files that belong to it may be absent
         return
     if weights.url is not None:
         click.echo(f"{name}: {weights.megabytes:g} MB from {weights.url}", err=True)

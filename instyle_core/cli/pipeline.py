@@ -89,7 +89,7 @@ def carry_out(
 
         record = json.loads((result.folder / "run.json").read_text(encoding="utf-8"))
         paths = {"output": str(result.output), "folder": str(result.folder)}
-        click.echo(json.dumps({**paths, **record}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({**paths, **record}, indent=2))
     elif not quiet:
         click.echo(result.output)
     saved = f"the best so far is in {result.output}"

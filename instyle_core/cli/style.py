@@ -74,7 +74,7 @@ def rank(
         raise click.UsageError("--whole means no object, so it goes with no option that tells one")
     select = Select.model_validate(asked)
     finder = None if whole else segmenter_of(segmenter, select, option="--segmenter")
-    ranker = use_of("ranker", use, option="--use") if use else default_ranker(context())
+    ranker = use_of("ranker", use, option="--use") if use is not None else default_ranker(context())
     assert isinstance(ranker.params, RankerParams)
     readers = {name: resolve("extractor", name, context()) for name in ranker.params.reads()}
     pictures = StyleFolder.open(folder.absolute()).pictures
@@ -101,7 +101,7 @@ def rank(
 
         found = list(box_of(mask.decision)) if mask else None
         document = {"ranker": ranker.dump(), "box": found, "ranking": dump_ranking(ranking)}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(document, indent=2))
         return
     from rich.console import Console
 

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from instyle_core import FeatureExtractor
-from instyle_midas.network import folder_of, load
+from instyle_midas.network import folder_of, load, try_out
 from instyle_midas.params import LAYER, MidasParams
 
 
@@ -32,7 +33,10 @@ class Midas(nn.Module, FeatureExtractor):
 
     def __init__(self, params: MidasParams) -> None:
         super().__init__()
-        self.network, self._preprocessing = load(folder_of(params))
+        folder = folder_of(params)
+        self.network, self._preprocessing = load(folder)
+        if os.path.isabs(params.model):  # nobody has tried out a folder of the user's
+            try_out(self.network, self._preprocessing, folder)
 
     def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
         """Predict the depth.

@@ -123,6 +123,27 @@ def _check_size(config: Any, preprocessing: Preprocessing, folder: Path) -> None
         )
 
 
+@torch.no_grad()
+def try_out(network: nn.Module, preprocessing: Preprocessing, folder: Path) -> None:
+    """Let a network look at a small picture that is not square.
+
+    Raises:
+        WeightsError: it cannot, or what it sees is no number.
+    """
+    try:
+        depth = network(preprocessing(torch.full((1, 3, 48, 64), 0.5))).predicted_depth
+        reason = "" if bool(torch.isfinite(depth).all()) else "its depth is not a number"
+    except Exception as error:  # whatever sizes, means or patches that do not fit lead to
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if reason:
+        raise WeightsError(
+            f"the network fails at a picture of 64x48 pixels: {reason}",
+            where=str(folder),
+            hint=f"check sizes, means and deviations in {PREPROCESSOR}, or write the files anew "
+            "with `save_pretrained`",
+        )
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without transformers' progress and reports on standard error, which is the command's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from instyle_core.hookspecs import Plugin
 from instyle_core.interfaces import Params
 from instyle_core.registry import Entry, Registry
 from instyle_core.weights import Weights
+from tests.core.hub import hub_of_this_machine
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,23 @@ def test_pull_checks_what_is_there(cache: Path, server: Any) -> None:
     assert isinstance(result.exception, WeightsError)
     assert "delete it" in str(result.exception)
     assert (cache / "remote.bin").read_bytes() == b"tampered with"
+
+
+def test_pull_brings_what_is_absent_beside_the_weights(
+    cache: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its download may have failed, or the weights may have been saved by hand."""
+    succeed("pull", "remote-net")
+    entry = next(iter(Registry.installed().entries()))
+    weights = replace(entry.plugin.weights[1], beside=(("user/net", "config.json", "main"),))
+    plugin = replace(entry.plugin, weights=(weights,))
+    monkeypatch.setattr(Registry, "entries", lambda self: [replace(entry, plugin=plugin)])
+    with hub_of_this_machine(monkeypatch) as hub:
+        hub.add("user/net", b"{}", file="config.json")
+        result = succeed("pull", "remote-net")
+    assert result.stdout.strip() == str(cache / "remote.bin")
+    (config,) = cache.glob("hub/*/config.json")
+    assert config.read_bytes() == b"{}"
 
 
 def test_pull_fails(cache: Path, server: Any) -> None:

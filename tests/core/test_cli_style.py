@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.core.commands import Command, Done, assert_error
+from tests.core.commands import Command, Done, assert_error, start
 from tests.core.interrupted import record
 from tests.core.studio import BOX, Studio, rectangle, save
 
@@ -135,6 +136,22 @@ def test_brackets_in_names_are_no_markup(rank: Command, studio: Studio) -> None:
     assert "[red]x.png" in rank().out
 
 
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "latin-1:strict", "ascii:strict"])
+def test_names_that_the_output_cannot_spell(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    name = os.fsdecode("日本 🎨".encode() + b"\xe9.png")
+    (studio.folder / "styles" / "c-red.png").rename(studio.folder / "styles" / name)
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    asked = ("style", "rank", "photo.png", "styles", "--use", "near", "--segmenter", STENCIL)
+    for more in ((), ("--json",)):
+        process = start(*asked, *more, folder=studio.folder)
+        out, err = process.communicate()
+        assert (process.returncode, err) == (0, "")
+        assert "\\udce9.png" in out
+    assert Path(json.loads(out)["ranking"][0]["picture"]).name == name
+
+
 @pytest.mark.parametrize("kind", ["missing", "file", "empty", "no pictures", "all broken"])
 def test_bad_folders(rank: Command, studio: Studio, kind: str) -> None:
     folder = studio.folder / "bad"
@@ -166,6 +183,8 @@ def test_bad_folders(rank: Command, studio: Studio, kind: str) -> None:
         (("--point", "999,1"), {}, "the point [999, 1] is outside of the picture"),
         (("--class", "cat"), {}, "does not know the class 'cat'"),
         ((), {"use": "neer"}, "--use: use: no ranker is called 'neer'; did you mean 'near'?"),
+        ((), {"use": ""}, "--use: should name the ranker"),
+        (("--max-megapixels", "0.001"), {}, "raise the limit"),
         ((), {"use": "{use: near, score: x}"}, "--use: score: should be a number"),
         ((), {"use": "{use: near, extractor: cubes}"}, "no extractor is called 'cubes'"),
         ((), {"segmenter": "near"}, "--segmenter: use: no segmenter is called 'near'"),

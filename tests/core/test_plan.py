@@ -69,7 +69,8 @@ device: gpu                     # ! device: should be 'auto', 'cpu', 'cuda', 'cu
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Validation looks whether files are there, not into them."""
-    for name in ("photo.jpg", "painting.jpg", "other.jpg"):
+    (tmp_path / "paintings").mkdir()
+    for name in ("photo.jpg", "painting.jpg", "other.jpg", "paintings/a.jpg"):
         (tmp_path / name).touch()
     return tmp_path
 
@@ -511,7 +512,7 @@ def test_every_plugin_can_be_used_by_schema_and_by_plan(folder: Path, entry: Ent
             "refiner": {"segmenter": {"use": "grabcut", "refine": use}},
             "extractor": {"extractors": {"mine": use}},
             "loss": {"losses": [use]},
-            "ranker": {"style": {"choose_from": ".", "ranker": use}},
+            "ranker": {"style": {"choose_from": "paintings", "ranker": use}},
             "merger": {"merger": use},
         }[kind]
         assert VALIDATOR.is_valid(spec) == fits, use
@@ -552,9 +553,9 @@ def _is_valid(folder: Path, spec: dict[str, Any]) -> bool:
         ({"style": {"images": ["painting.jpg"], "scale": 11}}, False),
         ({"style": {"images": ["painting.jpg"], "weights": [0]}}, False),
         ({"style": ["painting.jpg"]}, False),
-        ({"style": {"choose_from": "."}}, True),
-        ({"style": {"choose_from": ".", "ranker": "affinity", "scale": 2}}, True),
-        ({"style": {"choose_from": ".", "images": ["painting.jpg"]}}, False),
+        ({"style": {"choose_from": "paintings"}}, True),
+        ({"style": {"choose_from": "paintings", "ranker": "affinity", "scale": 2}}, True),
+        ({"style": {"choose_from": "paintings", "images": ["painting.jpg"]}}, False),
         ({"style": {"choose_from": 3}}, False),
         ({"style": {"scale": 1}}, False),
         ({"optimizer": {}}, True),

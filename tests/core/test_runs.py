@@ -21,7 +21,8 @@ import pytest
 import torch
 
 from instyle_core.events import Event, Step
-from instyle_core.pipeline import Result
+from instyle_core.pipeline import Result, run
+from instyle_core.plan import load
 from instyle_core.weights import locate
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, noise, read, rectangle, save
 
@@ -398,3 +399,17 @@ def test_the_chart_falls_where_the_losses_fall(studio: Studio) -> None:
     values = np.log([float(row["total"]) for row in rows(result)])
     expected = (values[0] - values) / (values[0] - values[-1]) * y[-1]
     np.testing.assert_allclose(y, expected, atol=0.06)
+
+
+def test_the_output_s_name_may_be_any_bytes(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(studio.folder)
+    name = os.fsdecode(b"\xe9.png")
+    plan = load(studio.spec(), lambda document: document.assign("output", name, "--output"))
+    result = run(plan)
+    assert result.status == "finished"
+    assert os.fsencode(name) in os.listdir(os.fsencode(studio.folder))
+    assert record(result)["spec"]["output"] == str(studio.folder / name)
+    page = (result.folder / "report.html").read_text("utf-8")
+    assert 'src="../%E9.png"' in page

@@ -197,6 +197,26 @@ def test_unusable_folders(copy: Path, change: Callable[[Path], Any], message: st
     assert not (copy / "trace").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"size": {"height": 0, "width": 0}}, "greater than 0"),
+        ({"size": {"height": 65, "width": 47}}, ""),  # other than the patches
+        ({"image_mean": [0.5, 0.5]}, "tensor"),
+        ({"image_std": [0, 0, 0]}, "its depth is not a number"),
+        ({"keep_aspect_ratio": True}, ""),  # a DPT of transformers takes square pictures alone
+    ],
+)
+def test_settings_that_the_network_fails_at(
+    copy: Path, changes: dict[str, Any], reason: str
+) -> None:
+    edit(copy / "preprocessor_config.json", **changes)
+    error = unusable(copy)
+    assert "the network fails at a picture of 64x48 pixels: " in error.what
+    assert reason in error.what
+    assert "preprocessor_config.json" in str(error.hint)
+
+
 def test_metres_are_not_inverse_depth(tmp_path: Path) -> None:
     made = networks.depth_anything("metric")
     path = networks.save(tmp_path / "metric", made, **networks.ANYTHING)

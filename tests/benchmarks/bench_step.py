@@ -1,0 +1,105 @@
+"""Seconds a step of the optimisation takes, against a bare pass through its network.
+
+    python tests/benchmarks/bench_step.py [--sizes 256,512,1024] [--steps 12]
+
+A step is content, style, laplacian and tv with their defaults, at one size, on a whole square
+picture. The bare pass is the same network in the same precision and layout as far as relu5_1,
+forward and backward to the pixels, with a constant gradient at the layers that the losses read.
+Medians, taken in turns, in float32 and in what `precision: auto` takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+import yaml
+from torch import Tensor
+
+from instyle_core import testing
+from instyle_core.images import write_picture
+from instyle_core.machine import choose_precision
+from instyle_core.optimize import Progress
+from instyle_core.plan import Plan, load
+from instyle_core.stylize import Setting, Task, stylize
+from instyle_vgg.params import VGG19Params
+from instyle_vgg.vgg19 import VGG19
+
+CPU = torch.device("cpu")
+LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
+
+
+def plan_for(folder: Path, size: int, steps: int) -> Plan:
+    spec = {
+        "version": 1,
+        "content": "any.png",
+        "style": "any.png",
+        "output": "out.png",
+        "size": size,
+        "optimizer": {"use": "adam", "steps": steps, "scales": 1},
+    }
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    return load(folder / "spec.yaml")
+
+
+def bare_pass(network: VGG19, image: Tensor, precision: torch.dtype) -> float:
+    began = time.perf_counter()
+    pixels = image[None].detach().requires_grad_()
+    mixed = precision != torch.float32
+    batch = pixels.contiguous(memory_format=torch.channels_last) if mixed else pixels
+    with torch.autocast("cpu", precision, enabled=mixed):
+        maps = network.extract(batch, LAYERS)
+    torch.autograd.backward(list(maps.values()), [torch.ones_like(m) for m in maps.values()])
+    return time.perf_counter() - began
+
+
+def compare(
+    plan: Plan, network: VGG19, image: Tensor, precision: torch.dtype
+) -> tuple[list[float], list[float]]:
+    """Seconds of each step but the first, and of a bare pass after each."""
+    steps: list[float] = []
+    bare: list[float] = []
+    last = time.perf_counter()
+
+    def watch(progress: Progress) -> None:
+        nonlocal last
+        steps.append(time.perf_counter() - last)
+        bare.append(bare_pass(network, image, precision))
+        last = time.perf_counter()
+
+    everything = torch.ones_like(image[:1])
+    task = Task(image, everything, everything, [testing.picture(*image.shape[1:], seed=2)])
+    setting = Setting({"vgg19": network}, CPU, precision)
+    assert plan.whole
+    stylize(task, plan.whole, plan.spec, setting, watch)
+    return steps[1:], bare[1:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="256,512,1024")
+    parser.add_argument("--steps", type=int, default=12)
+    options = parser.parse_args()
+    network = VGG19(VGG19Params())
+    precisions = dict.fromkeys([choose_precision("auto", CPU), torch.float32])
+    print("| size | precision | a step | a bare pass | ratio |")
+    print("| --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_picture(folder / "any.png", testing.picture(64, 64))
+        for size in map(int, options.sizes.split(",")):
+            image = testing.picture(size, size)
+            plan = plan_for(folder, size, options.steps)
+            for precision in precisions:
+                steps, bare = compare(plan, network, image, precision)
+                a, b = median(steps), median(bare)
+                kind = str(precision).removeprefix("torch.")
+                print(f"| {size} | {kind} | {a:.3f} s | {b:.3f} s | {a / b:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
