@@ -3,9 +3,10 @@
 python docs/pictures/terms.py OUTPUT [--depth MODEL]
 
 The photos are scikit-image's: "chelsea" by Stefan van der Walt (CC0), "astronaut" by NASA (public
-domain), "coffee" by Rachel Michetti (CC0) and "rocket" by SpaceX (public domain). The paintings are those of
-paint_style.py. A row is a photo, its style, content and style alone, and with the Laplacian; with
---depth, a name or folder that the extractor `midas` takes, with depth and with both besides.
+domain), "coffee" by Rachel Michetti (CC0) and "rocket" by SpaceX (public domain). The paintings are
+those of paint_style.py. A row is a photo, its style, content and style alone, and with the
+Laplacian; with --depth, a name or folder that the extractor `midas` takes, with depth and with both
+besides.
 """
 
 from __future__ import annotations

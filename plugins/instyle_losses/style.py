@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from instyle_core import Loss, Targets, View
 from instyle_losses.params import Gram, StyleParams
@@ -69,5 +72,29 @@ def gram_matrix(maps: Tensor, mask: Tensor, gram: Gram = "mean") -> Tensor:
     else:
         cells = mask.sum().clamp(min=torch.finfo(mask.dtype).tiny)
         weights = mask / (cells if gram == "mean" else maps.shape[1] * cells)
-    # Weights first: the sums over millions of cells stay of the size of one product.
-    return (maps * weights).flatten(2) @ maps.flatten(2).mT
+    return _WeightedGram.apply(maps, weights)  # type: ignore[no-untyped-call]
+
+
+class _WeightedGram(torch.autograd.Function):
+    """``G_ij = sum_p w_p F_ip F_jp`` with the gradient ``w_p sum_j (D_ij + D_ji) F_jp``.
+
+    Automatic differentiation does not know that both factors are one, and takes two matrix products
+    and two more passes over the maps for the same gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(maps, weights)
+        # Weights first: the sums over millions of cells stay of the size of one product.
+        return (maps * weights).flatten(2) @ maps.flatten(2).mT
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        maps, weights = ctx.saved_tensors
+        both, weighted = gradient + gradient.mT, (maps * weights).flatten(2)
+        if maps.is_contiguous(memory_format=torch.channels_last):  # so should the gradient be
+            product = (weighted.mT @ both).mT
+        else:
+            product = both @ weighted
+        return product.unflatten(2, maps.shape[2:]), None

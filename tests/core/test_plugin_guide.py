@@ -85,8 +85,8 @@ def test_names_that_the_guide_uses_are_there() -> None:
     import instyle_core
     from instyle_core import testing
 
-    for name in re.findall(r"`instyle_core\.([A-Za-z]+)", GUIDE):
-        assert hasattr(instyle_core, name) or name in ("interfaces", "testing"), name
+    for name in re.findall(r"`instyle_core\.(\w+)", GUIDE):
+        assert hasattr(instyle_core, name) or name in ("interfaces", "seam", "testing"), name
     for name in re.findall(r"`(check_\w+)\(", GUIDE) + re.findall(r"`testing\.(\w+)", GUIDE):
         assert hasattr(testing, name), name
 

@@ -59,6 +59,22 @@ def test_value(evaluate, photo, picture, mask, styles, reduction, gram) -> None:
     assert value == pytest.approx(by_hand(params, picture, mask, styles, shares))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_the_gram_matrix(layout) -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(1, 5, 4, 7, dtype=torch.float64, generator=generator)
+    maps = maps.contiguous(memory_format=layout).requires_grad_()
+    mask = torch.rand(1, 1, 4, 7, dtype=torch.float64, generator=generator)
+    assert torch.autograd.gradcheck(lambda m: gram_matrix(m, mask, "chw"), maps)
+    # Not symmetric, as the gradient of a sum of squares would be.
+    outer = torch.randn(1, 5, 5, dtype=torch.float64, generator=generator)
+    (gradient,) = torch.autograd.grad(gram_matrix(maps, mask, "sum"), maps, outer)
+    plain = torch.einsum("nchw,nhw,ndhw->ncd", maps, mask[:, 0], maps)
+    (expected,) = torch.autograd.grad(plain, maps, outer)
+    torch.testing.assert_close(gradient, expected)
+    assert gradient.is_contiguous(memory_format=layout)
+
+
 def test_gram_matrix() -> None:
     """Two cells of two features, by pencil."""
     maps = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])
