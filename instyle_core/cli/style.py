@@ -62,7 +62,7 @@ def rank(
     from instyle_core.interfaces import RankerParams
     from instyle_core.machine import choose_device
     from instyle_core.plan import default_ranker
-    from instyle_core.spec import Color, Select, Spec
+    from instyle_core.spec import COLORS_OF_STYLE, Select, Spec
     from instyle_core.style_choice import dump_ranking, subject_of
     from instyle_core.style_choice import rank as rank_pictures
     from instyle_core.style_folder import StyleFolder
@@ -89,7 +89,7 @@ def rank(
     (ranking,) = rank_pictures(
         pictures,
         photo,
-        [subject_of(pixels, mask, Color(of="style"), margin)],
+        [subject_of(pixels, mask, COLORS_OF_STYLE, margin)],
         ranker,
         {name: use.create().to(device, torch.float32) for name, use in readers.items()},
         device,
