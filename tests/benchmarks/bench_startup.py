@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,12 +16,18 @@ ROUNDS = 9
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "docs" / "examples" / "one-object.yaml"
 MAIN = "import sys; from instyle_core.cli import main; main(sys.argv[1:])"
+OUTPUT = Path(tempfile.gettempdir()) / "instyle-startup.png"
 COMMANDS = {
     "python -c pass": ["-c", "pass"],
     "instyle --help": ["-c", MAIN, "--help"],
     "instyle plugins list": ["-c", MAIN, "plugins", "list"],
     "instyle pipeline validate": ["-c", MAIN, "pipeline", "validate", str(SPEC)],
     "python -c 'import torch'": ["-c", "import torch"],
+    # All of a run but its later steps: imports, weights, the object, targets at 512 pixels.
+    "a run of one step": [
+        *("-c", MAIN, "pipeline", "run", str(SPEC), "--quiet", "--output", str(OUTPUT)),
+        *("--set", "optimizer.steps=1", "--set", "optimizer.scales=1"),
+    ],
 }
 
 
