@@ -32,6 +32,10 @@ FINEST_SHARE = 0.4
 EXPLOSION = 1e3
 
 
+#: Over so many steps the objective has to fall, where a spec has a tolerance.
+PATIENCE = 20
+
+
 class Scale(Protocol):
     """The problem at one size."""
 
@@ -69,14 +73,14 @@ class ScaleState:
     Attributes:
         pixels: what is optimised, (3, H, W).
         optimizer: the ``state_dict`` of the optimiser.
-        best_total: the objective of the best picture.
+        bests: the objective of the best picture so far, after each step.
         firsts: the first values of each term, which an explosion is measured by.
         random: where random numbers stood when the scale was entered: targets may draw some.
     """
 
     pixels: Tensor
     optimizer: dict[str, Any]
-    best_total: float
+    bests: list[float]
     firsts: list[dict[str, float]]
     random: list[Tensor]
 
@@ -108,12 +112,15 @@ class Outcome:
         status: whether it went through.
         reason: why it did not, else empty.
         state: where it can go on, after an interrupt; None if only at its very beginning.
+        flat: the steps after which the objective was flat, so that those that were left at their
+            scale were not taken.
     """
 
     picture: Tensor | None
     status: Status
     reason: str = ""
     state: State | None = None
+    flat: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +191,8 @@ def optimize(
     Ctrl-C, a loss that is no number and a loss that explodes end it early, with the best picture so
     far. Losses of two scales cannot be compared, so that the best is of the scale that was reached.
     A step evaluates the picture that it starts from: what the last one makes of it has not been
-    judged, and is not taken.
+    judged, and is not taken. Steps that a flat objective saves keep their numbers, so that each
+    scale begins at a number of its own.
 
     The first Ctrl-C lets the step under way end. A second one, or any `KeyboardInterrupt` from
     within a step, ends it at once; what can be resumed then is the scale from its beginning.
@@ -200,6 +208,7 @@ def optimize(
     budget = scale_steps(settings.steps, len(sizes))
     state = resume_from or State(0, None, random_state())
     done, between_steps = state.steps, False
+    flat: list[int] = []
     run: _ScaleRun | None = None
     status: Status = "finished"
     reason = ""
@@ -216,6 +225,10 @@ def optimize(
                     restore_random_state(state.random)
                 clock = _Clock(sizes[index:], [end - done, *budget[index + 1 :]])
                 while done < end:
+                    if run.is_flat(settings.tolerance):
+                        flat.append(done)
+                        done = end
+                        break
                     between_steps = False
                     run.step(settings.learning_rate_at(done + 1))
                     done += 1
@@ -235,7 +248,7 @@ def optimize(
         status, reason = "diverged", str(diverged)
     picture = run.best if run else state.best
     can_go_on = status == "interrupted" and state.steps > 0
-    return Outcome(picture, status, reason, state if can_go_on else None)
+    return Outcome(picture, status, reason, state if can_go_on else None, tuple(flat))
 
 
 def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
@@ -277,7 +290,7 @@ class _ScaleRun:
         self._space = _Space.of(settings, entered.device)
         self._pixels = self._space.pixels(entered).requires_grad_()
         self._optimizer = _optimizer(settings, self._pixels)
-        self._best_total = math.inf
+        self._bests: list[float] = []
         self._firsts: list[dict[str, float]] = []
         self._fresh = True
 
@@ -289,15 +302,22 @@ class _ScaleRun:
         """
         optimizer = self._optimizer.state_dict()
         pixels = self._pixels.detach()
-        return ScaleState(pixels, optimizer, self._best_total, self._firsts, random)
+        return ScaleState(pixels, optimizer, self._bests, self._firsts, random)
 
     def go_on_from(self, state: ScaleState) -> None:
         """Stand where an earlier run at this scale stood; the state itself stays as it is."""
         with torch.no_grad():
             self._pixels.copy_(state.pixels)
         self._optimizer.load_state_dict(deepcopy(state.optimizer))
-        self._best_total = state.best_total
+        self._bests = [*state.bests]
         self._firsts = [*state.firsts]
+
+    def is_flat(self, tolerance: float) -> bool:
+        """Whether the objective has fallen by less than this part of itself of late."""
+        if not tolerance or len(self._bests) <= PATIENCE:
+            return False
+        before, now = self._bests[-1 - PATIENCE], self._bests[-1]
+        return before - now < tolerance * before
 
     def current(self) -> Tensor:
         """The picture as it stands, (3, H, W)."""
@@ -345,9 +365,10 @@ class _ScaleRun:
             }
             worst = max(growth, key=lambda name: growth[name])
             raise _Diverged(f"the loss '{worst}' grew to {growth[worst]:.3g} times its start")
-        if total < self._best_total:
-            self._best_total = total
+        before = self._bests[-1] if self._bests else math.inf
+        if total < before:
             self.best = self.current()
+        self._bests.append(min(total, before))
 
     def _culprit(self, values: Mapping[str, float]) -> str:
         """Which term's gradient is no number; each is computed anew, by itself."""

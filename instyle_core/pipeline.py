@@ -35,7 +35,7 @@ from instyle_core.interfaces import FeatureExtractor, Mask, Merger, Rating, Segm
 from instyle_core.interrupts import deferred
 from instyle_core.machine import choose_device, choose_precision, describe_machine
 from instyle_core.optimize import Outcome, Progress, State
-from instyle_core.plan import ObjectPlan, Plan
+from instyle_core.plan import ObjectPlan, Plan, part_name
 from instyle_core.randomness import random_state, restore_random_state
 from instyle_core.resume import Earlier, find
 from instyle_core.runs import RunFolder
@@ -288,6 +288,10 @@ class _Job:
         with self._stage("stylize", number), _about(number):
             on_step = self._on_step(number)
             outcome = stylize(task, item, self._spec, scene.setting, on_step, resume_from)
+        for step in outcome.flat:
+            every = self._spec.optimizer.steps
+            message = f"{part_name(number)}: the objective is flat at step {step} of {every}"
+            self._emit(Note(f"{message}; the others of this size are left out"))
         if outcome.picture is None:
             if number:  # the objects before it are done, and worth keeping
                 return None, outcome

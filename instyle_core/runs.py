@@ -117,9 +117,8 @@ class RunFolder:
         self._resumed = [*record.resumed, {"object": part, "step": state.steps}]
         self._started = record.started
         names = [f"{name}/{kind}.png" for name in finished for kind in ("mask", "stylized")]
-        steps = dict.fromkeys(finished, self._plan.spec.optimizer.steps) | {part: state.steps}
-        for name, last in steps.items():
-            names += [_snapshot(name, step) for step in range(1, last + 1) if self._snaps(step)]
+        taken = [(str(row["object"]), int(row["step"])) for row in self._losses]
+        names += [_snapshot(name, step) for name, step in taken if self._snaps(step)]
         for name in names:
             try:
                 shutil.copyfile(earlier.folder / name, self._path(name))

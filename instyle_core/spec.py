@@ -217,6 +217,15 @@ class Color(Params):
 #: Colours are left as the style has them.
 COLORS_OF_STYLE = Color(of="style")
 
+Tolerance = Annotated[
+    float,
+    Field(
+        ge=0,
+        lt=1,
+        description="The rest of a size's steps is left out once the objective has fallen by less "
+        "than this part of itself in 20 steps; 0 takes all steps.",
+    ),
+]
 Scales = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], _words_or_number("auto", start=1)]
 
 
@@ -237,6 +246,7 @@ class Adam(Params):
         description="Coarse to fine: the number of sizes, each twice the one before; auto starts "
         "at a long side near 160 pixels.",
     )
+    tolerance: Tolerance = 0.0
     learning_rate: float = Field(0.02, gt=0, le=10, description="Step size, in units of `space`.")
     drop: Drop | None = Field(
         None, description="Lets the learning rate fall, such as {after: 180, to: 0.1}."
@@ -263,6 +273,7 @@ class LBFGS(Params):
     use: Literal["lbfgs"] = Field("lbfgs", description="The optimiser.")
     steps: int = Field(100, ge=1, le=100_000, description="Iterations in all, over all scales.")
     scales: Scales = Field("auto", description="Coarse to fine, as for adam.")
+    tolerance: Tolerance = 0.0
     learning_rate: float = Field(1.0, gt=0, le=10, description="Length of the first trial step.")
     history: int = Field(10, ge=1, le=1000, description="Curvature pairs that are kept.")
 

@@ -17,7 +17,7 @@ from instyle_core.interfaces import Box
 from instyle_core.optimize import ScaleState, State
 from instyle_core.weights import sha256_of
 
-_FORMAT = 1
+_FORMAT = 2
 
 #: A box of the photo, and float32 (3, h, w) in [0, 1] for it, not rounded as in a file.
 Patch = tuple[Box, Tensor]

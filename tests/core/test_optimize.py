@@ -491,3 +491,55 @@ def test_weight_decay_pulls_towards_the_mean_of_the_space() -> None:
         lambda progress: seen.append(float(progress.picture()[0, 3, 3])),
     )
     assert seen[-1] == pytest.approx(0.485, abs=0.01)
+
+
+# --- stopping where it is flat --------------------------------------------------------------------
+
+
+def taken(values: Sequence[float], tolerance: float, sizes: Sequence[Size] = (SIZE,)) -> Any:
+    """The numbers of the steps that are taken for an objective with these values, and the end."""
+    steps: list[int] = []
+    result = solve(
+        {"values": follow(iter(values))},
+        adam(len(values), tolerance=tolerance),
+        lambda progress: steps.append(progress.step),
+        sizes,
+    )
+    return steps, result
+
+
+@given(
+    falls=st.lists(st.sampled_from([0.0, 1e-4, 1e-3, 1e-2, -0.05]), min_size=25, max_size=60),
+    tolerance=st.sampled_from([0.0, 1e-3, 1e-2, 0.1]),
+)
+def test_it_stops_where_the_best_of_twenty_steps_before_is_hardly_worse(
+    falls: list[float], tolerance: float
+) -> None:
+    values = list(itertools.accumulate(falls, lambda value, fall: value * (1 - fall), initial=8.0))
+    expected = len(values)
+    for count in range(21, len(values)):
+        now, before = min(values[:count]), min(values[: count - 20])
+        # Float32 has the values but to 1e-7.
+        close = abs((before - now) - tolerance * before) < 1e-5
+        if close:
+            return
+        if before - now < tolerance * before:
+            expected = count
+            break
+    steps, result = taken(values, tolerance)
+    assert steps == list(range(1, expected + 1))
+    assert result.status == "finished"
+    assert result.flat == (() if expected == len(values) else (expected,))
+
+
+def test_each_scale_begins_at_its_own_step_however_soon_the_one_before_was_flat() -> None:
+    steps, result = taken([1.0] * 100, 1e-3, [(3, 3), SIZE])
+    budget = scale_steps(100, 2)
+    assert steps == [*range(1, 22), *range(budget[0] + 1, budget[0] + 22)]
+    assert result.flat == (21, budget[0] + 21)
+
+
+def test_without_a_tolerance_all_steps_are_taken() -> None:
+    steps, result = taken([1.0] * 40, 0.0)
+    assert steps == list(range(1, 41))
+    assert result.flat == ()

@@ -58,6 +58,29 @@ def test_resumed_at_any_place(
     assert results(studio) == expected
 
 
+@pytest.mark.parametrize(("item", "step"), [(0, 9), (0, 21), (0, 37), (0, 57), (1, 21), (1, 40)])
+def test_resumed_where_flat_objectives_save_steps(studio: Studio, item: int, step: int) -> None:
+    """At a tolerance of 0.9 each size is left after 21 steps: 36 and 24 are its share of 60."""
+    assert scale_steps(60, 2) == [36, 24]
+    lazy = {"use": "adam", "steps": 60, "scales": 2, "learning_rate": 1e-4, "tolerance": 0.9}
+    plan = studio.plan(**changes(studio, lazy, snapshots=7))
+    pipeline.run(plan)
+    notes = record(studio)["notes"]
+    expected = unbroken(studio, plan)
+    rows = [row.split(",")[:2] for row in expected["losses.csv"].decode().splitlines()[1:]]
+    steps = [str(number) for number in [*range(1, 22), *range(37, 58)]]
+    assert rows == [[part, number] for part in ("object-0", "object-1") for number in steps]
+    assert [note for note in notes if "flat" in note] == [
+        f"{part}: the objective is flat at step {at} of 60; the others of this size are left out"
+        for part in ("object-0", "object-1")
+        for at in (21, 57)
+    ]
+    interrupt(plan, item, step)
+    finish(plan)
+    assert results(studio) == expected
+    assert sorted(record(studio)["notes"]) == sorted(notes)
+
+
 @pytest.mark.parametrize("start", ["noise", "other.png"])
 @pytest.mark.parametrize("scales", [1, 2])
 def test_resumed_from_any_start_with_snapshots(studio: Studio, start: str, scales: int) -> None:

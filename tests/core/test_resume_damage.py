@@ -111,7 +111,7 @@ def test_a_state_that_is_none(studio: Studio, plan: Plan, content: Any) -> None:
 
 def test_a_state_of_another_format(studio: Studio, plan: Plan) -> None:
     path = studio.folder / "out.run" / "state.pt"
-    torch.save(torch.load(path, weights_only=True) | {"format": 2}, studio.folder / "other.pt")
+    torch.save(torch.load(path, weights_only=True) | {"format": 1}, studio.folder / "other.pt")
     put(studio, (studio.folder / "other.pt").read_bytes(), known=True)
     assert_damaged(studio, plan, "state.pt")
 

@@ -90,6 +90,7 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
         "use": "adam",
         "steps": 2,
         "scales": "auto",
+        "tolerance": 0.0,
         "learning_rate": 0.02,
         "weight_decay": 0.0,
         "space": "rgb",
