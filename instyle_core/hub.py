@@ -42,7 +42,8 @@ def fetch_from_hub(
     target = cache_folder() / _place(repository, file, revision)
     if target.is_file():
         return target
-    otherwise = f"get {file} of {repository} by other means, and save it as {target}"
+    source = _url(repository, file, revision)
+    otherwise = f"get {source} by other means, and save it as {target}"
     if offline():
         raise WeightsError(
             f"{file} of '{repository}' is not downloaded, and {OFFLINE_VARIABLE} forbids to "
@@ -109,8 +110,6 @@ def hub_weights(
         file: its path in the repository.
         beside: small files of the repository that come along, such as ``config.json``.
     """
-    # As huggingface_hub has it, which takes too long to import for a list of weights.
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     return Weights(
         name=name,
         file=_place(repository, file, revision),
@@ -118,9 +117,15 @@ def hub_weights(
         megabytes=megabytes,
         licence=licence,
         summary=summary,
-        url=f"{endpoint.rstrip('/')}/{repository}/resolve/{revision}/{file}",
+        url=_url(repository, file, revision),
         beside=tuple((repository, other, revision) for other in beside),
     )
+
+
+def _url(repository: str, file: str, revision: str) -> str:
+    # As huggingface_hub has it, which takes too long to import for a list of weights.
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    return f"{endpoint.rstrip('/')}/{repository}/resolve/{revision}/{file}"
 
 
 def git_blob_id(path: Path) -> str:

@@ -497,6 +497,6 @@ def test_offline(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(WeightsError, match="INSTYLE_OFFLINE forbids") as caught:
         segmenter(pretrained="user/net", classes=NAMES)
     assert caught.value.exit_status == 3
-    assert "get config.json of user/net by other means" in str(caught.value.hint)
+    assert "/user/net/resolve/main/config.json by other means" in str(caught.value.hint)
     assert hub.asked == []
     assert not (tmp_path / "cache").exists()
