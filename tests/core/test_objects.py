@@ -175,3 +175,29 @@ def test_fine_chrominance_survives_an_optimisation_at_a_smaller_size(studio: Stu
     output = read(studio.folder / "out.png").astype(float)[100:300, 100:300]
     difference = np.abs(output[:, 0::2] - output[:, 1::2])
     np.testing.assert_allclose(difference.mean(axis=(0, 1)), (80, 35, 15), atol=6)
+
+
+# --- the seam -------------------------------------------------------------------------------------
+
+
+def test_run_json_tells_how_far_each_seam_shows(studio: Studio) -> None:
+    """A flat photo of level 51 with a square repainted to 204 jumps by 153 where it did not."""
+    save(studio.folder / "photo.png", np.full((HEIGHT, WIDTH, 3), 51, np.uint8))
+    save(studio.folder / "0.png", rectangle(BOXES[0]))
+    grey = {"use": "tint", "colour": [0.8, 0.8, 0.8]}
+    item = {"segmenter": {"use": "stencil", "path": "0.png"}, "losses": [grey]}
+    # Long and in small steps, since Adam swings a little about its goal.
+    well = {**WELL, "steps": 150, "learning_rate": 0.02}
+    studio.run(objects=[item], optimizer=well)
+    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    seam = record["objects"]["object-0"]["seam"]
+    assert seam["jump"] == pytest.approx(153, abs=2)
+    assert seam["halo"] == 0
+    studio.run(objects=[{**item, "merger": {"use": "feather", "width": 8}}], optimizer=well)
+    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    blended = record["objects"]["object-0"]["seam"]
+    assert blended["jump"] < seam["jump"]
+    assert blended["halo"] > 0
+    studio.run(objects=None, losses=[grey])  # a whole picture has no seam
+    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    assert "seam" not in record["objects"]["picture"]
