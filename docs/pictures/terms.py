@@ -20,12 +20,12 @@ import skimage.data
 import yaml
 from paint_style import PALETTES, paint
 from PIL import Image
+from triptych import GAP, side_by_side
 
 from instyle_core.pipeline import run
 from instyle_core.plan import load
 
 HEIGHT = 240
-GAP = 6
 
 #: Photo, what is repainted in it, and the palette, strokes and seed of its style.
 ROWS: list[tuple[str, dict[str, Any], str, float, int]] = [
@@ -44,11 +44,6 @@ LAPLACIAN = {"use": "laplacian", "weight": 1}
 DEPTH = {"use": "depth", "weight": 1}
 
 
-def cell(picture: Image.Image) -> Image.Image:
-    """The picture with the height of a row."""
-    return picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT), Image.LANCZOS)
-
-
 def row(
     folder: Path, number: int, terms: list[list[dict[str, Any]]], depth: str | None
 ) -> Image.Image:
@@ -57,7 +52,7 @@ def row(
     photo.save(folder / "photo.png")
     style = paint((512, 512), seed, PALETTES[palette], strokes)
     style.save(folder / "style.png")
-    cells = [cell(photo), cell(style)]
+    cells = [photo, style]
     for losses in terms:
         spec: dict[str, Any] = {
             "version": 1,
@@ -71,13 +66,8 @@ def row(
             spec["extractors"] = {"midas": {"use": "midas", "model": depth}}
         (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
         run(load(folder / "spec.yaml"))
-        cells.append(cell(Image.open(folder / "out.png").convert("RGB")))
-    line = Image.new("RGB", (sum(c.width + GAP for c in cells), HEIGHT + GAP), "white")
-    x = 0
-    for picture in cells:
-        line.paste(picture, (x, 0))
-        x += picture.width + GAP
-    return line
+        cells.append(Image.open(folder / "out.png").convert("RGB"))
+    return side_by_side(cells, HEIGHT)
 
 
 if __name__ == "__main__":
@@ -90,7 +80,8 @@ if __name__ == "__main__":
         combinations += [[*BASE, DEPTH], [*BASE, LAPLACIAN, DEPTH]]
     with tempfile.TemporaryDirectory() as name:
         rows = [row(Path(name), n, combinations, options.depth) for n in range(len(ROWS))]
-    sheet = Image.new("RGB", (max(r.width for r in rows), sum(r.height for r in rows)), "white")
+    size = max(line.width for line in rows), len(rows) * (HEIGHT + GAP) - GAP
+    sheet = Image.new("RGB", size, "white")
     for number, line in enumerate(rows):
         sheet.paste(line, (0, number * (HEIGHT + GAP)))
     sheet.save(options.output, quality=88)

@@ -7,6 +7,7 @@ python docs/pictures/triptych.py demo/cat.png demo/swirls.jpg demo/cat-swirls.pn
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
@@ -14,19 +15,18 @@ HEIGHT = 300
 GAP = 10
 
 
-def triptych(names: list[str]) -> Image.Image:
+def side_by_side(pictures: Sequence[Image.Image], height: int = HEIGHT) -> Image.Image:
     """The pictures in a row, all of one height, on white."""
-    pictures = [ImageOps.exif_transpose(Image.open(name)).convert("RGB") for name in names]
-    pictures = [
-        picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT), Image.LANCZOS)
+    cells = [
+        picture.resize((round(picture.width * height / picture.height), height), Image.LANCZOS)
         for picture in pictures
     ]
-    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
-    row = Image.new("RGB", (width, HEIGHT), "white")
+    width = sum(cell.width for cell in cells) + GAP * (len(cells) - 1)
+    row = Image.new("RGB", (width, height), "white")
     x = 0
-    for picture in pictures:
-        row.paste(picture, (x, 0))
-        x += picture.width + GAP
+    for cell in cells:
+        row.paste(cell, (x, 0))
+        x += cell.width + GAP
     return row
 
 
@@ -35,4 +35,7 @@ if __name__ == "__main__":
     parser.add_argument("pictures", nargs="+", help="the pictures, from left to right")
     parser.add_argument("output", help="the picture to write")
     arguments = parser.parse_args()
-    triptych(arguments.pictures).save(arguments.output, quality=90)
+    pictures = [
+        ImageOps.exif_transpose(Image.open(name)).convert("RGB") for name in arguments.pictures
+    ]
+    side_by_side(pictures).save(arguments.output, quality=90)

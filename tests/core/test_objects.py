@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from scipy.ndimage import distance_transform_edt
 
 from instyle_core import pipeline
+from instyle_core.errors import SpecError
 from instyle_core.events import Event, Note
 from instyle_core.stylize import Task
 from tests.core.studio import HEIGHT, WIDTH, Studio, read, rectangle, save
@@ -162,6 +164,30 @@ def test_the_spec_s_colours_are_those_of_objects_that_do_not_say(studio: Studio)
     studio.run(objects=[{}], color="content")
     record = json.loads((studio.folder / "out.run" / "run.json").read_text())
     assert record["spec"]["color"] == {"of": "content", "by": "luminance"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"color": "loud"}, "should be 'style' or 'content'; it is 'loud'"),
+        ({"color": {"by": "histogram"}}, "color: missing key 'of'"),
+        (
+            {"color": {"of": "content", "by": "hue"}},
+            "color.by: should be 'luminance' or 'histogram'",
+        ),
+        ({"optimizer": {"drop": 5}}, "optimizer.drop: should be a mapping"),
+        (
+            {"optimizer": {"drop": {"after": 0, "to": 1}}},
+            "optimizer.drop.after: should be at least 1",
+        ),
+        ({"optimizer": {"tolerance": 1}}, "optimizer.tolerance: should be below 1"),
+        ({"optimizer": {"use": "lbfgs", "space": "imagenet"}}, "unknown key 'space'"),
+    ],
+    ids=str,
+)
+def test_what_a_spec_cannot_say(studio: Studio, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(words)):
+        studio.plan(**changes)
 
 
 def test_fine_chrominance_survives_an_optimisation_at_a_smaller_size(studio: Studio) -> None:
