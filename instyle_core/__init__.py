@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         FeatureExtractor,
         InputFile,
         Instance,
-        Loss,
         LossParams,
         Mask,
         Merger,
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
         Segmentation,
         Segmenter,
         SegmenterParams,
-        Targets,
-        View,
     )
+    from instyle_core.losses import Loss, SummedLoss, Targets, View
     from instyle_core.state_dicts import read_state_dict
     from instyle_core.weights import Weights, fetch
 
@@ -52,7 +50,7 @@ _HOME = {
     "FeatureExtractor": "interfaces",
     "InputFile": "interfaces",
     "Instance": "interfaces",
-    "Loss": "interfaces",
+    "Loss": "losses",
     "LossParams": "interfaces",
     "Mask": "interfaces",
     "Merger": "interfaces",
@@ -65,8 +63,9 @@ _HOME = {
     "Segmentation": "interfaces",
     "Segmenter": "interfaces",
     "SegmenterParams": "interfaces",
-    "Targets": "interfaces",
-    "View": "interfaces",
+    "SummedLoss": "losses",
+    "Targets": "losses",
+    "View": "losses",
     "Weights": "weights",
     "fetch": "weights",
     "fetch_from_hub": "hub",
@@ -94,6 +93,7 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "SegmenterParams",
+    "SummedLoss",
     "Targets",
     "View",
     "Weights",

@@ -52,7 +52,7 @@ class Step:
         size: (height, width) of this scale.
         losses: each term with its weight, by name.
         total: the objective, their sum.
-        seconds_left: of this object's optimisation, as far as can be told.
+        seconds_left: of the optimisation of this object and those after it, as far as can be told.
         picture: gives the crop as it stands, float32 (3, H, W) at this scale.
     """
 

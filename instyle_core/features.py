@@ -1,16 +1,26 @@
-"""Feature maps: one forward pass per extractor and step, shared by all losses."""
+"""Feature maps: one forward pass per extractor and step, shared by all losses.
+
+A picture that is too large goes through the networks in tiles, with the same sums and gradients.
+"""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from instyle_core.interfaces import FeatureExtractor, Size
+from instyle_core.interfaces import ExtractorParams, FeatureExtractor, Size
+from instyle_core.losses import SummedLoss, Sums, View
+from instyle_core.target_memory import TargetMemory
+from instyle_core.tiles import Tile, stride_of, tiles_of
+
+Reads = Mapping[str, Sequence[str]]
 
 
 class MaskPyramid:
@@ -22,25 +32,24 @@ class MaskPyramid:
 
     def __init__(self, mask: Tensor) -> None:
         self._mask = mask
-        self._levels: dict[Size, Tensor] = {(mask.shape[-2], mask.shape[-1]): mask}
+        self._levels: dict[Size, Tensor] = {_size(mask): mask}
 
     def __call__(self, size: Sequence[int] | None = None) -> Tensor:
         """The mask averaged over the cells of a feature map: (1, 1, h, w)."""
-        height, width = size or self._mask.shape[-2:]
+        height, width = size or _size(self._mask)
         if (height, width) not in self._levels:
             self._levels[height, width] = F.adaptive_avg_pool2d(self._mask, (height, width))
         return self._levels[height, width]
 
 
-class PictureView:
-    """The `instyle_core.View` that losses get: a picture, its mask and its feature maps."""
+class PictureView(View):
+    """A whole picture: each extractor runs once, when the first of its maps is asked for."""
 
-    def __init__(
-        self, image: Tensor, mask: MaskPyramid, features: Mapping[str, Mapping[str, Tensor]]
-    ) -> None:
+    def __init__(self, stack: FeatureStack, image: Tensor, mask: MaskPyramid) -> None:
+        self._stack = stack
         self._image = image
         self._mask = mask
-        self._features = features
+        self._maps: dict[str, Mapping[str, Tensor]] = {}
 
     @property
     def image(self) -> Tensor:
@@ -49,8 +58,87 @@ class PictureView:
     def mask(self, size: Sequence[int] | None = None) -> Tensor:
         return self._mask(size)
 
-    def features(self, extractor: str, layer: str) -> Tensor:
-        return self._features[extractor][layer]
+    def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
+        if extractor not in self._maps:
+            layers = self._stack.layers[extractor]
+            self._maps[extractor] = self._stack.extract(extractor, self._image, layers)
+        maps = self._maps[extractor][layer]
+        return maps if raw else at_least_float32(maps)
+
+    def part(self, whole: Tensor) -> Tensor:
+        return whole
+
+    def summed(self, sums: Callable[[View], Sums], reads: Reads, what: str) -> Sums:
+        del reads, what
+        return sums(self)
+
+
+class _TileView(PictureView):
+    """A tile: its own pixels and cells, computed with those around them."""
+
+    def __init__(self, stack: FeatureStack, piece: Tensor, mask: MaskPyramid, tile: Tile) -> None:
+        super().__init__(stack, piece, mask)
+        self._whole = _size(mask())
+        self._tile = tile
+
+    @property
+    def image(self) -> Tensor:
+        return self._image[self._tile.inner(1)]
+
+    def mask(self, size: Sequence[int] | None = None) -> Tensor:
+        wanted = tuple(size or self._tile.size(1))
+        for stride in (1, *self._stack.strides):
+            if self._tile.size(stride) == wanted:
+                level = self._mask((self._whole[0] // stride, self._whole[1] // stride))
+                return level[self._tile.part(stride)]
+        raise ValueError(f"no layer has {wanted[0]} x {wanted[1]} cells of this tile")
+
+    def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
+        maps = super().features(extractor, layer, raw=True)
+        maps = maps[self._tile.inner(self._stack.stride(extractor, layer))]
+        return maps if raw else at_least_float32(maps)
+
+    def part(self, whole: Tensor) -> Tensor:
+        stride = stride_of(_size(whole), self._whole, (1, *self._stack.strides))
+        return whole[self._tile.part(stride)]
+
+
+class _TargetView(PictureView):
+    """A whole picture without a gradient, which may be large, and whose sums may be known."""
+
+    def __init__(
+        self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, memory: TargetMemory | None
+    ) -> None:
+        super().__init__(stack, image, mask)
+        self._tiles = stack.tiles(_size(image))
+        self._memory = memory
+
+    def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
+        stack = self._stack
+        if len(self._tiles) == 1 or not stack.is_local({extractor: [layer]}):
+            return super().features(extractor, layer, raw=raw)
+        stride, (height, width) = stack.stride(extractor, layer), _size(self._image)
+        whole: Tensor | None = None
+        for tile in self._tiles:
+            maps = stack.extract(extractor, self._image[tile.seen], [layer])[layer]
+            if whole is None:
+                whole = maps.new_empty(1, maps.shape[1], height // stride, width // stride)
+            whole[tile.part(stride)] = maps[tile.inner(stride)]
+        assert whole is not None
+        return whole if raw else at_least_float32(whole)
+
+    def summed(self, sums: Callable[[View], Sums], reads: Reads, what: str) -> Sums:
+        def compute() -> Sums:
+            if len(self._tiles) == 1:
+                return sums(self)
+            return _add(
+                sums(self._stack.tile_view(self._image[tile.seen], self._mask, tile))
+                for tile in self._tiles
+            )
+
+        if self._memory is None:
+            return compute()
+        return self._memory.recall(self._image, reads, what, compute)
 
 
 class FeatureStack:
@@ -60,45 +148,156 @@ class FeatureStack:
         extractors: by the names that losses know them by.
         reads: what each loss reads: extractor name to layers.
         device: where to compute.
-        precision: of the networks, on devices where it is not float32 by automatic mixed precision;
-            feature maps reach the losses in float32 in any case.
+        precision: of the networks, on devices where it is not float32 by automatic mixed precision.
+        params: the extractors' parameters, which tell strides and reach; needed for tiles alone.
+        tile: the side of tiles, in pixels: pictures of more pixels than such a square are cut up.
+            0 for never.
     """
 
     def __init__(
         self,
         extractors: Mapping[str, FeatureExtractor],
-        reads: Iterable[Mapping[str, Sequence[str]]],
+        reads: Iterable[Reads],
         device: torch.device,
         precision: torch.dtype = torch.float32,
+        *,
+        params: Mapping[str, ExtractorParams] | None = None,
+        tile: int = 0,
     ) -> None:
-        self._layers: dict[str, list[str]] = {}
+        self.layers: dict[str, list[str]] = {}
         for wanted in reads:
             for name, layers in wanted.items():
-                have = self._layers.setdefault(name, [])
+                have = self.layers.setdefault(name, [])
                 have += [layer for layer in layers if layer not in have]
-        self._extractors = {name: extractors[name] for name in self._layers}
-        self.device = device
+        self._extractors = {name: extractors[name] for name in self.layers}
+        self._params = params or {}
         self._precision = precision
+        self.device = device
+        self.tile = tile
 
     def view(self, image: Tensor, mask: MaskPyramid) -> PictureView:
-        """Run every extractor once on a picture (1, 3, H, W)."""
-        mixed = self._precision != torch.float32
-        # Channels last is the layout that convolutions in low precision are fastest in.
-        batch = image.contiguous(memory_format=torch.channels_last) if mixed else image
-        with torch.autocast(self.device.type, self._precision, enabled=mixed):
-            features = {
-                name: extractor.extract(batch, self._layers[name])
-                for name, extractor in self._extractors.items()
-            }
-        return PictureView(
-            image,
-            mask,
-            {
-                name: {layer: _at_least_float32(tensor) for layer, tensor in maps.items()}
-                for name, maps in features.items()
-            },
+        """A picture (1, 3, H, W), whose feature maps have a gradient to it if it wants one."""
+        return PictureView(self, image, mask)
+
+    def target(
+        self, image: Tensor, mask: MaskPyramid, memory: TargetMemory | None = None
+    ) -> PictureView:
+        """A picture (1, 3, H, W) to compare with, without a gradient.
+
+        Args:
+            image: of any size.
+            mask: of the same size.
+            memory: what may know its sums.
+        """
+        return _TargetView(self, image, mask, memory)
+
+    def sums(self, losses: Sequence[SummedLoss], image: Tensor, mask: MaskPyramid) -> list[Sums]:
+        """What `SummedLoss.sums` gives, tile by tile; with a gradient to the picture.
+
+        A first pass over the tiles adds up; the gradient computes each of them once more. No more
+        than one tile's feature maps are held at a time.
+        """
+        tiles = self.tiles(_size(image))
+        counts: list[int] = []
+
+        def all_sums(piece: Tensor, tile: Tile) -> Sums:
+            view = self.tile_view(piece, mask, tile)
+            each = [loss.sums(view) for loss in losses]
+            counts[:] = map(len, each)
+            return tuple(tensor for sums in each for tensor in sums)
+
+        flat = iter(_TiledSums.apply(image, all_sums, tiles))  # type: ignore[no-untyped-call]
+        return [tuple(next(flat) for _ in range(count)) for count in counts]
+
+    def tiles(self, size: Size) -> list[Tile]:
+        """The tiles of a picture; a single one for a picture that is not cut up."""
+        local = [name for name in self.layers if self.is_local({name: self.layers[name]})]
+        pairs = [(name, layer) for name in local for layer in self.layers[name]]
+        side = self.tile if pairs and self.tile and size[0] * size[1] > self.tile**2 else max(size)
+        reach = max((self._params[name].reach(layer) or 0 for name, layer in pairs), default=0)
+        return tiles_of(size, side, reach, [self.stride(*pair) for pair in pairs] or [1])
+
+    def is_local(self, reads: Reads) -> bool:
+        """Whether all of these maps can be computed tile by tile."""
+        return all(
+            name in self._params and self._params[name].reach(layer) is not None
+            for name, layers in reads.items()
+            for layer in layers
         )
 
+    def stride(self, extractor: str, layer: str) -> int:
+        """The stride of a layer, in pixels."""
+        return self._params[extractor].layers()[layer]
 
-def _at_least_float32(tensor: Tensor) -> Tensor:
+    @property
+    def strides(self) -> list[int]:
+        """All strides of layers that are read and can be computed tile by tile."""
+        return list(
+            {
+                self.stride(name, layer): None
+                for name, layers in self.layers.items()
+                for layer in layers
+                if self.is_local({name: [layer]})
+            }
+        )
+
+    def tile_view(self, piece: Tensor, mask: MaskPyramid, tile: Tile) -> View:
+        """A tile of a picture.
+
+        Args:
+            piece: the pixels that it depends on, (1, 3, h, w).
+            mask: of the whole picture.
+            tile: which one it is.
+        """
+        return _TileView(self, piece, mask, tile)
+
+    def extract(self, name: str, image: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        """Run an extractor on a picture (1, 3, H, W); its maps may have a lower precision."""
+        mixed = self._precision != torch.float32
+        if mixed:  # the layout that convolutions in low precision are fastest in
+            image = image.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, self._precision, enabled=mixed):
+            return self._extractors[name].extract(image, layers)
+
+
+class _TiledSums(torch.autograd.Function):
+    """Sums over tiles, each computed anew for its gradient instead of being kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, image: Tensor, sums: Callable[[Tensor, Tile], Sums], tiles: Sequence[Tile]
+    ) -> Sums:
+        ctx.save_for_backward(image)
+        ctx.sums, ctx.tiles = sums, tiles
+        return _add(sums(image[tile.seen], tile) for tile in tiles)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (image,) = ctx.saved_tensors
+        total = torch.zeros_like(image)
+        for tile in ctx.tiles:
+            piece = image[tile.seen].detach().requires_grad_()
+            with torch.enable_grad():
+                sums = ctx.sums(piece, tile)
+            pairs = [(s, g) for s, g in zip(sums, gradients, strict=True) if s.requires_grad]
+            wanted, outer = [s for s, _ in pairs], [g for _, g in pairs]
+            (gradient,) = torch.autograd.grad(wanted, piece, outer)
+            total[tile.seen] += gradient
+        return total, None, None
+
+
+def _add(sums: Iterable[Sums]) -> Sums:
+    total: list[Tensor] = []
+    for part in sums:
+        total = [a + b for a, b in zip(total, part, strict=True)] if total else list(part)
+    return tuple(total)
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """The same in float32, or as it is if it is float64."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _size(tensor: Tensor) -> Size:
+    return tensor.shape[-2], tensor.shape[-1]

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from instyle_core.losses import Loss, View
 from instyle_core.wording import in_words, problem, unknown_keys
 
 if TYPE_CHECKING:
@@ -81,6 +82,16 @@ class ExtractorParams(Params):
     def layers(self) -> Mapping[str, int]:
         """The names of the layers that can be asked for, each with its stride in pixels."""
         raise NotImplementedError
+
+    def reach(self, layer: str) -> int | None:
+        """How many pixels around its own stride a cell of a layer depends on.
+
+        Large pictures are computed in tiles that overlap by so much. A map of H x W pixels then has
+        to have H // stride x W // stride cells. None, the default, is for a network that has to see
+        the whole picture.
+        """
+        del layer
+        return None
 
 
 class ReaderParams(Params):
@@ -242,66 +253,6 @@ class FeatureExtractor(ABC):
     @abstractmethod
     def to(self, device: torch.device, dtype: torch.dtype) -> FeatureExtractor:
         """Move to a device and a floating-point type, and return self. (An ``nn.Module`` does.)"""
-
-
-# --- losses ---------------------------------------------------------------------------------------
-
-
-class View(Protocol):
-    """One picture as a loss or a ranker sees it; the core makes these."""
-
-    @property
-    def image(self) -> Tensor:
-        """The picture, (1, 3, H, W), RGB, in [0, 1]."""
-        ...
-
-    def mask(self, size: Sequence[int] | None = None) -> Tensor:
-        """How far each cell is covered by the object, (1, 1, h, w), in [0, 1].
-
-        Args:
-            size: of a feature map; the picture's own size when None. Cells are averaged over the
-                area of the picture that they stand for.
-        """
-        ...
-
-    def features(self, extractor: str, layer: str) -> Tensor:
-        """A feature map (1, C, h, w), float32, out of those that the reader's parameters name."""
-        ...
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the optimised picture is compared with; constant within a scale.
-
-    Attributes:
-        content: the photo, with the object's mask.
-        styles: the style pictures, with masks of ones.
-        style_weights: one for each style picture; they sum to 1.
-    """
-
-    content: View
-    styles: tuple[View, ...]
-    style_weights: tuple[float, ...]
-
-
-class Loss(ABC):
-    """A term of the objective. Made by calling the class with its parameters.
-
-    A loss never runs a network: it reads feature maps that the core computes once for all losses.
-    It is at least 0, is measured over the object alone by weighting with the mask, and is made
-    independent of the picture's size, so that a weight of 1 means the same strength everywhere.
-
-    Its value depends on the picture and on what was prepared, not on earlier calls: a run that is
-    resumed makes and prepares the loss anew. Random numbers are welcome, from torch's generators.
-    """
-
-    @abstractmethod
-    def prepare(self, targets: Targets) -> None:
-        """Compute and keep what is constant; called once per scale, without gradients."""
-
-    @abstractmethod
-    def __call__(self, view: View) -> Tensor:
-        """The value for the optimised picture: a scalar tensor with a gradient to its pixels."""
 
 
 # --- rankers --------------------------------------------------------------------------------------

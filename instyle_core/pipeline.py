@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from instyle_core import weights
+from instyle_core.clock import Clock
 from instyle_core.errors import InputError, InstyleError, InterruptedRun
 from instyle_core.events import (
     Download,
@@ -31,9 +32,24 @@ from instyle_core.events import (
 )
 from instyle_core.images import Picture, check_output, read_picture, resize, write_picture
 from instyle_core.instances import box_of, prompt_of, refine, select_object
-from instyle_core.interfaces import FeatureExtractor, Mask, Merger, Rating, Segmentation
+from instyle_core.interfaces import (
+    Box,
+    ExtractorParams,
+    FeatureExtractor,
+    Mask,
+    Merger,
+    Rating,
+    Segmentation,
+    Size,
+)
 from instyle_core.interrupts import deferred
-from instyle_core.machine import choose_device, choose_precision, describe_machine
+from instyle_core.machine import (
+    choose_device,
+    choose_precision,
+    choose_tile,
+    describe_machine,
+    keep_freed_memory,
+)
 from instyle_core.optimize import Outcome, Progress, State
 from instyle_core.plan import ObjectPlan, Plan, part_name
 from instyle_core.randomness import random_state, restore_random_state
@@ -42,7 +58,8 @@ from instyle_core.runs import RunFolder
 from instyle_core.seam import measure_seam
 from instyle_core.state import Patch, RunState
 from instyle_core.style_choice import dump_ranking, rank_for_each
-from instyle_core.stylize import Setting, Task, crop_box, cut, paste, put_back, stylize
+from instyle_core.stylize import Setting, Task, crop_box, cut, legs_of, paste, put_back, stylize
+from instyle_core.target_memory import TargetMemory
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,7 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
         KeyboardInterrupt: interrupted while there was no optimisation under way.
     """
     began = time.monotonic()
+    keep_freed_memory()
     earlier = find(plan, _machine(plan)) if resume else None
     with RunFolder(plan) as folder:
         if earlier:
@@ -111,6 +129,7 @@ class _Scene:
         masks: of the objects, by number; none for the whole picture.
         rankings: of the pictures of a style folder, best first, for objects that choose from one.
         paints: 0 or 1, (1, H, W): the pixels that each object repaints; no pixel is two objects'.
+        clock: tells how long that will take.
     """
 
     photo: Picture
@@ -119,6 +138,7 @@ class _Scene:
     masks: Mapping[int | None, Mask]
     rankings: Mapping[int | None, Mapping[Path, Rating]]
     paints: Mapping[int | None, Tensor]
+    clock: Clock
 
 
 class _Job:
@@ -166,7 +186,10 @@ class _Job:
             setting = _setting(plan)
         masks = self._segment(photo.pixels)
         rankings = self._rank(photo, masks, setting)
-        return _Scene(photo, start, setting, masks, rankings, self._divide(masks, photo.pixels))
+        paints = self._divide(masks, photo.pixels)
+        sizes = [_size(crop_box(mask, spec.margin)) for mask in paints.values()]
+        clock = Clock([legs_of(size, spec) for size in sizes])
+        return _Scene(photo, start, setting, masks, rankings, paints, clock)
 
     def _items(self) -> Mapping[int | None, ObjectPlan]:
         """The objects by number, or the whole picture under None."""
@@ -286,7 +309,7 @@ class _Job:
             color=item.color,
         )
         with self._stage("stylize", number), _about(number):
-            on_step = self._on_step(number)
+            on_step = self._on_step(number, scene)
             outcome = stylize(task, item, self._spec, scene.setting, on_step, resume_from)
         for step in outcome.flat:
             every = self._spec.optimizer.steps
@@ -332,7 +355,10 @@ class _Job:
         yield
         self._emit(StageFinished(stage, number, time.monotonic() - began))
 
-    def _on_step(self, number: int | None) -> Any:
+    def _on_step(self, number: int | None, scene: _Scene) -> Any:
+        clock, index = scene.clock, number or 0
+        clock.start()
+
         def tell(progress: Progress) -> None:
             total = sum(progress.terms.values())
             self._emit(
@@ -343,7 +369,7 @@ class _Job:
                     progress.size,
                     progress.terms,
                     total,
-                    progress.seconds_left,
+                    clock.tick(index, progress.step),
                     progress.picture,
                 )
             )
@@ -352,6 +378,11 @@ class _Job:
 
     def _on_progress(self, name: str) -> Any:
         return lambda done, total: self._emit(Download(name, done, total))
+
+
+def _size(box: Box) -> Size:
+    x0, y0, x1, y1 = box
+    return y1 - y0, x1 - x0
 
 
 @contextmanager
@@ -370,7 +401,15 @@ def _setting(plan: Plan) -> Setting:
     extractors: dict[str, FeatureExtractor] = {
         name: use.create().to(device, torch.float32) for name, use in plan.extractors.items()
     }
-    return Setting(extractors, device, choose_precision(plan.spec.precision, device))
+    precision = choose_precision(plan.spec.precision, device)
+    tile = choose_tile(plan.spec.tile, device, precision)
+    memory = TargetMemory(plan.extractors, [device.type, str(precision), f"tiles of {tile}"])
+    params = {
+        name: use.params
+        for name, use in plan.extractors.items()
+        if isinstance(use.params, ExtractorParams)
+    }
+    return Setting(extractors, device, precision, params, tile, memory)
 
 
 def _machine(plan: Plan) -> dict[str, Any]:

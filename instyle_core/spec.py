@@ -361,10 +361,18 @@ class Spec(Params):
     device: Annotated[str, AfterValidator(_device)] = Field(
         "auto", description="Where to compute: auto, cpu, cuda, cuda:N or mps."
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="Of the networks; auto takes bfloat16 where the processor is fast at it. "
-        "Losses are float32 in any case.",
+        description="Of the networks; auto takes bfloat16 where the processor or GPU is fast at "
+        "it. The picture, Gram matrices and losses are float32 in any case.",
+    )
+    tile: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=64)], _words_or_number("auto", start=64)
+    ] = Field(
+        "auto",
+        description="Side, in pixels, of the tiles that larger pictures go through the networks "
+        "in, to the same result, with less memory and more time; auto goes by the memory that is "
+        "usual.",
     )
     snapshots: int = Field(
         0, ge=0, description="Keep the picture every so many steps; 0 for never."

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from instyle_core.errors import InputError
 from instyle_core.interfaces import Box
-from instyle_core.optimize import ScaleState, State
+from instyle_core.optimize import State
+from instyle_core.scale_run import ScaleState
 from instyle_core.weights import sha256_of
 
-_FORMAT = 2
+_FORMAT = 3
 
 #: A box of the photo, and float32 (3, h, w) in [0, 1] for it, not rounded as in a file.
 Patch = tuple[Box, Tensor]

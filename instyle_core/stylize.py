@@ -5,24 +5,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.features import FeatureStack, MaskPyramid, PictureView
+from instyle_core.features import FeatureStack, MaskPyramid
 from instyle_core.images import resample, resize
 from instyle_core.instances import box_of
-from instyle_core.interfaces import Box, FeatureExtractor, Loss, LossParams, Size, Targets
-from instyle_core.optimize import Outcome, Progress, State, optimize, scale_sizes
+from instyle_core.interfaces import Box, ExtractorParams, FeatureExtractor, LossParams, Size
+from instyle_core.losses import Loss, SummedLoss, Targets
+from instyle_core.optimize import Outcome, Progress, State, optimize
 from instyle_core.palette import Palette
 from instyle_core.plan import ObjectPlan
+from instyle_core.schedule import SMALLEST_SIDE, Leg, schedule
 from instyle_core.spec import COLORS_OF_STYLE, Color, Spec, Style
+from instyle_core.target_memory import TargetMemory
 from instyle_core.uses import Use
-
-#: Networks with five poolings need some pixels to look at, whatever the photo gives.
-SMALLEST_SIDE = 32
 
 #: A crop whose long side is below this is enlarged to it.
 SMALLEST_LONG_SIDE = 128
@@ -61,11 +61,17 @@ class Setting:
         extractors: by the names that losses know them by.
         device: where to compute.
         precision: of the networks.
+        params: their parameters, by the same names, which tell how to cut pictures into tiles.
+        tile: the side of the tiles, in pixels, that larger pictures are computed in; 0 for never.
+        memory: keeps the sums of style pictures.
     """
 
     extractors: Mapping[str, FeatureExtractor]
     device: torch.device
     precision: torch.dtype
+    params: Mapping[str, ExtractorParams] = field(default_factory=dict)
+    tile: int = 0
+    memory: TargetMemory | None = None
 
 
 def crop_box(mask: Tensor, margin: float) -> Box:
@@ -105,6 +111,11 @@ def working_size(crop: Size, longest: int) -> Size:
     return height, width
 
 
+def legs_of(crop: Size, spec: Spec) -> list[Leg]:
+    """What is to be done for a crop of a size, coarse to fine."""
+    return schedule(working_size(crop, spec.size), spec.optimizer.scales, spec.optimizer.steps)
+
+
 def stylize(
     task: Task,
     plan: ObjectPlan,
@@ -126,14 +137,18 @@ def stylize(
     Returns:
         The outcome; its picture is of the working size or, when stopped early, of a smaller one.
     """
-    terms = {
-        name: (use.weight, use.create())
-        for name, use in zip(term_names(plan.losses), plan.losses, strict=True)
-    }
-    reads = [use.params.reads() for use in plan.losses if isinstance(use.params, LossParams)]
-    stack = FeatureStack(setting.extractors, reads, setting.device, setting.precision)
+    names = term_names(plan.losses)
+    terms = [_Term(*pair) for pair in zip(names, plan.losses, strict=True)]
+    stack = FeatureStack(
+        setting.extractors,
+        [term.reads for term in terms],
+        setting.device,
+        setting.precision,
+        params=setting.params,
+        tile=setting.tile,
+    )
     height, width = task.content.shape[1:]
-    sizes = scale_sizes(working_size((height, width), spec.size), spec.optimizer.scales)
+    sizes = [leg.size for leg in legs_of((height, width), spec)]
     start = task.content if task.start is None else task.start
     if spec.start == "noise":  # drawn at the first size: shrunk, it would be flat
         start = torch.rand(3, *sizes[0])
@@ -142,7 +157,7 @@ def stylize(
     task = replace(task, styles=[palette.style(picture) for picture in task.styles])
 
     def problem(size: Size) -> _Problem:
-        return _Problem(task, plan.style, palette, terms, stack, size)
+        return _Problem(task, plan.style, palette, terms, stack, setting.memory, size)
 
     return optimize(problem, sizes, start, spec.optimizer, on_step, resume_from)
 
@@ -176,6 +191,17 @@ def term_names(losses: Sequence[Use]) -> list[str]:
     return names
 
 
+class _Term:
+    """A term of the objective: a loss with its weight."""
+
+    def __init__(self, name: str, use: Use) -> None:
+        assert isinstance(use.params, LossParams)
+        self.name = name
+        self.weight = use.weight
+        self.reads = use.params.reads()
+        self.loss: Loss = use.create()
+
+
 class _Problem:
     """The `Scale` of one object: its pixels composited over their true background."""
 
@@ -184,8 +210,9 @@ class _Problem:
         task: Task,
         style: Style,
         palette: Palette,
-        terms: Mapping[str, tuple[float, Loss]],
+        terms: Sequence[_Term],
         stack: FeatureStack,
+        memory: TargetMemory | None,
         size: Size,
     ) -> None:
         self.size = size
@@ -194,39 +221,54 @@ class _Problem:
         self._palette = palette
         self._terms = terms
         self._content = resize(task.content, size).to(self._device)
-        self._paints = _paints_at(task.paints, size).to(self._device)
+        self._paints = _paints_at(task.paints, size).to(self._device) > 0
         coverage = F.interpolate(task.mask[None], size, mode="area")
         self._mask = MaskPyramid(coverage.to(self._device))
-        self._prepare(task.styles, style)
+        self._in_tiles = [term for term in terms if self._is_tiled(term)]
+        self._prepare(task.styles, style, memory)
+
+    def _is_tiled(self, term: _Term) -> bool:
+        many = len(self._stack.tiles(self.size)) > 1
+        return many and isinstance(term.loss, SummedLoss) and self._stack.is_local(term.reads)
 
     @torch.no_grad()
-    def _prepare(self, pictures: Sequence[Tensor], style: Style) -> None:
+    def _prepare(
+        self, pictures: Sequence[Tensor], style: Style, memory: TargetMemory | None
+    ) -> None:
         weights = style.weights or [1.0] * len(pictures)
         views = []
         for picture in pictures:
             resized = style_at(picture, self.size, style.scale).to(self._device)[None]
-            views.append(self._stack.view(resized, MaskPyramid(torch.ones_like(resized[:, :1]))))
+            everywhere = MaskPyramid(torch.ones_like(resized[:, :1]))
+            views.append(self._stack.target(resized, everywhere, memory))
         targets = Targets(
-            content=self._view(self._content),
+            content=self._stack.target(self._palette.seen(self._content)[None], self._mask),
             styles=tuple(views),
             style_weights=tuple(weight / sum(weights) for weight in weights),
         )
-        for _, loss in self._terms.values():
-            loss.prepare(targets)
+        for term in self._terms:
+            term.loss.prepare(targets)
 
     def enter(self, picture: Tensor) -> Tensor:
         return self.compose(resize(picture, self.size).to(self._device)).clone()
 
     def compose(self, pixels: Tensor) -> Tensor:
         painted = self._palette.painted(pixels, self._content)
-        return torch.where(self._paints > 0, painted, self._content)
+        return torch.where(self._paints, painted, self._content)
 
     def terms(self, pixels: Tensor) -> dict[str, Tensor]:
-        view = self._view(self.compose(pixels))
-        return {name: weight * loss(view) for name, (weight, loss) in self._terms.items()}
-
-    def _view(self, picture: Tensor) -> PictureView:
-        return self._stack.view(self._palette.seen(picture)[None], self._mask)
+        image = self._palette.seen(self.compose(pixels))[None]
+        view = self._stack.view(image, self._mask)
+        tiled = [term.loss for term in self._in_tiles if isinstance(term.loss, SummedLoss)]
+        values: dict[str, Tensor] = {}
+        if tiled:
+            sums = self._stack.sums(tiled, image, self._mask)
+            for term, loss, own in zip(self._in_tiles, tiled, sums, strict=True):
+                values[term.name] = loss.value(own)
+        return {
+            term.name: term.weight * (values[term.name] if term.name in values else term.loss(view))
+            for term in self._terms
+        }
 
 
 def _paints_at(paints: Tensor, size: Size) -> Tensor:

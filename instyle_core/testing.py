@@ -28,7 +28,6 @@ from instyle_core.hookspecs import GROUP
 from instyle_core.interfaces import (
     ExtractorParams,
     FeatureExtractor,
-    Loss,
     LossParams,
     Mask,
     Merger,
@@ -40,8 +39,8 @@ from instyle_core.interfaces import (
     Refiner,
     Segmentation,
     Segmenter,
-    Targets,
 )
+from instyle_core.losses import Loss, Targets
 from instyle_core.registry import Registry
 
 

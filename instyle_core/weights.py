@@ -80,12 +80,23 @@ class Weights:
 
 def cache_folder() -> Path:
     """Where downloaded files are kept; it need not exist yet."""
+    return user_folder("weights", of_its_own=False)
+
+
+def user_folder(name: str, *, of_its_own: bool = True) -> Path:
+    """A folder for what instyle keeps between runs; it need not exist yet.
+
+    Args:
+        name: of the folder, in the user's cache folder.
+        of_its_own: whether it is a folder within the one that `CACHE_VARIABLE` names.
+    """
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        folder = Path(chosen).expanduser().absolute()
+        return folder / name if of_its_own else folder
     import pooch
 
-    return Path(pooch.os_cache("instyle"), "weights")
+    return Path(pooch.os_cache("instyle"), name)
 
 
 def locate(weights: Weights) -> Path | None:

@@ -84,6 +84,7 @@ class RunDisplay:
         )
         self._bar = self._progress.add_task("", total=None, status="", visible=False)
         self._printed = -math.inf
+        self._began = time.monotonic()
 
     def __enter__(self) -> RunDisplay:
         if self._live:
@@ -108,8 +109,10 @@ class RunDisplay:
             self._show(f"downloading {event.name}", status, event.done, event.total)
         elif isinstance(event, Step):
             terms = "  ".join(f"{name} {value:.3g}" for name, value in event.losses.items())
-            left = _clock(event.seconds_left)
-            status = f"{event.step}/{event.steps}  {left} left  {terms}"
+            left = event.seconds_left
+            total = time.monotonic() - self._began + left
+            time_ = f"{_clock(left)} of {_clock(total)} left"
+            status = f"{event.step}/{event.steps}  {time_}  {terms}"
             self._show(self._name, status, event.step, event.steps)
         elif isinstance(event, Note):
             self._console.print(f"[yellow]note:[/yellow] {escape(event.message)}")

@@ -7,12 +7,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from instyle_core import Loss, Targets, View
+from instyle_core import SummedLoss, Targets, View
 from instyle_losses.params import ContentParams
 from instyle_losses.reduction import SquaredError
 
 
-class ContentLoss(Loss):
+class ContentLoss(SummedLoss):
     """The photo's feature maps, compared cell by cell within the object.
 
     ``L = sum_l v_l sum_cp m_lp (F_lcp - P_lcp)² / D_l`` with the feature maps F (1, C, h, w) of the
@@ -33,9 +33,12 @@ class ContentLoss(Loss):
             mask = targets.content.mask(maps.shape[-2:])
             self._errors[layer] = SquaredError(maps, mask, self._params.reduction)
 
-    def __call__(self, view: View) -> Tensor:
+    def sums(self, view: View) -> tuple[Tensor, ...]:
         errors = [
-            weight * self._errors[layer](view.features(self._params.extractor, layer))
+            weight * self._errors[layer](view.features(self._params.extractor, layer), view.part)
             for layer, weight in self._params.weighted_layers()
         ]
-        return torch.stack(errors).sum()
+        return (torch.stack(errors).sum(),)
+
+    def value(self, sums: tuple[Tensor, ...]) -> Tensor:
+        return sums[0]

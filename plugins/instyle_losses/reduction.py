@@ -4,14 +4,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from instyle_losses.params import Reduction
 
 #: The mean square below which feature maps or Gram matrices count as zero. They have units of their
 #: own, so that nothing can be said about what is faint: this only keeps from dividing by zero.
 ZERO = 1e-12
+
+
+def _all(whole: Tensor) -> Tensor:
+    return whole
 
 
 class SquaredError:
@@ -46,8 +54,44 @@ class SquaredError:
         count = weights.sum() * (target.numel() / weights.numel())
         self._divisor = divisor(reduction, energy, count, floor)
 
-    def __call__(self, values: Tensor) -> Tensor:
-        return (self._weights * (values - self._target).square()).sum() / self._divisor
+    def __call__(self, values: Tensor, part: Callable[[Tensor], Tensor] = _all) -> Tensor:
+        """The error of all values or, added up over tiles, of those of a part.
+
+        Args:
+            values: of the target's shape, or of that of its part.
+            part: cuts the same part out of target and weights.
+        """
+        error = values - part(self._target)
+        return weighted_squares(error, part(self._weights)) / self._divisor
+
+
+def weighted_squares(values: Tensor, weights: Tensor) -> Tensor:
+    """``sum(w x²)``, with weights that are broadcast to the values and have no gradient."""
+    return _WeightedSquares.apply(values, weights)  # type: ignore[no-untyped-call]
+
+
+class _WeightedSquares(torch.autograd.Function):
+    """Three passes over memory, where automatic differentiation takes eight and mixes layouts."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weights: Tensor) -> Tensor:
+        weighted = values * weights
+        ctx.save_for_backward(weighted)
+        first, second = _flat(values), _flat(weighted)
+        return first.dot(second)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (weighted,) = ctx.saved_tensors
+        return 2 * gradient * weighted, None
+
+
+def _flat(values: Tensor) -> Tensor:
+    """All entries in the order that they lie in memory, of which there are two."""
+    if values.ndim == 4 and values.is_contiguous(memory_format=torch.channels_last):
+        values = values.permute(0, 2, 3, 1)
+    return values.flatten()
 
 
 def divisor(reduction: Reduction, energy: Tensor, count: Tensor, floor: float) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from instyle_core import Loss, Targets, View
 from instyle_losses.params import TVParams
-from instyle_losses.reduction import divisor
+from instyle_losses.reduction import divisor, weighted_squares
 
 #: The mean squared difference of neighbours below which a photo counts as flat: 1/100 of the range
 #: from black to white, 2.5 of 255 levels. Ordinary photos have ten times as much and more.
@@ -48,6 +48,6 @@ class TVLoss(Loss):
 
     def _variation(self, image: Tensor) -> Tensor:
         sums = [
-            (weight * image.diff(dim=dim).square()).sum() for dim, weight in self._weights.items()
+            weighted_squares(image.diff(dim=dim), weight) for dim, weight in self._weights.items()
         ]
         return torch.stack(sums).sum()

@@ -54,3 +54,15 @@ class VGG19Params(ExtractorParams):
 
     def pretrained(self) -> Sequence[Weights]:
         return (OXFORD if self.weights == "oxford" else IMAGENET1K_V1,)
+
+    def reach(self, layer: str) -> int:
+        """Half the receptive field: each 3x3 convolution adds a pixel of its own map, and each
+        pooling half of one."""
+        reach = 0
+        for name, stride in self.layers().items():
+            if name.startswith("conv"):
+                block, number = map(int, name.removeprefix("conv").split("_"))
+                reach += stride + (stride // 2 if number == 1 and block > 1 else 0)
+            if name == layer:
+                break
+        return reach

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from instyle_core import FeatureExtractor, InputError
 from instyle_vgg import pretrained
+from instyle_vgg.frozen import convolution_relu, max_pool
 from instyle_vgg.params import CONVOLUTIONS, VGG19Params
 
 
@@ -31,6 +33,7 @@ class VGG19(nn.Module, FeatureExtractor):
         super().__init__()
         self._strides = params.layers()
         self._scale = params.scale
+        self._casts: dict[tuple[str, torch.dtype], tuple[Tensor, Tensor]] = {}
         # Without memory, and without drawing random numbers, for weights that come right after.
         with torch.device("meta"):
             self.layers = _layers(params)
@@ -54,14 +57,35 @@ class VGG19(nn.Module, FeatureExtractor):
         """
         self._check_size(images, layers)
         maps: dict[str, Tensor] = {}
-        values = images - self.mean
+        dtype = _dtype(images)
+        values = (images - self.mean).to(dtype, memory_format=torch.channels_last)
         for name, layer in self.layers.named_children():
             if len(maps) == len(set(layers)):
                 break
-            values = layer(values)
+            if isinstance(layer, nn.Conv2d):
+                weight, bias = self._cast(name, dtype)
+                # What comes before a ReLU is only made where it is asked for.
+                rectified = name not in layers
+                if rectified:
+                    values = convolution_relu(values, weight, bias)
+                else:
+                    values = F.conv2d(values, weight, bias, padding=1)
+            elif isinstance(layer, nn.ReLU):
+                values = values if rectified else F.relu(values)
+            else:
+                values = max_pool(values) if isinstance(layer, nn.MaxPool2d) else layer(values)
             if name in layers:
                 maps[name] = values if self._scale == 1 else self._scale * values
         return maps
+
+    def _cast(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The parameters of a convolution, in a precision that they are kept in from then on."""
+        layer = getattr(self.layers, name)
+        weight, bias = self._casts.get((name, dtype), (layer.weight, layer.bias))
+        if (weight.dtype, weight.device) != (dtype, layer.weight.device):
+            weight, bias = layer.weight.to(dtype), layer.bias.to(dtype)
+            self._casts[name, dtype] = weight, bias
+        return weight, bias
 
     def _check_size(self, images: Tensor, layers: Sequence[str]) -> None:
         height, width = images.shape[-2:]
@@ -72,6 +96,12 @@ class VGG19(nn.Module, FeatureExtractor):
                 f"vgg19, which needs {self._strides[deepest]} on each side",
                 hint="use a larger picture or a shallower layer",
             )
+
+
+def _dtype(images: Tensor) -> torch.dtype:
+    """What to compute in: what automatic mixed precision says, or else as pictures are."""
+    kind = images.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else images.dtype
 
 
 def _layers(params: VGG19Params) -> nn.Sequential:

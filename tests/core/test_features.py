@@ -77,7 +77,9 @@ def test_only_what_is_read_is_computed() -> None:
     read, unread = Counting(), Counting()
     reads = [{"a": ["4", "1"]}, {"a": ["1", "2"]}, {}]
     stack = FeatureStack({"a": read, "unread": unread}, reads, CPU)
-    stack.view(picture(), pyramid())
+    view = stack.view(picture(), pyramid())
+    assert read.calls == []  # nor is anything computed that nobody asks for in the end
+    view.features("a", "1")
     (layers,) = read.calls
     assert sorted(layers) == ["1", "2", "4"]  # each of them once
     assert unread.calls == []

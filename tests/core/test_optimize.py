@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from instyle_core import optimize as module
 from instyle_core.interfaces import Size
-from instyle_core.optimize import Outcome, Progress, optimize, scale_sizes, scale_steps
+from instyle_core.optimize import Outcome, Progress, optimize
+from instyle_core.schedule import scale_sizes, scale_steps
 from instyle_core.spec import LBFGS, Adam
 from instyle_core.testing import picture
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from instyle_core.interfaces import Size
-from instyle_core.optimize import Outcome, Progress, State, optimize, scale_steps
+from instyle_core.optimize import Outcome, Progress, State, optimize
+from instyle_core.schedule import scale_steps
 from instyle_core.spec import LBFGS, Adam
 from instyle_core.state import RunState, dump_state, load_state
 from instyle_core.testing import picture

@@ -54,9 +54,12 @@ class Level(Loss):
     def prepare(self, targets: Targets) -> None:
         assert not torch.is_grad_enabled()
         self.targets.append(targets)
+        for view in (targets.content, *targets.styles):
+            view.features("pixels", "cells")
 
     def __call__(self, view: View) -> Tensor:
         self.views.append((view.image.detach().clone(), view.mask()))
+        view.features("pixels", "cells")
         mask = view.mask()
         return ((view.image - self._level).square() * mask).sum() / mask.sum() / 3
 

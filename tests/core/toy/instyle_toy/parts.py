@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -140,6 +142,9 @@ class Near(Ranker):
         self._params = params
 
     def rate(self, content: View, style: View) -> Rating:
+        for name, layers in self._params.reads().items():
+            for view, layer in product((content, style), layers):
+                view.features(name, layer)
         object_, picture = (
             (view.image * view.mask()).sum(dim=(0, 2, 3)) / view.mask().sum()
             for view in (content, style)

@@ -1,0 +1,253 @@
+"""The optimisation at one scale: the optimiser's steps, the best so far, the alarm."""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from instyle_core.interfaces import Size
+from instyle_core.spec import LBFGS, Adam
+
+#: How far the objective may rise above all of its first values before the run counts as diverged.
+EXPLOSION = 1e3
+
+#: Over so many steps the objective has to fall, where a spec has a tolerance.
+PATIENCE = 20
+
+#: What Adam takes along from one scale to the next: both moments, (3, H, W), and its step.
+Momentum = dict[str, Tensor]
+
+
+class Scale(Protocol):
+    """The problem at one size."""
+
+    size: Size
+
+    def enter(self, picture: Tensor) -> Tensor:
+        """Bring the result of the scale before to this size: the pixels to optimise, (3, H, W)."""
+        ...
+
+    def terms(self, pixels: Tensor) -> Mapping[str, Tensor]:
+        """The weighted terms of the objective, by name; pixels are in [0, 1]."""
+        ...
+
+    def compose(self, pixels: Tensor) -> Tensor:
+        """The picture that the pixels make, (3, H, W), in [0, 1]; a tensor of its own."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScaleState:
+    """Where the optimisation at one scale stands, between two steps.
+
+    Attributes:
+        pixels: what is optimised, (3, H, W).
+        optimizer: the ``state_dict`` of the optimiser.
+        bests: the objective of the best picture so far, after each step.
+        firsts: the first values of each term, which an explosion is measured by.
+        random: where random numbers stood when the scale was entered: targets may draw some.
+    """
+
+    pixels: Tensor
+    optimizer: dict[str, Any]
+    bests: list[float]
+    firsts: list[dict[str, float]]
+    random: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What pixels are measured in: ``(picture - mean) / std`` by channel, clamped to the limits."""
+
+    mean: Tensor
+    std: Tensor
+    limits: tuple[float, float]
+
+    @classmethod
+    def of(cls, settings: Adam | LBFGS, device: torch.device) -> Space:
+        mean, std, limits = _SPACES[settings.space]
+        shift, unit = (torch.tensor(v, device=device)[:, None, None] for v in (mean, std))
+        return cls(shift, unit, limits)
+
+    def pixels(self, picture: Tensor) -> Tensor:
+        return (picture - self.mean) / self.std
+
+    def picture(self, pixels: Tensor) -> Tensor:
+        return pixels * self.std + self.mean
+
+
+_SPACES = {
+    "rgb": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, 1.0)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), (-1.5, 1.5)),
+}
+
+
+class Diverged(Exception):
+    """A loss or its gradient is no number, or explodes; the message says which."""
+
+
+def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
+    if isinstance(settings, Adam):
+        return torch.optim.Adam(
+            [pixels], lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+    # One iteration a step, so that steps can be counted, watched and interrupted. No tolerances:
+    # losses are means, so that the gradient of one pixel among millions is tiny, not converged.
+    return torch.optim.LBFGS(
+        [pixels],
+        lr=settings.learning_rate,
+        max_iter=1,
+        max_eval=25,
+        history_size=settings.history,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=0,
+        tolerance_change=0,
+    )
+
+
+class ScaleRun:
+    """The optimisation at one scale: takes steps, keeps the best picture, sounds the alarm.
+
+    Attributes:
+        size: of the scale.
+        values: the weighted terms at the last step.
+        best: the best picture so far, (3, H, W); that of the scale before until this one has any.
+    """
+
+    def __init__(
+        self,
+        scale: Scale,
+        start: Tensor,
+        best: Tensor | None,
+        settings: Adam | LBFGS,
+        momentum: Momentum | None = None,
+    ) -> None:
+        self.size = scale.size
+        self.values: dict[str, float] = {}
+        self.best = best
+        self._scale = scale
+        entered = scale.enter(start if best is None else best)
+        self._space = Space.of(settings, entered.device)
+        self._pixels = self._space.pixels(entered).requires_grad_()
+        self._optimizer = _optimizer(settings, self._pixels)
+        if momentum:
+            self._optimizer.state[self._pixels] = _resized(momentum, self._pixels)
+        self._bests: list[float] = []
+        self._firsts: list[dict[str, float]] = []
+        self._fresh = True
+
+    def momentum(self) -> Momentum | None:
+        """What the next scale's optimiser can begin with, instead of feeling its way anew.
+
+        L-BFGS takes nothing along: its pairs are of one size.
+        """
+        if isinstance(self._optimizer, torch.optim.Adam):
+            return dict(self._optimizer.state[self._pixels])
+        return None
+
+    def state(self, random: list[Tensor]) -> ScaleState:
+        """Where it stands, until the next step is taken.
+
+        Args:
+            random: where random numbers stood when the scale was entered.
+        """
+        optimizer = self._optimizer.state_dict()
+        pixels = self._pixels.detach()
+        return ScaleState(pixels, optimizer, self._bests, self._firsts, random)
+
+    def go_on_from(self, state: ScaleState) -> None:
+        """Stand where an earlier run at this scale stood; the state itself stays as it is."""
+        with torch.no_grad():
+            self._pixels.copy_(state.pixels)
+        self._optimizer.load_state_dict(deepcopy(state.optimizer))
+        self._bests = [*state.bests]
+        self._firsts = [*state.firsts]
+
+    def is_flat(self, tolerance: float) -> bool:
+        """Whether the objective has fallen by less than this part of itself of late."""
+        if not tolerance or len(self._bests) <= PATIENCE:
+            return False
+        before, now = self._bests[-1 - PATIENCE], self._bests[-1]
+        return before - now < tolerance * before
+
+    def current(self) -> Tensor:
+        """The picture as it stands, (3, H, W)."""
+        return self._scale.compose(self._space.picture(self._pixels.detach()))
+
+    def step(self, learning_rate: float) -> None:
+        self._fresh = True
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.step(self._evaluate)  # type: ignore[arg-type]
+        with torch.no_grad():
+            self._pixels.clamp_(*self._space.limits)
+
+    def _evaluate(self) -> Tensor:
+        """The objective, with its gradient in the pixels."""
+        self._pixels.grad = None
+        terms = self._scale.terms(self._space.picture(self._pixels))
+        total = torch.stack(list(terms.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        # One transfer from the device: what is reported, and a sum that is a number if all are.
+        slope = self._pixels.grad.sum() if self._pixels.grad is not None else total.detach()
+        reported = [*(term.detach() for term in terms.values()), slope.to(total.dtype)]
+        *numbers, slope = torch.stack(reported).tolist()
+        values = dict(zip(terms, numbers, strict=True))
+        self._check(values, slope)
+        if self._fresh:  # a line search evaluates more often than once a step
+            self._fresh = False
+            self._record(values)
+        return total.detach()
+
+    def _check(self, values: Mapping[str, float], slope: float) -> None:
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise Diverged(f"the loss '{name}' became {value}")
+        if not math.isfinite(slope):
+            raise Diverged(f"the gradient of the loss '{self._culprit(values)}' is no number")
+
+    def _record(self, values: dict[str, float]) -> None:
+        self.values = values
+        total = sum(values.values())
+        if len(self._firsts) < 10:
+            self._firsts.append(self.values)
+        elif total > EXPLOSION * max(sum(first.values()) for first in self._firsts):
+            growth = {
+                name: value / max(*(first[name] for first in self._firsts), 1e-30)
+                for name, value in self.values.items()
+            }
+            worst = max(growth, key=lambda name: growth[name])
+            raise Diverged(f"the loss '{worst}' grew to {growth[worst]:.3g} times its start")
+        before = self._bests[-1] if self._bests else math.inf
+        if total < before:
+            self.best = self.current()
+        self._bests.append(min(total, before))
+
+    def _culprit(self, values: Mapping[str, float]) -> str:
+        """Which term's gradient is no number; each is computed anew, by itself."""
+        fresh = self._pixels.detach().requires_grad_()
+        for name, term in self._scale.terms(self._space.picture(fresh)).items():
+            if not term.requires_grad:
+                continue
+            (gradient,) = torch.autograd.grad(term, fresh, retain_graph=True, allow_unused=True)
+            if gradient is not None and not bool(torch.isfinite(gradient).all()):
+                return name
+        return ", ".join(values)
+
+
+def _resized(momentum: Momentum, pixels: Tensor) -> Momentum:
+    """Adam's moments at another size: losses are means, so that a pixel's slope goes by 1/area."""
+    size = (pixels.shape[1], pixels.shape[2])
+    first, second = (momentum[name].to(pixels.device) for name in ("exp_avg", "exp_avg_sq"))
+    ratio = first[0].numel() / pixels[0].numel()
+    scaled = F.interpolate(torch.stack([ratio * first, ratio**2 * second]), size, mode="bilinear")
+    return {"step": momentum["step"].clone(), "exp_avg": scaled[0], "exp_avg_sq": scaled[1]}
