@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from instyle_core.interfaces import ExtractorParams, FeatureExtractor, Size
 from instyle_core.losses import SummedLoss, Sums, View
 from instyle_core.target_memory import TargetMemory
-from instyle_core.tiles import Tile, stride_of, tiles_of
+from instyle_core.tiles import Index, Tile, stride_of, tiles_of
 
 Reads = Mapping[str, Sequence[str]]
 
@@ -95,7 +95,8 @@ class _TileView(PictureView):
 
     def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
         maps = super().features(extractor, layer, raw=True)
-        maps = maps[self._tile.inner(self._stack.stride(extractor, layer))]
+        own = self._tile.inner(self._stack.stride(extractor, layer))
+        maps = _Cut.apply(maps, own)  # type: ignore[no-untyped-call]
         return maps if raw else at_least_float32(maps)
 
     def part(self, whole: Tensor) -> Tensor:
@@ -174,6 +175,9 @@ class FeatureStack:
         self._precision = precision
         self.device = device
         self.tile = tile
+        #: What gradients are multiplied by within networks in float16: at first too much, so that
+        #: the first overflows tell how much is right.
+        self.gradient_scale = 2.0**32
 
     def view(self, image: Tensor, mask: MaskPyramid) -> PictureView:
         """A picture (1, 3, H, W), whose feature maps have a gradient to it if it wants one."""
@@ -256,8 +260,58 @@ class FeatureStack:
         mixed = self._precision != torch.float32
         if mixed:  # the layout that convolutions in low precision are fastest in
             image = image.contiguous(memory_format=torch.channels_last)
+        narrow = self._precision == torch.float16
+        if narrow:
+            image = _Scaled.apply(image, 1 / self.gradient_scale)  # type: ignore[no-untyped-call]
         with torch.autocast(self.device.type, self._precision, enabled=mixed):
-            return self._extractors[name].extract(image, layers)
+            maps = self._extractors[name].extract(image, layers)
+        if not narrow:
+            return maps
+        return {
+            layer: _Scaled.apply(tensor, self.gradient_scale)  # type: ignore[no-untyped-call]
+            for layer, tensor in maps.items()
+        }
+
+
+class _Cut(torch.autograd.Function):
+    """A part of a map, with a gradient in the map's own layout, where torch's has rows of pixels.
+
+    A network whose gradients change their layout takes three times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, part: Index) -> Tensor:
+        ctx.shape, ctx.part = maps.shape, part
+        last = maps.stride(1) == 1
+        ctx.layout = torch.channels_last if last else torch.contiguous_format
+        return maps[part]
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        whole = torch.empty(
+            ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=ctx.layout
+        ).zero_()
+        whole[ctx.part] = gradient
+        return whole, None
+
+
+class _Scaled(torch.autograd.Function):
+    """The values in float32, with the gradient multiplied, in float32, before it becomes narrow.
+
+    Gradients of means over millions of cells are too small for float16. Within the network they are
+    larger by a factor, which its input divides by.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, factor: float) -> Tensor:
+        ctx.dtype, ctx.factor = values.dtype, factor
+        return values.float()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return (gradient * ctx.factor).to(ctx.dtype), None
 
 
 class _TiledSums(torch.autograd.Function):

@@ -68,6 +68,11 @@ def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: 
     return 2048 if precision.itemsize == 2 else 1448  # half the pixels, of twice the bytes
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch says that memory has run out; that of processors has no type of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
 def keep_freed_memory() -> None:
     """Have the C library keep what is freed for what is allocated next.
 

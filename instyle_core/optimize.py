@@ -14,7 +14,7 @@ from torch import Tensor
 from instyle_core.interfaces import Size
 from instyle_core.interrupts import AtOnce, deferred
 from instyle_core.randomness import random_state, restore_random_state
-from instyle_core.scale_run import Diverged, Momentum, Scale, ScaleRun, ScaleState
+from instyle_core.scale_run import Diverged, Momentum, Scale, ScaleRun, ScaleState, Trouble, never
 from instyle_core.schedule import scale_steps
 from instyle_core.spec import LBFGS, Adam
 
@@ -80,6 +80,7 @@ def optimize(
     settings: Adam | LBFGS,
     on_step: Callable[[Progress], None],
     resume_from: State | None = None,
+    relieve: Callable[[Trouble], bool] = never,
 ) -> Outcome:
     """Minimise the objective over the pixels, coarse to fine.
 
@@ -99,6 +100,11 @@ def optimize(
         settings: the optimiser's.
         on_step: told of each step; a `KeyboardInterrupt` that it raises comes between two steps.
         resume_from: the state that an earlier call with the same arguments ended in.
+        relieve: has the scale compute in another way from then on, because memory has run out or a
+            gradient has left the range of its precision; false if there is none.
+
+    Raises:
+        InstyleError: memory has run out for good.
     """
     budget = scale_steps(settings.steps, len(sizes))
     state = resume_from or State(0, None, random_state())
@@ -115,7 +121,7 @@ def optimize(
                     continue
                 entry = random_state()
                 scale = scale_at(sizes[index])
-                run = ScaleRun(scale, start, state.best, settings, state.momentum)
+                run = ScaleRun(scale, start, state.best, settings, state.momentum, relieve)
                 if state.scale:
                     run.go_on_from(state.scale)
                     restore_random_state(state.random)

@@ -71,8 +71,9 @@ class Palette:
 
 def luminance(picture: Tensor) -> Tensor:
     """Y of YIQ (ITU-R BT.601) of (3, ...), as (1, ...)."""
-    weights = picture.new_tensor([0.299, 0.587, 0.114])
-    return torch.tensordot(weights, picture, dims=1)[None]
+    # Numbers, not a tensor of weights, which would be copied to a GPU at each step.
+    red, green, blue = picture
+    return (0.299 * red + 0.587 * green + 0.114 * blue)[None]
 
 
 def _matched(source: Tensor, target: Tensor) -> Tensor:

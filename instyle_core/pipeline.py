@@ -310,7 +310,9 @@ class _Job:
         )
         with self._stage("stylize", number), _about(number):
             on_step = self._on_step(number, scene)
-            outcome = stylize(task, item, self._spec, scene.setting, on_step, resume_from)
+            outcome = stylize(
+                task, item, self._spec, scene.setting, on_step, resume_from, self._on_note(number)
+            )
         for step in outcome.flat:
             every = self._spec.optimizer.steps
             message = f"{part_name(number)}: the objective is flat at step {step} of {every}"
@@ -375,6 +377,9 @@ class _Job:
             )
 
         return tell
+
+    def _on_note(self, number: int | None) -> Callable[[str], None]:
+        return lambda message: self._emit(Note(f"{part_name(number)}: {message}"))
 
     def _on_progress(self, name: str) -> Any:
         return lambda done, total: self._emit(Download(name, done, total))

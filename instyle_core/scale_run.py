@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from instyle_core.errors import InstyleError
 from instyle_core.interfaces import Size
+from instyle_core.machine import is_out_of_memory
+from instyle_core.recorded import WARM_UP, record
 from instyle_core.spec import LBFGS, Adam
 
 #: How far the objective may rise above all of its first values before the run counts as diverged.
@@ -25,6 +28,22 @@ PATIENCE = 20
 
 #: What Adam takes along from one scale to the next: both moments, (3, H, W), and its step.
 Momentum = dict[str, Tensor]
+
+
+#: What may go wrong with a step that can be done in another way.
+Trouble = Literal["memory", "overflow"]
+
+
+def never(trouble: Trouble) -> bool:
+    """There is no other way."""
+    del trouble
+    return False
+
+
+def out_of_memory(size: Size) -> InstyleError:
+    """The error about a picture that is too large for any way to compute it."""
+    what = f"there is not enough memory for {size[1]}x{size[0]} pixels"
+    return InstyleError(what, hint="choose a smaller `size`, or `device: cpu`")
 
 
 class Scale(Protocol):
@@ -130,6 +149,7 @@ class ScaleRun:
         best: Tensor | None,
         settings: Adam | LBFGS,
         momentum: Momentum | None = None,
+        relieve: Callable[[Trouble], bool] = never,
     ) -> None:
         self.size = scale.size
         self.values: dict[str, float] = {}
@@ -144,6 +164,10 @@ class ScaleRun:
         self._bests: list[float] = []
         self._firsts: list[dict[str, float]] = []
         self._fresh = True
+        self._relieve = relieve
+        self._names: list[str] = []
+        self._play: Callable[[], Tensor] | None = None
+        self._until_recording = WARM_UP if entered.device.type == "cuda" else -1
 
     def momentum(self) -> Momentum | None:
         """What the next scale's optimiser can begin with, instead of feeling its way anew.
@@ -193,20 +217,44 @@ class ScaleRun:
 
     def _evaluate(self) -> Tensor:
         """The objective, with its gradient in the pixels."""
-        self._pixels.grad = None
-        terms = self._scale.terms(self._space.picture(self._pixels))
-        total = torch.stack(list(terms.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        # One transfer from the device: what is reported, and a sum that is a number if all are.
-        slope = self._pixels.grad.sum() if self._pixels.grad is not None else total.detach()
-        reported = [*(term.detach() for term in terms.values()), slope.to(total.dtype)]
-        *numbers, slope = torch.stack(reported).tolist()
-        values = dict(zip(terms, numbers, strict=True))
+        values, slope = self._computed()
+        while not math.isfinite(slope) and self._relieve("overflow"):
+            values, slope = self._computed()
         self._check(values, slope)
         if self._fresh:  # a line search evaluates more often than once a step
             self._fresh = False
             self._record(values)
-        return total.detach()
+        return self._pixels.new_tensor(sum(values.values()))
+
+    def _computed(self) -> tuple[dict[str, float], float]:
+        """The terms, and a sum over their gradient that is a number if all of it is."""
+        while True:
+            try:
+                # The one transfer from the device.
+                *numbers, slope = self._compute().tolist()
+                return dict(zip(self._names, numbers, strict=True)), slope
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out here, nothing holds what the failed attempt has allocated.
+            if not self._relieve("memory"):
+                raise out_of_memory(self.size)
+
+    def _compute(self) -> Tensor:
+        """What `_computed` reports, still on the device; on a GPU recorded, once it is warm."""
+        if self._play is None and self._until_recording == 0:
+            self._play = record(self._backward)
+        self._until_recording -= 1
+        return self._play() if self._play else self._backward()
+
+    def _backward(self) -> Tensor:
+        self._pixels.grad = None
+        terms = self._scale.terms(self._space.picture(self._pixels))
+        total = torch.stack(list(terms.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        self._names = list(terms)
+        slope = total.detach() if self._pixels.grad is None else self._pixels.grad.sum()
+        return torch.stack([*(term.detach() for term in terms.values()), slope.to(total.dtype)])
 
     def _check(self, values: Mapping[str, float], slope: float) -> None:
         for name, value in values.items():

@@ -16,13 +16,18 @@ from instyle_core.images import resample, resize
 from instyle_core.instances import box_of
 from instyle_core.interfaces import Box, ExtractorParams, FeatureExtractor, LossParams, Size
 from instyle_core.losses import Loss, SummedLoss, Targets
+from instyle_core.machine import is_out_of_memory
 from instyle_core.optimize import Outcome, Progress, State, optimize
 from instyle_core.palette import Palette
 from instyle_core.plan import ObjectPlan
+from instyle_core.scale_run import Trouble, out_of_memory
 from instyle_core.schedule import SMALLEST_SIDE, Leg, schedule
 from instyle_core.spec import COLORS_OF_STYLE, Color, Spec, Style
 from instyle_core.target_memory import TargetMemory
 from instyle_core.uses import Use
+
+#: Tiles that are smaller than this, in pixels, would consist of their surroundings.
+SMALLEST_TILE = 128
 
 #: A crop whose long side is below this is enlarged to it.
 SMALLEST_LONG_SIDE = 128
@@ -123,6 +128,7 @@ def stylize(
     setting: Setting,
     on_step: Callable[[Progress], None],
     resume_from: State | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Repaint the pixels of a crop.
 
@@ -133,6 +139,7 @@ def stylize(
         setting: extractors, device and precision.
         on_step: told of each step.
         resume_from: the state that an interrupted call with the same arguments ended in.
+        on_note: told where something is computed in another way than was meant.
 
     Returns:
         The outcome; its picture is of the working size or, when stopped early, of a smaller one.
@@ -156,10 +163,29 @@ def stylize(
     palette = task.palette()
     task = replace(task, styles=[palette.style(picture) for picture in task.styles])
 
-    def problem(size: Size) -> _Problem:
-        return _Problem(task, plan.style, palette, terms, stack, setting.memory, size)
+    def relieve(trouble: Trouble) -> bool:
+        if trouble == "overflow":
+            stack.gradient_scale /= 16
+            return setting.precision == torch.float16 and stack.gradient_scale >= 1
+        tile = (stack.tile or max(sizes[-1])) // 2
+        if tile < SMALLEST_TILE or not any(term.is_local(stack) for term in terms):
+            return False
+        stack.tile = tile
+        if on_note:
+            on_note(f"memory has run out, so that it goes on in tiles of {tile} pixels")
+        return True
 
-    return optimize(problem, sizes, start, spec.optimizer, on_step, resume_from)
+    def problem(size: Size) -> _Problem:
+        while True:
+            try:
+                return _Problem(task, plan.style, palette, terms, stack, setting.memory, size)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            if not relieve("memory"):
+                raise out_of_memory(size)
+
+    return optimize(problem, sizes, start, spec.optimizer, on_step, resume_from, relieve)
 
 
 def put_back(task: Task, picture: Tensor) -> Tensor:
@@ -201,6 +227,10 @@ class _Term:
         self.reads = use.params.reads()
         self.loss: Loss = use.create()
 
+    def is_local(self, stack: FeatureStack) -> bool:
+        """Whether it can be computed tile by tile."""
+        return isinstance(self.loss, SummedLoss) and stack.is_local(self.reads)
+
 
 class _Problem:
     """The `Scale` of one object: its pixels composited over their true background."""
@@ -224,12 +254,7 @@ class _Problem:
         self._paints = _paints_at(task.paints, size).to(self._device) > 0
         coverage = F.interpolate(task.mask[None], size, mode="area")
         self._mask = MaskPyramid(coverage.to(self._device))
-        self._in_tiles = [term for term in terms if self._is_tiled(term)]
         self._prepare(task.styles, style, memory)
-
-    def _is_tiled(self, term: _Term) -> bool:
-        many = len(self._stack.tiles(self.size)) > 1
-        return many and isinstance(term.loss, SummedLoss) and self._stack.is_local(term.reads)
 
     @torch.no_grad()
     def _prepare(
@@ -258,17 +283,20 @@ class _Problem:
 
     def terms(self, pixels: Tensor) -> dict[str, Tensor]:
         image = self._palette.seen(self.compose(pixels))[None]
-        view = self._stack.view(image, self._mask)
-        tiled = [term.loss for term in self._in_tiles if isinstance(term.loss, SummedLoss)]
         values: dict[str, Tensor] = {}
-        if tiled:
-            sums = self._stack.sums(tiled, image, self._mask)
-            for term, loss, own in zip(self._in_tiles, tiled, sums, strict=True):
-                values[term.name] = loss.value(own)
-        return {
-            term.name: term.weight * (values[term.name] if term.name in values else term.loss(view))
-            for term in self._terms
-        }
+        if len(self._stack.tiles(self.size)) > 1:
+            summed = {
+                term.name: term.loss
+                for term in self._terms
+                if isinstance(term.loss, SummedLoss) and term.is_local(self._stack)
+            }
+            sums = self._stack.sums([*summed.values()], image, self._mask)
+            values = {name: summed[name].value(own) for name, own in zip(summed, sums, strict=True)}
+        view = self._stack.view(image, self._mask)
+        for term in self._terms:
+            if term.name not in values:
+                values[term.name] = term.loss(view)
+        return {term.name: term.weight * values[term.name] for term in self._terms}
 
 
 def _paints_at(paints: Tensor, size: Size) -> Tensor:

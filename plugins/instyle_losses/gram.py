@@ -36,7 +36,7 @@ def gram_matrix(maps: Tensor, mask: Tensor | None = None, gram: Gram = "mean") -
 def weighted_gram(maps: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """``sum_p m_p F_ip F_jp``, (1, C, C), and ``sum_p m_p``, a scalar; see `gram_matrix`."""
     product = _WeightedGram.apply(maps, mask)  # type: ignore[no-untyped-call]
-    cells = product.new_tensor(float(maps[0, 0].numel())) if mask is None else mask.sum()
+    cells = product.new_full((), maps[0, 0].numel()) if mask is None else mask.sum()
     return product, cells
 
 
@@ -80,7 +80,7 @@ class _WeightedGram(torch.autograd.Function):
         weighted = maps.to(narrow)
         if mask:
             weighted = weighted * mask[0].to(narrow)
-        if maps.is_contiguous(memory_format=torch.channels_last):  # so should the gradient be
+        if _is_channels_last(maps):  # so should the gradient be
             product = (_cells(weighted) @ both.to(narrow)).T
         else:
             product = both.to(narrow) @ _cells(weighted).T
@@ -89,7 +89,14 @@ class _WeightedGram(torch.autograd.Function):
 
 def _cells(maps: Tensor) -> Tensor:
     """The cells of a map (1, C, h, w), one in each row: (h w, C)."""
+    if _is_channels_last(maps):
+        return maps[0].permute(1, 2, 0).flatten(0, 1)
     return maps[0].flatten(1).T
+
+
+def _is_channels_last(maps: Tensor) -> bool:
+    """Whether the channels of a cell lie side by side; those of a part of a map do as well."""
+    return maps.stride(1) == 1
 
 
 @contextmanager

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from kornia.filters import filter2d
 from torch import Tensor
@@ -70,9 +72,13 @@ def edges(image: Tensor, pool: int, stride: int | None = None) -> Tensor:
     Returns:
         (1, 1, h, w); in [-12, 12] for pictures in [0, 1].
     """
-    kernel = image.new_tensor(_KERNEL)[None]
     summed = average(image, pool, stride).sum(dim=1, keepdim=True)
-    return filter2d(summed, kernel, border_type="replicate")
+    return filter2d(summed, _kernel(image.device, image.dtype), border_type="replicate")
+
+
+@cache  # or it would be copied to a GPU at each step
+def _kernel(device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.tensor(_KERNEL, device=device, dtype=dtype)[None]
 
 
 def average(image: Tensor, pool: int, stride: int | None = None) -> Tensor:
