@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 _READABLE_HINT = "use a PNG, JPEG, WebP, TIFF, BMP or GIF file"
 
 _ORIENTATION = 0x0112
+
+#: Orientations that swap height and width.
+_SIDEWAYS = (5, 6, 7, 8)
 _bomb_check_lock = threading.Lock()
 
 
@@ -32,10 +36,11 @@ class Raw:
     alpha: Samples | None  # (H, W, 1)
     icc: bytes | None
     exif: bytes | None
+    size: tuple[int, int]  # (height, width) before it was shrunk
 
 
-def decode(path: Path, max_megapixels: float) -> Raw:
-    """Decode a file with one frame.
+def decode(path: Path, max_megapixels: float, longest: int | None = None) -> Raw:
+    """Decode a file with one frame, shrunk to a long side of so many pixels if it is larger.
 
     Raises:
         InputError: see `instyle_core.images.read_picture`.
@@ -47,14 +52,27 @@ def decode(path: Path, max_megapixels: float) -> Raw:
             kind = "a folder" if path.is_dir() else "a pipe or a device"
             raise InputError(f"this is {kind}, not a picture", where=str(path), hint=_READABLE_HINT)
         with path.open("rb") as file:
-            image = _load(path, file, max_megapixels)
+            image, size = _load(path, file, max_megapixels, longest)
             orientation, exif = _split_exif(image)
             samples, icc = _samples(path, file, image)
     samples = samples.reshape(*samples.shape[:2], -1)
+    if longest is not None and max(size) > longest:
+        samples = _shrunk(samples, (size[0] * longest / max(size), size[1] * longest / max(size)))
     samples = np.ascontiguousarray(_upright(samples, orientation))
+    size = (size[1], size[0]) if orientation in _SIDEWAYS else size
     if samples.shape[2] in (2, 4):
-        return Raw(samples[..., :-1], samples[..., -1:], icc, exif)
-    return Raw(samples, None, icc, exif)
+        return Raw(samples[..., :-1], samples[..., -1:], icc, exif, size)
+    return Raw(samples, None, icc, exif, size)
+
+
+def _shrunk(samples: Samples, size: tuple[float, float]) -> Samples:
+    """(H, W, C) averaged over the area that each pixel stands for."""
+    import cv2
+
+    height, width = (max(1, round(side)) for side in size)
+    # OpenCV drops a single channel.
+    smaller = cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA)
+    return smaller.reshape(height, width, samples.shape[2])
 
 
 @contextmanager
@@ -84,8 +102,14 @@ def _explain(path: Path, error: Exception) -> tuple[str, str]:
     return f"the picture is damaged or incomplete: {error}", "get a fresh copy, or save it anew"
 
 
-def _load(path: Path, file: BinaryIO, max_megapixels: float) -> Image.Image:
-    """Decode the one frame of a file; the header alone is read of what is too large."""
+def _load(
+    path: Path, file: BinaryIO, max_megapixels: float, longest: int | None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode the one frame of a file; the header alone is read of what is too large.
+
+    Returns:
+        The picture, and its (height, width) in the file.
+    """
     with _without_bomb_check():
         image = Image.open(file, formats=_READABLE)
         megapixels = image.width * image.height / 1e6
@@ -104,8 +128,13 @@ def _load(path: Path, file: BinaryIO, max_megapixels: float) -> Image.Image:
                 where=str(path),
                 hint="save one frame as PNG, and use that",
             )
+        size = (image.height, image.width)
+        if longest is not None and min(size) > 0:
+            factor = longest / max(size)
+            # A JPEG can be decoded at an eighth of its size, in a fraction of the time.
+            image.draft(None, (math.ceil(size[1] * factor), math.ceil(size[0] * factor)))
         image.load()
-    return image
+    return image, size
 
 
 @contextmanager
@@ -175,7 +204,7 @@ def _split_exif(image: Image.Image) -> tuple[int, bytes | None]:
 
 def _upright(samples: Samples, orientation: int) -> Samples:
     """Apply an EXIF orientation to (H, W, C); 5 to 8 swap the sides."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _SIDEWAYS:
         samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         samples = samples[:, ::-1]

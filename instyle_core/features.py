@@ -23,6 +23,10 @@ from instyle_core.tiles import Index, Tile, stride_of, tiles_of
 Reads = Mapping[str, Sequence[str]]
 
 
+#: A picture of fewer tiles' pixels is not cut up: tiles overlap, and are computed twice.
+WORTH_CUTTING = 1.5
+
+
 class MaskPyramid:
     """An object's mask at every resolution that is asked for; each is computed once.
 
@@ -151,8 +155,8 @@ class FeatureStack:
         device: where to compute.
         precision: of the networks, on devices where it is not float32 by automatic mixed precision.
         params: the extractors' parameters, which tell strides and reach; needed for tiles alone.
-        tile: the side of tiles, in pixels: pictures of more pixels than such a square are cut up.
-            0 for never.
+        tile: the side of tiles, in pixels; 0 for none. A picture that is not much larger than one
+            stays whole.
     """
 
     def __init__(
@@ -217,7 +221,8 @@ class FeatureStack:
         """The tiles of a picture; a single one for a picture that is not cut up."""
         local = [name for name in self.layers if self.is_local({name: self.layers[name]})]
         pairs = [(name, layer) for name in local for layer in self.layers[name]]
-        side = self.tile if pairs and self.tile and size[0] * size[1] > self.tile**2 else max(size)
+        whole = not pairs or not self.tile or size[0] * size[1] <= WORTH_CUTTING * self.tile**2
+        side = max(size) if whole else self.tile
         reach = max((self._params[name].reach(layer) or 0 for name, layer in pairs), default=0)
         return tiles_of(size, side, reach, [self.stride(*pair) for pair in pairs] or [1])
 

@@ -54,6 +54,8 @@ class Picture:
     icc: bytes | None = None
     #: The file's EXIF without the orientation, which has been applied.
     exif: bytes | None = None
+    #: (height, width) of the picture in the file, if it was shrunk.
+    full_size: tuple[int, int] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,7 +63,9 @@ class Picture:
         return self.samples.shape[0], self.samples.shape[1]
 
 
-def read_picture(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+def read_picture(
+    path: Path, *, max_megapixels: float = MAX_MEGAPIXELS, longest: int | None = None
+) -> Picture:
     """Read a photo or a painting, upright and in sRGB.
 
     A colour profile that is damaged, or meant for another kind of picture, is ignored. Grey
@@ -70,14 +74,16 @@ def read_picture(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pictu
     Args:
         path: a PNG, JPEG, WebP, TIFF, BMP, GIF or PPM file with one frame.
         max_megapixels: larger pictures are refused before they are decoded, in 10^6 pixels.
+        longest: a picture with a longer side is shrunk to it, in pixels; None for never.
 
     Raises:
         InputError: the file is missing, unreadable, damaged, too large, animated or no picture.
     """
-    raw = decode(path, max_megapixels)
+    raw = decode(path, max_megapixels, longest)
     samples, srgb, icc = manage_colour(raw.colour, raw.icc)
     alpha = None if raw.alpha is None else to_tensor(raw.alpha)
-    return Picture(to_tensor(srgb), alpha, path, samples, icc, raw.exif)
+    shrunk = raw.size if raw.size != samples.shape[:2] else None
+    return Picture(to_tensor(srgb), alpha, path, samples, icc, raw.exif, shrunk)
 
 
 def write_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) -> None:

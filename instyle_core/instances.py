@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,6 +49,25 @@ def prompt_of(select: Select, size: Size) -> Prompt:
                 hint=f"[x0, y0, x1, y1] with 0 <= x0 < x1 <= {width} and 0 <= y0 < y1 <= {height}",
             )
     return Prompt(select.class_name, select.point, select.box)
+
+
+def shrunk(select: Select, size: Size, smaller: Size) -> Select:
+    """The same object in a picture that was shrunk; point and box are checked against the larger.
+
+    Raises:
+        InputError: see `prompt_of`.
+    """
+    prompt_of(select, size)
+    down, across = smaller[0] / size[0], smaller[1] / size[1]
+    changes: dict[str, Any] = {}
+    if select.point is not None:
+        x, y = select.point
+        changes["point"] = (int(x * across), int(y * down))
+    if select.box is not None:
+        x0, y0, x1, y1 = select.box
+        first = (int(x0 * across), int(y0 * down))
+        changes["box"] = (*first, math.ceil(x1 * across), math.ceil(y1 * down))
+    return select.model_copy(update=changes)
 
 
 def select_object(segmentation: Segmentation, select: Select, on_event: Observer = ignore) -> Mask:

@@ -31,7 +31,7 @@ from instyle_core.events import (
     ignore,
 )
 from instyle_core.images import Picture, check_output, read_picture, resize, write_picture
-from instyle_core.instances import box_of, prompt_of, refine, select_object
+from instyle_core.instances import box_of, prompt_of, refine, select_object, shrunk
 from instyle_core.interfaces import (
     Box,
     ExtractorParams,
@@ -184,7 +184,7 @@ class _Job:
             for record in plan.pretrained:
                 weights.fetch(record, on_progress=self._on_progress(record.name))
             setting = _setting(plan)
-        masks = self._segment(photo.pixels)
+        masks = self._segment(photo)
         rankings = self._rank(photo, masks, setting)
         paints = self._divide(masks, photo.pixels)
         sizes = [_size(crop_box(mask, spec.margin)) for mask in paints.values()]
@@ -199,8 +199,9 @@ class _Job:
 
     def _read(self, path: Path) -> Picture:
         if path not in self._pictures:
-            limit = self._spec.max_megapixels
-            self._pictures[path] = read_picture(path, max_megapixels=limit)
+            limit, longest = self._spec.max_megapixels, self._spec.shrink
+            picture = read_picture(path, max_megapixels=limit, longest=longest)
+            self._pictures[path] = picture
         return self._pictures[path]
 
     def _start(self, photo: Picture) -> Tensor | None:
@@ -208,18 +209,20 @@ class _Job:
             return None
         return resize(self._read(Path(self._spec.start)).pixels, photo.size)
 
-    def _segment(self, photo: Tensor) -> dict[int | None, Mask]:
+    def _segment(self, picture: Picture) -> dict[int | None, Mask]:
         """The mask of each object; a pixel that two of them claim goes to the first."""
+        photo = picture.pixels
         masks: dict[int | None, Mask] = {}
         seen: dict[Any, Segmentation] = {}
         claimed = torch.zeros_like(photo[:1])
         for number, item in enumerate(self._plan.objects):
             with self._stage("segment", number), _about(number):
-                prompt = prompt_of(item.select, (photo.shape[1], photo.shape[2]))
+                select = shrunk(item.select, picture.full_size or picture.size, picture.size)
+                prompt = prompt_of(select, picture.size)
                 key = (repr(item.segmenter), prompt)
                 if key not in seen:
                     seen[key] = item.segmenter.create().segment(photo, prompt)
-                mask = select_object(seen[key], item.select, self._emit)
+                mask = select_object(seen[key], select, self._emit)
                 mask = refine(mask, photo, item.segmenter)
                 free = 1 - claimed
                 left = float((mask.decision * free).sum() / mask.decision.sum())

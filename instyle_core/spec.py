@@ -243,8 +243,8 @@ class Adam(Params):
     steps: int = Field(200, ge=1, le=100_000, description="Steps in all, over all scales.")
     scales: Scales = Field(
         "auto",
-        description="Coarse to fine: the number of sizes, each twice the one before; auto starts "
-        "at a long side near 160 pixels.",
+        description="Coarse to fine: the number of sizes, each with twice the pixels of the one "
+        "before; auto starts at a long side near 160 pixels.",
     )
     tolerance: Tolerance = 0.0
     learning_rate: float = Field(0.02, gt=0, le=10, description="Step size, in units of `space`.")
@@ -346,8 +346,15 @@ class Spec(Params):
         description="Long side, in pixels, that an object's crop is optimised at; a smaller crop "
         "keeps its own resolution. The photo always keeps its own.",
     )
+    shrink: int | None = Field(
+        None,
+        ge=32,
+        description="Long side, in pixels, that larger pictures are shrunk to when they are read, "
+        "for a preview; points and boxes are still of the photo as it is in its file. None for the "
+        "photo's own resolution.",
+    )
     margin: float = Field(
-        0.1,
+        0.05,
         ge=0,
         le=2,
         description="Context around an object, as a fraction of its box's long side.",
@@ -370,9 +377,10 @@ class Spec(Params):
         Literal["auto"] | Annotated[int, Field(ge=64)], _words_or_number("auto", start=64)
     ] = Field(
         "auto",
-        description="Side, in pixels, of the tiles that larger pictures go through the networks "
-        "in, to the same result, with less memory and more time; auto goes by the memory that is "
-        "usual.",
+        description="Side, in pixels, of the tiles that pictures of more than one and a half times "
+        "as many pixels go through the networks in: the same result, with less memory in twice the "
+        "time. auto: for 2048 pixels within 6 GB on a processor; none on a GPU until its memory "
+        "has run out.",
     )
     snapshots: int = Field(
         0, ge=0, description="Keep the picture every so many steps; 0 for never."

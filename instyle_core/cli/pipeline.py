@@ -105,21 +105,27 @@ def carry_out(
     return result
 
 
+#: What a preview has at most: the crop's long side, the photo's, and steps.
+_PREVIEW = {"size": 224, "shrink": 640}
+_PREVIEW_STEPS = 60
+
+
 def _preview(document: Document) -> None:
-    """Few pixels and steps, and a picture of its own."""
+    """Few pixels and steps, and a picture of its own, also a small one."""
     from instyle_core.interfaces import absolute
 
     if not isinstance(document.data, dict):
         return
-    size = document.data.get("size", 512)
-    if isinstance(size, int):
-        document.assign("size", min(size, 256), "--preview")
+    for key, most in _PREVIEW.items():
+        value = document.data.get(key, most)
+        if isinstance(value, int) or value is None:
+            document.assign(key, min(value or most, most), "--preview")
     optimizer = document.data.get("optimizer")
     steps = optimizer.get("steps", 200) if isinstance(optimizer, dict) else 200
     if optimizer is None:
         document.assign("optimizer.use", "adam", "--preview")
     if isinstance(steps, int):
-        document.assign("optimizer.steps", max(1, min(steps, 80)), "--preview")
+        document.assign("optimizer.steps", max(1, min(steps, _PREVIEW_STEPS)), "--preview")
     output = document.data.get("output")
     if isinstance(output, str):
         path = absolute(output, document.folder)

@@ -12,22 +12,26 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
+
 ROUNDS = 9
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "docs" / "examples" / "one-object.yaml"
 MAIN = "import sys; from instyle_core.cli import main; main(sys.argv[1:])"
 OUTPUT = Path(tempfile.gettempdir()) / "instyle-startup.png"
+LARGE = Path(tempfile.gettempdir()) / "instyle-startup.jpg"
+RUN = ["-c", MAIN, "pipeline", "run", str(SPEC), "--quiet", "--output", str(OUTPUT)]
+BOX = ["--set", "objects.0.select.box=[0, 0, 5384, 3988]"]
 COMMANDS = {
     "python -c pass": ["-c", "pass"],
     "instyle --help": ["-c", MAIN, "--help"],
     "instyle plugins list": ["-c", MAIN, "plugins", "list"],
     "instyle pipeline validate": ["-c", MAIN, "pipeline", "validate", str(SPEC)],
     "python -c 'import torch'": ["-c", "import torch"],
-    # All of a run but its later steps: imports, weights, the object, targets at 512 pixels.
-    "a run of one step": [
-        *("-c", MAIN, "pipeline", "run", str(SPEC), "--quiet", "--output", str(OUTPUT)),
-        *("--set", "optimizer.steps=1", "--set", "optimizer.scales=1"),
-    ],
+    # All of a run but its later steps: imports, weights, the object, targets at 512 pixels, merging.
+    "a run of one step": [*RUN, "--set", "optimizer.steps=1", "--set", "optimizer.scales=1"],
+    "a preview": [*RUN, "--preview"],
+    "a preview of 24 megapixels": [*RUN, "--preview", "--set", f"content={LARGE}", *BOX],
 }
 
 
@@ -40,6 +44,8 @@ def seconds(arguments: list[str]) -> float:
 
 def main() -> None:
     """Print the table."""
+    with Image.open(ROOT / "instyle_core" / "demo" / "cat.png") as photo:
+        photo.convert("RGB").resize((6000, 4000)).save(LARGE, quality=92)
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(ROUNDS + 1):  # in turn, so that a drifting machine hits all alike
         for name, arguments in COMMANDS.items():

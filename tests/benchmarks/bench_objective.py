@@ -1,0 +1,199 @@
+"""Wall time to the objective that the plain loop has after 300 Adam steps.
+
+    python tests/benchmarks/bench_objective.py [--size 512] [--plain-steps 300] [--steps 400]
+                                               [--content PHOTO --style PAINTING]
+
+The plain loop is what one writes first: one size, float32, pictures with their channels first,
+torch's own layers and no memory kept. instyle has its defaults but for the number of steps, in each
+precision that is fast here. Both minimise content, style, laplacian and tv with the default weights
+over the whole picture (by default the demo's), with the same learning rate. One independent function judges both, in
+float32: the plain loop's objective; while it judges instyle, the clock stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import yaml
+from torch import Tensor
+from torch.nn import functional as F
+
+from instyle_core import testing
+from instyle_core.images import read_picture, resize, write_picture
+from instyle_core.machine import choose_precision, keep_freed_memory
+from instyle_core.optimize import Progress
+from instyle_core.plan import load
+from instyle_core.stylize import Setting, Task, style_at, stylize
+from instyle_vgg.params import VGG19Params
+from instyle_vgg.vgg19 import VGG19
+
+DEMO = Path(__file__).parents[2] / "instyle_core" / "demo"
+CPU = torch.device("cpu")
+STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+CONTENT = "relu4_1"
+RATE = 0.02
+EDGES = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
+
+
+class Plain:
+    """The objective, term by term as its formulas have it."""
+
+    def __init__(self, network: VGG19, content: Tensor, style: Tensor) -> None:
+        self._network = network
+        with torch.no_grad():
+            self._content = self._maps(content)[CONTENT]
+            self._grams = [_gram(self._maps(style)[layer]) for layer in STYLE]
+            self._edges = [_edges(content, pool) for pool in (4, 16)]
+            self._variation = _variation(content).clamp(min=0.01**2 * _pairs(content))
+
+    def __call__(self, image: Tensor) -> Tensor:
+        maps = self._maps(image)
+        content = _relative(maps[CONTENT], self._content)
+        grams = zip(STYLE, self._grams, strict=True)
+        style = sum(_relative(_gram(maps[layer]), gram) for layer, gram in grams) / len(STYLE)
+        pools = zip((4, 16), self._edges, strict=True)
+        edges = sum(_relative(_edges(image, pool), target, 0.1**2) for pool, target in pools) / 2
+        variation = _variation(image) / self._variation
+        return content + 10 * style + edges + 0.02 * variation
+
+    def _maps(self, image: Tensor) -> dict[str, Tensor]:
+        maps, values = {}, image[None] - self._network.mean
+        for name, layer in self._network.layers.named_children():
+            values = layer(values)
+            if name in STYLE:
+                maps[name] = values
+            if name == STYLE[-1]:
+                break
+        return maps
+
+
+def _relative(values: Tensor, target: Tensor, floor: float = 0.0) -> Tensor:
+    return (values - target).square().mean() / target.square().mean().clamp(min=floor)
+
+
+def _gram(maps: Tensor) -> Tensor:
+    cells = maps[0].flatten(1)
+    return cells @ cells.T / cells.shape[1]
+
+
+def _edges(image: Tensor, pool: int) -> Tensor:
+    cells = F.avg_pool2d(image[None], pool, ceil_mode=True, count_include_pad=False)
+    padded = F.pad(cells.sum(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(padded, EDGES)
+
+
+def _variation(image: Tensor) -> Tensor:
+    return image.diff(dim=1).square().sum() + image.diff(dim=2).square().sum()
+
+
+def _pairs(image: Tensor) -> int:
+    return image.diff(dim=1).numel() + image.diff(dim=2).numel()
+
+
+def plain_loop(objective: Plain, content: Tensor, steps: int) -> tuple[float, float]:
+    """Seconds, and the objective that it comes to."""
+    began = time.perf_counter()
+    pixels = content.clone().requires_grad_()
+    optimizer = torch.optim.Adam([pixels], lr=RATE)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        objective(pixels).backward()
+        optimizer.step()
+        with torch.no_grad():
+            pixels.clamp_(0, 1)
+    seconds = time.perf_counter() - began
+    with torch.no_grad():
+        return seconds, float(objective(pixels))
+
+
+def ours(
+    network: VGG19,
+    content: Tensor,
+    style: Tensor,
+    precision: torch.dtype,
+    steps: int,
+    judge: Callable[[Tensor], float],
+) -> list[tuple[int, float, float]]:
+    """Step, seconds and objective at every tenth step of the finest size."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_picture(folder / "any.png", testing.picture(64, 64))
+        spec = {
+            "version": 1,
+            "content": "any.png",
+            "style": "any.png",
+            "output": "out.png",
+            "size": max(content.shape[1:]),
+            "optimizer": {"use": "adam", "steps": steps, "learning_rate": RATE},
+        }
+        (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+        plan = load(folder / "spec.yaml")
+    everything = torch.ones_like(content[:1])
+    task = Task(content, everything, everything, [style])
+    seen: list[tuple[int, float, float]] = []
+    stood = 0.0
+    began = time.perf_counter()
+
+    def watch(progress: Progress) -> None:
+        nonlocal stood
+        stopped = time.perf_counter()
+        if progress.size == tuple(content.shape[1:]) and progress.step % 10 == 0:
+            seen.append((progress.step, stopped - began - stood, judge(progress.picture())))
+        stood += time.perf_counter() - stopped
+
+    assert plan.whole
+    stylize(task, plan.whole, plan.spec, Setting({"vgg19": network}, CPU, precision), watch)
+    return seen
+
+
+def pictures(options: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    photo, painting = (read_picture(path).pixels for path in (options.content, options.style))
+    factor = options.size / max(photo.shape[1:])
+    height, width = (round(side * factor) for side in photo.shape[1:])
+    return resize(photo, (height, width)), painting
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--plain-steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--content", type=Path, default=DEMO / "cat.png")
+    parser.add_argument("--style", type=Path, default=DEMO / "swirls.jpg")
+    options = parser.parse_args()
+    content, style = pictures(options)
+    network = VGG19(VGG19Params())
+    painting = style_at(style, (content.shape[1], content.shape[2]), 1.0)
+    objective = Plain(network, content, painting)
+    seconds, goal = plain_loop(objective, content, options.plain_steps)
+    print("| | steps | objective | seconds | of the plain loop |\n| --- | --- | --- | --- | --- |")
+    print(f"| plain loop | {options.plain_steps} | {goal:.4f} | {seconds:.0f} | 1 |", flush=True)
+    keep_freed_memory()
+
+    def judge(picture: Tensor) -> float:
+        with torch.no_grad():
+            return float(objective(picture))
+
+    for precision in dict.fromkeys([choose_precision("auto", CPU), torch.float32]):
+        name = str(precision).removeprefix("torch.")
+        seen = ours(network, content, style, precision, options.steps, judge)
+        there = next((row for row in seen if row[2] <= goal), None)
+        for what, row in (("there after", there), ("in the end", seen[-1])):
+            if row is None:
+                print(f"| instyle, {name}: never there | | | | |")
+                continue
+            step, took, value = row
+            part = f"{took / seconds:.3f}"
+            print(
+                f"| instyle, {name}: {what} | {step} | {value:.4f} | {took:.0f} | {part} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
