@@ -227,11 +227,11 @@ class FeatureStack:
         return tiles_of(size, side, reach, [self.stride(*pair) for pair in pairs] or [1])
 
     def is_local(self, reads: Reads) -> bool:
-        """Whether all of these maps can be computed tile by tile."""
+        """Whether all extractors of these maps can be run tile by tile, for all layers read."""
         return all(
             name in self._params and self._params[name].reach(layer) is not None
-            for name, layers in reads.items()
-            for layer in layers
+            for name in reads
+            for layer in self.layers[name]
         )
 
     def stride(self, extractor: str, layer: str) -> int:

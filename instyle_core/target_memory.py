@@ -69,11 +69,13 @@ class TargetMemory:
         try:
             found = load_file(path)
             sums = tuple(found[str(index)].to(image.device) for index in range(len(found)))
-            os.utime(path)
         except (OSError, SafetensorError, KeyError):
             sums = compute()
             with contextlib.suppress(OSError, InstyleError):
                 self._keep(path, sums)
+            return sums
+        with contextlib.suppress(OSError):
+            os.utime(path)
         return sums
 
     def _hash(self, image: Tensor, reads: Mapping[str, Sequence[str]], what: str) -> str:
@@ -92,7 +94,7 @@ class TargetMemory:
 
     def _keep(self, path: Path, sums: Sums) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        data = save({str(index): tensor.contiguous() for index, tensor in enumerate(sums)})
+        data = save({str(index): tensor.contiguous().clone() for index, tensor in enumerate(sums)})
         write_atomically(path, data)
         files = sorted(self._folder.glob("*.safetensors"), key=os.path.getmtime, reverse=True)
         total = 0

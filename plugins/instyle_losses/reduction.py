@@ -77,21 +77,16 @@ class _WeightedSquares(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, weights: Tensor) -> Tensor:
         weighted = values * weights
         ctx.save_for_backward(weighted)
-        first, second = _flat(values), _flat(weighted)
-        return first.dot(second)
+        # Both in the order in which one of them lies in memory.
+        if weighted.ndim == 4 and weighted.is_contiguous(memory_format=torch.channels_last):
+            values, weighted = values.permute(0, 2, 3, 1), weighted.permute(0, 2, 3, 1)
+        return values.flatten().dot(weighted.flatten())
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (weighted,) = ctx.saved_tensors
         return 2 * gradient * weighted, None
-
-
-def _flat(values: Tensor) -> Tensor:
-    """All entries in the order that they lie in memory, of which there are two."""
-    if values.ndim == 4 and values.is_contiguous(memory_format=torch.channels_last):
-        values = values.permute(0, 2, 3, 1)
-    return values.flatten()
 
 
 def divisor(reduction: Reduction, energy: Tensor, count: Tensor, floor: float) -> Tensor:

@@ -28,7 +28,7 @@ COMMANDS = {
     "instyle plugins list": ["-c", MAIN, "plugins", "list"],
     "instyle pipeline validate": ["-c", MAIN, "pipeline", "validate", str(SPEC)],
     "python -c 'import torch'": ["-c", "import torch"],
-    # All of a run but its later steps: imports, weights, the object, targets at 512 pixels, merging.
+    # All of a run but its later steps: imports, weights, object, targets at 512 pixels, merging.
     "a run of one step": [*RUN, "--set", "optimizer.steps=1", "--set", "optimizer.scales=1"],
     "a preview": [*RUN, "--preview"],
     "a preview of 24 megapixels": [*RUN, "--preview", "--set", f"content={LARGE}", *BOX],

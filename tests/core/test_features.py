@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from instyle_core.features import FeatureStack, MaskPyramid
-from instyle_core.interfaces import FeatureExtractor
+from instyle_core.interfaces import ExtractorParams, FeatureExtractor
 
 CPU = torch.device("cpu")
 
@@ -103,12 +103,14 @@ def test_the_view_has_the_picture_itself() -> None:
     assert view.mask() is mask
 
 
-def test_low_precision_ends_at_the_feature_maps() -> None:
+@pytest.mark.parametrize(("precision", "error"), [(torch.bfloat16, 0.05), (torch.float16, 0.01)])
+def test_low_precision_ends_at_the_feature_maps(precision: torch.dtype, error: float) -> None:
     extractor = Mixing()
     image = picture().requires_grad_()
-    low = FeatureStack({"net": extractor}, [{"net": ["x"]}], CPU, torch.bfloat16)
+    low = FeatureStack({"net": extractor}, [{"net": ["x"]}], CPU, precision)
+    low.gradient_scale = 2.0**8
     maps = low.view(image, pyramid()).features("net", "x")
-    assert extractor.seen == [torch.bfloat16]  # or the test would show nothing
+    assert extractor.seen == [precision]  # or the test would show nothing
     assert maps.dtype == torch.float32
     (gradient,) = torch.autograd.grad(maps.square().sum(), image)
     assert gradient.dtype == torch.float32
@@ -116,9 +118,73 @@ def test_low_precision_ends_at_the_feature_maps() -> None:
     exact = FeatureStack({"net": extractor}, [{"net": ["x"]}], CPU)
     expected = exact.view(image, pyramid()).features("net", "x")
     (exact_gradient,) = torch.autograd.grad(expected.square().sum(), image)
-    # bfloat16 has 8 significant bits; a sum of 27 products is off by no more than some of them.
-    assert 0 < (maps - expected).abs().max() < 0.05 * expected.abs().max()
-    assert (gradient - exact_gradient).abs().max() < 0.05 * exact_gradient.abs().max()
+    # bfloat16 has 8 significant bits, float16 has 11; a sum of 27 products is off by no more than
+    # some of them.
+    assert 0 < (maps - expected).abs().max() < error * expected.abs().max()
+    assert (gradient - exact_gradient).abs().max() < error * exact_gradient.abs().max()
+
+
+def test_the_gradients_of_float16_are_scaled_within_the_network_alone() -> None:
+    """Each of them is far below what float16 can hold, by itself."""
+    image = picture().requires_grad_()
+    gradients = []
+    for precision in (torch.float16, torch.float32):
+        stack = FeatureStack({"net": Mixing()}, [{"net": ["x"]}], CPU, precision)
+        maps = stack.view(image, pyramid()).features("net", "x")
+        gradients.append(torch.autograd.grad(1e-12 * maps.sum(), image)[0])
+    assert gradients[1].abs().max() < torch.finfo(torch.float16).smallest_normal / 1e4
+    torch.testing.assert_close(*gradients, rtol=0.01, atol=1e-14)
+
+
+# --- tiles ----------------------------------------------------------------------------------------
+
+
+class LocalParams(ExtractorParams):
+    """Of the layers of `Counting`, 3 depends on all of the picture."""
+
+    def layers(self) -> Mapping[str, int]:
+        return {"1": 1, "2": 1, "3": 1}
+
+    def reach(self, layer: str) -> int | None:
+        return {"1": 0, "2": 7}.get(layer)
+
+
+@pytest.mark.parametrize(
+    ("layers", "size", "count"),
+    [
+        (["1", "2"], (128, 192), 2 * 3),
+        (["1", "2"], (64, 1280), 20),
+        (["1", "2"], (64, 64), 1),
+        (["1", "2"], (66, 65), 1),  # hardly larger than a tile
+        (["1", "2"], (20, 150), 1),  # longer, but with no more pixels
+        (["1", "3"], (128, 192), 1),  # nothing would be gained
+        (["3"], (128, 192), 1),
+        ([], (128, 192), 1),
+    ],
+)
+def test_what_is_cut_into_tiles(layers: list[str], size: tuple[int, int], count: int) -> None:
+    reads = [{"a": layers}] if layers else [{}]
+    for side, tiles in ((64, count), (0, 1)):
+        stack = FeatureStack({"a": Counting()}, reads, CPU, params={"a": LocalParams()}, tile=side)
+        assert len(stack.tiles(size)) == tiles
+    unknown = FeatureStack({"a": Counting()}, reads, CPU, tile=64)
+    assert len(unknown.tiles(size)) == 1
+
+
+def test_tiles_see_as_far_as_the_farthest_layer() -> None:
+    reads = [{"a": ["1"]}, {"a": ["2"]}]
+    stack = FeatureStack({"a": Counting()}, reads, CPU, params={"a": LocalParams()}, tile=64)
+    assert {tile.rows.seen for tile in stack.tiles((192, 64))} == {(0, 71), (57, 135), (121, 192)}
+
+
+def test_a_target_runs_the_network_for_each_tile_and_not_for_what_is_not_asked() -> None:
+    counting = Counting()
+    stack = FeatureStack(
+        {"a": counting}, [{"a": ["1", "2"]}], CPU, params={"a": LocalParams()}, tile=4
+    )
+    image = picture(16)
+    assert torch.equal(stack.target(image, pyramid(16)).features("a", "2"), 2 * image)
+    assert counting.calls == [["2"]] * 16
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

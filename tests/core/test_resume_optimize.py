@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from instyle_core.interfaces import Size
+from instyle_core.interrupts import AtOnce
 from instyle_core.optimize import Outcome, Progress, State, optimize
 from instyle_core.schedule import scale_steps
 from instyle_core.spec import LBFGS, Adam
@@ -46,7 +48,11 @@ Told = list[tuple[int, Size, dict[str, float]]]
 
 
 def solve(
-    solver: Adam | LBFGS, scales: int, stop_at: int | None = None, resume_from: State | None = None
+    solver: Adam | LBFGS,
+    scales: int,
+    stop_at: int | None = None,
+    resume_from: State | None = None,
+    scale_at: Callable[[Size], Dicey] = Dicey,
 ) -> tuple[Outcome, Told]:
     """The outcome, and what was told of each step."""
     told: Told = []
@@ -54,12 +60,11 @@ def solve(
     def on_step(progress: Progress) -> None:
         told.append((progress.step, progress.size, dict(progress.terms)))
         assert progress.steps == solver.steps
-        assert progress.seconds_left >= 0
         if progress.step == stop_at:
             raise KeyboardInterrupt
 
     start = picture(7, 8, seed=1)
-    return optimize(Dicey, SIZES[-scales:], start, solver, on_step, resume_from), told
+    return optimize(scale_at, SIZES[-scales:], start, solver, on_step, resume_from), told
 
 
 def through_a_file(state: State, folder: Path) -> State:
@@ -121,25 +126,83 @@ def test_a_state_can_be_resumed_from_more_than_once(solver: Adam | LBFGS) -> Non
     assert_same_pictures(first, again)
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8])
-def test_the_time_left_is_that_of_the_steps_that_are_left(
-    stop: int, monkeypatch: pytest.MonkeyPatch
+# --- between two scales ---------------------------------------------------------------------------
+
+each_solver = pytest.mark.parametrize(
+    "solver",
+    [Adam(steps=10, weight_decay=0.01), LBFGS(steps=10, history=3)],
+    ids=["adam", "lbfgs"],
+)
+each_size = pytest.mark.parametrize("size", SIZES[1:], ids=str)
+
+
+def assert_the_rest_is_the_same(
+    solver: Adam | LBFGS,
+    size: Size,
+    folder: Path,
+    stop_at: int | None = None,
+    scale_at: Callable[[Size], Dicey] = Dicey,
 ) -> None:
-    seconds = itertools.count()  # so that every step takes one second
-    monkeypatch.setattr("instyle_core.optimize.time.monotonic", lambda: float(next(seconds)))
-    left: list[float] = []
+    """An interrupt at the beginning of a size, and what goes on from there, changes nothing.
 
-    def on_step(progress: Progress) -> None:
-        left.append(progress.seconds_left)
-        if len(left) == stop:
-            raise KeyboardInterrupt
+    Goes on from the state in memory, from a file, and once more.
+    """
+    assert scale_steps(10, 3) == [3, 3, 4]
+    torch.manual_seed(5)
+    expected, told = solve(solver, 3)
+    torch.manual_seed(5)
+    outcome, before = solve(solver, 3, stop_at, None, scale_at)
+    state = outcome.state
+    assert state is not None
+    assert state.steps == 3 * SIZES.index(size)
+    assert state.scale is None
+    assert (state.momentum is not None) == isinstance(solver, Adam)
+    assert before[: state.steps] == told[: state.steps]
+    for stands in (state, through_a_file(state, folder), state):
+        torch.manual_seed(77)  # another process stands elsewhere
+        outcome, after = solve(solver, 3, None, stands)
+        assert after == told[state.steps :]
+        assert_same_pictures(outcome, expected)
 
-    solver, sizes = Adam(steps=9), [(6, 5), (12, 10)]  # a step at the second has 4 times the pixels
-    assert scale_steps(9, 2) == [5, 4]
-    start = picture(7, 8, seed=1)
-    state = optimize(Dicey, sizes, start, solver, on_step).state
-    optimize(Dicey, sizes, start, solver, on_step, state)
-    assert left == [20, 19, 18, 17, 16, 3, 2, 1, 0]
+
+@each_solver
+@each_size
+def test_after_the_last_step_of_a_scale(solver: Adam | LBFGS, size: Size, tmp_path: Path) -> None:
+    assert_the_rest_is_the_same(solver, size, tmp_path, stop_at=3 * SIZES.index(size))
+
+
+@each_solver
+@each_size
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, AtOnce])
+def test_while_a_scale_is_prepared(
+    solver: Adam | LBFGS, size: Size, interrupt: type[BaseException], tmp_path: Path
+) -> None:
+    def scale_at(now: Size) -> Dicey:
+        scale = Dicey(now)
+        if now == size:
+            raise interrupt
+        return scale
+
+    assert_the_rest_is_the_same(solver, size, tmp_path, scale_at=scale_at)
+
+
+@each_solver
+@each_size
+@pytest.mark.parametrize("evaluations", [0, 1, 2])
+def test_within_a_step(solver: Adam | LBFGS, size: Size, evaluations: int, tmp_path: Path) -> None:
+    """What is resumed is the scale from its beginning, with what the one before handed on."""
+    left = iter(range(evaluations, -1, -1))
+
+    class Interrupted(Dicey):
+        def terms(self, pixels: Tensor) -> dict[str, Tensor]:
+            if self.size == size and next(left) == 0:
+                raise KeyboardInterrupt
+            return super().terms(pixels)
+
+    assert_the_rest_is_the_same(solver, size, tmp_path, scale_at=Interrupted)
+
+
+# --- the alarm ------------------------------------------------------------------------------------
 
 
 def test_an_explosion_is_measured_by_the_steps_before_the_interrupt() -> None:

@@ -393,7 +393,10 @@ def test_these_are_fine(check: Checker, folder: Path, line: str) -> None:
         ("margin: -0.5", "margin: should be at least 0; it is -0.5"),
         ("max_megapixels: 0", "max_megapixels: should be above 0; it is 0"),
         (f"seed: {2**32}", f"seed: should be at most {2**32 - 1}; it is {2**32}"),
-        ("precision: half", "precision: should be 'auto', 'float32' or 'bfloat16'; it is 'half'"),
+        (
+            "precision: half",
+            "precision: should be 'auto', 'float32', 'bfloat16' or 'float16'; it is 'half'",
+        ),
         (
             "device: gpu",
             "device: should be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'; it is 'gpu'",

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from instyle_core.hookspecs import Plugin
-from instyle_core.interfaces import Loss, LossParams, Mask, Params, Targets, View
+from instyle_core.interfaces import LossParams, Mask, Params
+from instyle_core.losses import Loss, Targets, View
 from instyle_core.optimize import Outcome, Progress
 from instyle_core.plan import ObjectPlan
 from instyle_core.spec import Adam, Select, Spec, Style
@@ -224,12 +225,12 @@ def test_losses_see_the_object_over_its_true_background(scales: int) -> None:
 def test_losses_are_prepared_once_per_scale_with_what_is_constant() -> None:
     mask, content = disc(128, 128), picture(128, 128)
     extractor = Counting()
-    paint(task(mask, content), scales=3, steps=10, extractor=extractor)
+    paint(task(mask, content), scales=5, steps=10, extractor=extractor)
     (loss,) = Level.made
     sizes = [tuple(targets.content.image.shape[-2:]) for targets in loss.targets]
-    assert sizes == [(32, 32), (64, 64), (128, 128)]
+    assert sizes == [(side, side) for side in (32, 45, 64, 91, 128)]
     # At each scale the photo and one style picture, and then one pass a step.
-    assert extractor.calls == 3 * 2 + 10
+    assert extractor.calls == 5 * 2 + 10
     finest = loss.targets[-1]
     assert torch.equal(finest.content.image[0], content)
     assert torch.equal(finest.content.mask()[0], mask.decision)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from instyle_core import testing
-from instyle_losses.gram import gram_matrix
 from instyle_losses.params import StyleParams
 from instyle_losses.style import StyleLoss
 
@@ -58,33 +57,6 @@ def test_value(evaluate, photo, picture, mask, styles, reduction, gram) -> None:
     shares = (0.25, 0.75)
     value = evaluate(StyleLoss, params, photo, picture, mask, styles=styles, style_weights=shares)
     assert value == pytest.approx(by_hand(params, picture, mask, styles, shares))
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_the_gradient_of_the_gram_matrix(layout) -> None:
-    generator = torch.Generator().manual_seed(0)
-    maps = torch.randn(1, 5, 4, 7, dtype=torch.float64, generator=generator)
-    maps = maps.contiguous(memory_format=layout).requires_grad_()
-    mask = torch.rand(1, 1, 4, 7, dtype=torch.float64, generator=generator)
-    assert torch.autograd.gradcheck(lambda m: gram_matrix(m, mask, "chw"), maps)
-    # Not symmetric, as the gradient of a sum of squares would be.
-    outer = torch.randn(1, 5, 5, dtype=torch.float64, generator=generator)
-    (gradient,) = torch.autograd.grad(gram_matrix(maps, mask, "sum"), maps, outer)
-    plain = torch.einsum("nchw,nhw,ndhw->ncd", maps, mask[:, 0], maps)
-    (expected,) = torch.autograd.grad(plain, maps, outer)
-    torch.testing.assert_close(gradient, expected)
-    assert gradient.is_contiguous(memory_format=layout)
-
-
-def test_gram_matrix() -> None:
-    """Two cells of two features, by pencil."""
-    maps = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])
-    mask = torch.tensor([[[[1.0, 0.5]]]])
-    raw = torch.tensor([[[1 + 0.5 * 4, 3 - 0.5 * 2], [3 - 0.5 * 2, 9 + 0.5]]])
-    torch.testing.assert_close(gram_matrix(maps, mask, "sum"), raw)
-    torch.testing.assert_close(gram_matrix(maps, mask, "mean"), raw / 1.5)
-    torch.testing.assert_close(gram_matrix(maps, mask, "chw"), raw / 3)
-    assert not gram_matrix(maps, torch.zeros_like(mask)).any()
 
 
 def test_an_object_of_less_than_a_cell(evaluate, photo, picture) -> None:

@@ -1,0 +1,149 @@
+"""Where a run is computed, how precisely, and in what portions."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from instyle_core.errors import InputError
+from instyle_core.machine import (
+    choose_device,
+    choose_precision,
+    choose_tile,
+    describe_machine,
+    is_out_of_memory,
+    keep_freed_memory,
+)
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+KINDS = [torch.float32, torch.bfloat16, torch.float16]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_a_precision_that_is_named_is_taken(kind: torch.dtype, device: torch.device) -> None:
+    assert choose_precision(str(kind).removeprefix("torch."), device) == kind
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_automatic_precision(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = torch.bfloat16 if supported else torch.float32
+    # raising=False: the name is private to torch, and may go.
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported, raising=False)
+    assert choose_precision("auto", CPU) == expected
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    assert choose_precision("auto", GPU) == expected
+
+
+def test_automatic_precision_of_what_torch_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert choose_precision("auto", CPU) == torch.float32
+    assert choose_precision("auto", torch.device("mps")) == torch.float32
+
+
+@pytest.mark.parametrize("device", [CPU, GPU])
+@pytest.mark.parametrize("wanted", [0, 128, 4096])
+def test_a_tile_that_is_named_is_taken(wanted: int, device: torch.device) -> None:
+    assert choose_tile(wanted, device, torch.float32) == wanted
+
+
+def test_automatic_tiles() -> None:
+    assert [choose_tile("auto", GPU, kind) for kind in KINDS] == [0, 0, 0]
+    full, *half = (choose_tile("auto", CPU, kind) for kind in KINDS)
+    assert half[0] == half[1]
+    # About as many bytes, for numbers of half the size.
+    assert 2 * full**2 == pytest.approx(half[0] ** 2, rel=0.1)
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == CPU
+    with pytest.raises(InputError, match="no device 'cuda:1' here"):
+        choose_device("cuda:1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device("auto") == choose_device("cuda") == GPU
+    with pytest.raises(InputError, match="no device 'cuda:1' here"):
+        choose_device("cuda:1")
+
+
+def test_memory_that_has_run_out() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(torch.OutOfMemoryError("full"))
+    with pytest.raises(RuntimeError) as caught:
+        torch.ones(2) @ torch.ones(3)
+    assert not is_out_of_memory(caught.value)
+
+
+def test_what_is_said_about_the_machine() -> None:
+    facts = describe_machine(CPU, torch.bfloat16)
+    assert (facts["device"], facts["precision"]) == ("cpu", "bfloat16")
+    assert facts["threads"] == torch.get_num_threads()
+
+
+# --- freed memory ---------------------------------------------------------------------------------
+
+
+def test_allocating_goes_on_with_memory_that_was_freed() -> None:
+    """Of 30 tensors of 32 MiB, each freed before the next, no more than a few are ever held."""
+    code = """
+import resource, torch
+from instyle_core.machine import keep_freed_memory
+keep_freed_memory()
+keep_freed_memory()  # once for each run of a process
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for number in range(30):
+    tensor = torch.full((2**23,), float(number))
+    assert float(tensor[-1]) == number
+    del tensor
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+unit = 2**20 if __import__("sys").platform == "darwin" else 2**10
+assert after - before < 128 * unit, (after - before) / unit
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_other_systems_are_left_alone(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        raise AssertionError("there is no such library")
+
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    keep_freed_memory()
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As musl's, whose ``mallopt``, if there is any, may mean other things."""
+
+    class Library:
+        def mallopt(self, *_: int) -> None:
+            raise AssertionError("it was told")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Library())
+    keep_freed_memory()
+
+
+def test_glibc_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        told: dict[int, int]
+
+        def gnu_get_libc_version(self) -> None: ...
+
+        def mallopt(self, what: int, value: int) -> None:
+            self.told[what] = value
+
+    library = Library()
+    library.told = {}
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    keep_freed_memory()
+    # By malloc.h, M_MMAP_MAX is -4 and M_TRIM_THRESHOLD is -1: nothing of its own, nothing back.
+    assert library.told == {-4: 0, -1: 2**31 - 1}

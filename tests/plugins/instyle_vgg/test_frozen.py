@@ -1,0 +1,116 @@
+"""Fused layers against torch's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from instyle_vgg.frozen import convolution_relu, max_pool
+
+LAYOUTS = [torch.contiguous_format, torch.channels_last]
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Puts their number back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def layer(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    weight = random(7, 5, 3, 3, seed=1, dtype=dtype) / 5
+    return weight.contiguous(memory_format=torch.channels_last), random(7, seed=2, dtype=dtype)
+
+
+# --- convolution and ReLU -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size", [(9, 12), (2, 2), (1, 1)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.02)]
+)
+def test_convolution_relu(
+    layout: torch.memory_format, size: tuple[int, int], dtype: torch.dtype, tolerance: float
+) -> None:
+    weight, bias = layer(dtype)
+    values = random(1, 5, *size, dtype=dtype).contiguous(memory_format=layout).requires_grad_()
+    result = convolution_relu(values, weight, bias)
+    # Of the same rounded numbers, in float64.
+    exact = values.detach().double().requires_grad_()
+    expected = F.relu(F.conv2d(exact, weight.double(), bias.double(), padding=1))
+    # Where a sum is within rounding of 0, its slope may be either.
+    sure = (result > 0) == (expected > 0)
+    outer = random(*result.shape, seed=3, dtype=dtype) * sure
+    (gradient,) = torch.autograd.grad(result, values, outer)
+    (expected_gradient,) = torch.autograd.grad(expected, exact, outer.double())
+    assert result.dtype == gradient.dtype == dtype
+    assert sure.double().mean() > 0.95
+    for actual, wanted in ((result, expected), (gradient, expected_gradient)):
+        assert actual.shape == wanted.shape
+        error = (actual.double() - wanted).norm() / wanted.norm()
+        assert float(error.detach()) < tolerance
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_gradient_of_convolution_relu(layout: torch.memory_format) -> None:
+    weight, bias = layer(torch.float64)
+    values = random(2, 5, 4, 3).contiguous(memory_format=layout).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: convolution_relu(x, weight, bias), values)
+
+
+def test_what_is_cut_off_has_no_slope() -> None:
+    weight = torch.zeros(1, 1, 3, 3)
+    weight[..., 1, 1] = 1
+    values = torch.tensor([-1.0, 0.0, 2.0]).reshape(1, 1, 1, 3).requires_grad_()
+    result = convolution_relu(values, weight, torch.zeros(1))
+    assert result.flatten().tolist() == [0, 0, 2]
+    (gradient,) = torch.autograd.grad(result.sum(), values)
+    assert gradient.flatten().tolist() == [0, 0, 1]
+
+
+# --- max pooling ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("size", [(12, 10), (12, 7), (13, 8), (10, 4), (2, 2), (3, 3)])
+@pytest.mark.usefixtures("threads")
+def test_max_pool(layout: torch.memory_format, count: int, size: tuple[int, int]) -> None:
+    """With as many threads as strips can be cut, and with more or fewer. Numbers 0 to 2 tie."""
+    torch.set_num_threads(count)
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randint(0, 3, (1, 6, *size), generator=generator).float()
+    values = values.contiguous(memory_format=layout).requires_grad_()
+    actual, expected = max_pool(values), F.max_pool2d(values, 2)
+    assert torch.equal(actual, expected)
+    outer = random(*expected.shape, dtype=torch.float32)
+    gradients = [torch.autograd.grad(pooled, values, outer)[0] for pooled in (actual, expected)]
+    assert torch.equal(*gradients)
+
+
+@pytest.mark.usefixtures("threads")
+def test_strips_are_no_copy() -> None:
+    """Pooled in strips, it is still one picture, channels last."""
+    torch.set_num_threads(2)
+    values = random(1, 6, 8, 10).contiguous(memory_format=torch.channels_last)
+    pooled = max_pool(values)
+    assert pooled.shape == (1, 6, 4, 5)
+    assert pooled.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_batch_of_pictures_is_not_mixed_up() -> None:
+    torch.set_num_threads(2)
+    values = random(3, 6, 8, 10).contiguous(memory_format=torch.channels_last)
+    assert torch.equal(max_pool(values), F.max_pool2d(values, 2))
