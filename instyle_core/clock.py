@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from statistics import median
+from statistics import median_low
 
-from instyle_core.interfaces import Size
 from instyle_core.schedule import Leg
 
 #: What a step costs whatever its size, in pixels that would take as long: two processor cores
 #: compute a step at 64 x 64 in the time that 64 x 64 and so many pixels take at larger sizes.
-OVERHEAD = 5000
+OVERHEAD = 15_000
 
 #: What the targets of a size cost, in steps at that size.
 PREPARATION = 1.0
@@ -23,7 +22,8 @@ RECENT = 10
 class Clock:
     """Tells the seconds that are left of the optimisation of all objects of a run.
 
-    A step is taken to cost as many seconds a pixel at every size, but for the `OVERHEAD`.
+    A step is taken to cost so many seconds a pixel, and some whatever its size: in the proportion
+    of the last two sizes, once there are two.
 
     Args:
         objects: the legs of each, in the order in which they are painted.
@@ -31,7 +31,7 @@ class Clock:
 
     def __init__(self, objects: Sequence[Sequence[Leg]]) -> None:
         self._objects = objects
-        self._speeds: list[float] = []
+        self._seen: dict[int, list[float]] = {}
         self._last = time.monotonic()
 
     def start(self) -> None:
@@ -47,21 +47,38 @@ class Clock:
         """
         now = time.monotonic()
         seconds, self._last = now - self._last, now
-        cost = self._ahead(index, step - 1) - self._ahead(index, step)
-        self._speeds = [*self._speeds[1 - RECENT :], seconds / cost]
-        later = sum(self._ahead(other, 0) for other in range(index + 1, len(self._objects)))
-        return median(self._speeds) * (self._ahead(index, step) + later)
+        ((size, steps),) = _cost(self._objects[index], step - 1, step)
+        seen = self._seen.pop(size, [])
+        self._seen[size] = [*seen[1 - RECENT :], seconds / steps]  # the last one is the latest
+        ahead = _cost(self._objects[index], step)
+        for later in self._objects[index + 1 :]:
+            ahead += _cost(later, 0)
+        latest, fixed, each = self._rates()
+        return sum(steps * (fixed + each * size / latest) for size, steps in ahead)
 
-    def _ahead(self, index: int, step: int) -> float:
-        """What is left of an object after a step."""
-        cost, begins = 0.0, 0
-        for leg in self._objects[index]:
-            left = min(leg.steps, max(0, begins + leg.steps - step))
-            prepares = PREPARATION if left and step <= begins else 0
-            cost += (left + prepares) * _cost(leg.size)
-            begins += leg.steps
-        return cost
+    def _rates(self) -> tuple[int, float, float]:
+        """The latest size in pixels, and what a step costs at it: in any case, and for its pixels.
+
+        Of two numbers, the median is the lower: the first steps of all are slow.
+        """
+        *before, latest = self._seen
+        seconds = median_low(self._seen[latest])
+        fixed = seconds * OVERHEAD / (latest + OVERHEAD)
+        if before:
+            other = before[-1]
+            slope = (seconds - median_low(self._seen[other])) / (latest - other)
+            fixed = min(max(seconds - slope * latest, 0.0), seconds)
+        return latest, fixed, seconds - fixed
 
 
-def _cost(size: Size) -> float:
-    return size[0] * size[1] + OVERHEAD
+def _cost(legs: Sequence[Leg], start: int, end: int | None = None) -> list[tuple[int, float]]:
+    """What the steps after a step cost, up to another: pixels, and steps with the preparation."""
+    cost, begins = [], 0
+    for leg in legs:
+        ends = begins + leg.steps
+        done = min(ends, ends if end is None else end) - max(begins, start)
+        if done > 0:
+            prepares = PREPARATION if start <= begins else 0.0
+            cost.append((leg.size[0] * leg.size[1], done + prepares))
+        begins = ends
+    return cost

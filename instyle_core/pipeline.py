@@ -187,8 +187,8 @@ class _Job:
         masks = self._segment(photo)
         rankings = self._rank(photo, masks, setting)
         paints = self._divide(masks, photo.pixels)
-        sizes = [_size(crop_box(mask, spec.margin)) for mask in paints.values()]
-        clock = Clock([legs_of(size, spec) for size in sizes])
+        boxes = [self._crop_box(masks.get(number), area) for number, area in paints.items()]
+        clock = Clock([legs_of(_size(box), spec) for box in boxes])
         return _Scene(photo, start, setting, masks, rankings, paints, clock)
 
     def _items(self) -> Mapping[int | None, ObjectPlan]:
@@ -302,7 +302,7 @@ class _Job:
         paints = scene.paints[number]
         ranking = scene.rankings.get(number)
         pictures = [next(iter(ranking))] if ranking else item.style.images or []
-        box = crop_box(paints, self._spec.margin)
+        box = self._crop_box(mask, paints)
         task = Task(
             content=cut(canvas, box),
             paints=cut(paints, box),
@@ -346,6 +346,9 @@ class _Job:
             facts["style"] = {"chosen": str(pictures[0]), "ranking": dump_ranking(ranking)}
         self._folder.keep(number, mask.probability if mask else None, picture, **facts)
         return (box, merged), outcome
+
+    def _crop_box(self, mask: Mask | None, paints: Tensor) -> Box:
+        return crop_box(mask.decision if mask else paints, self._spec.margin, paints)
 
     # --- telling ----------------------------------------------------------------------------------
 

@@ -26,6 +26,12 @@ from instyle_core.spec import COLORS_OF_STYLE, Color, Spec, Style
 from instyle_core.target_memory import TargetMemory
 from instyle_core.uses import Use
 
+#: The least context around an object, in pixels.
+LEAST_MARGIN = 8
+
+#: The stride of the deepest layers of common networks, in pixels.
+CELL = 16
+
 #: Tiles that are smaller than this, in pixels, would consist of their surroundings.
 SMALLEST_TILE = 128
 
@@ -79,18 +85,35 @@ class Setting:
     memory: TargetMemory | None = None
 
 
-def crop_box(mask: Tensor, margin: float) -> Box:
+def crop_box(mask: Tensor, margin: float, paints: Tensor | None = None) -> Box:
     """The box of a mask (1, H, W) with context around it, inside of the picture.
 
     Args:
-        mask: not empty.
-        margin: on each side, as a fraction of the box's long side; at least 16 pixels, so that a
-            small object sees some background too.
+        mask: the object's; not empty.
+        margin: on each side, as a fraction of the box's long side; at least `LEAST_MARGIN`, so that
+            a small object sees some background too.
+        paints: pixels (1, H, W) that have to be inside as well.
     """
     x0, y0, x1, y1 = box_of(mask)
     height, width = mask.shape[1:]
-    extra = max(16, round(margin * max(x1 - x0, y1 - y0)))
-    return max(0, x0 - extra), max(0, y0 - extra), min(width, x1 + extra), min(height, y1 + extra)
+    extra = max(LEAST_MARGIN, round(margin * max(x1 - x0, y1 - y0)))
+    x0, y0, x1, y1 = x0 - extra, y0 - extra, x1 + extra, y1 + extra
+    if paints is not None:
+        left, top, right, bottom = box_of(paints)
+        x0, y0, x1, y1 = min(x0, left), min(y0, top), max(x1, right), max(y1, bottom)
+    (x0, x1), (y0, y1) = _whole_cells(x0, x1, width), _whole_cells(y0, y1, height)
+    return x0, y0, x1, y1
+
+
+def _whole_cells(first: int, last: int, length: int) -> tuple[int, int]:
+    """A range grown to a multiple of `CELL` where there is room, inside of 0 to length.
+
+    Networks compute sides that their poolings divide without a rest faster, and see all of them.
+    """
+    first, last = max(0, first), min(length, last)
+    wanted = min(length, -(-(last - first) // CELL) * CELL)
+    first = min(max(0, first - (wanted - (last - first)) // 2), length - wanted)
+    return first, first + wanted
 
 
 def cut(image: Tensor, box: Box) -> Tensor:

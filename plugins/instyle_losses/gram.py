@@ -33,9 +33,17 @@ def gram_matrix(maps: Tensor, mask: Tensor | None = None, gram: Gram = "mean") -
     return normalised_gram(*weighted_gram(maps, mask), gram)
 
 
-def weighted_gram(maps: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """``sum_p m_p F_ip F_jp``, (1, C, C), and ``sum_p m_p``, a scalar; see `gram_matrix`."""
-    product = _WeightedGram.apply(maps, mask)  # type: ignore[no-untyped-call]
+def weighted_gram(
+    maps: Tensor, mask: Tensor | None, covered: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """``sum_p m_p F_ip F_jp``, (1, C, C), and ``sum_p m_p``, a scalar; see `gram_matrix`.
+
+    Args:
+        maps: F, (1, C, h, w).
+        mask: m, (1, 1, h, w); ones when None.
+        covered: the numbers of all cells above 0, row by row, so that no other is looked at.
+    """
+    product = _WeightedGram.apply(maps, mask, covered)  # type: ignore[no-untyped-call]
     cells = product.new_full((), maps[0, 0].numel()) if mask is None else mask.sum()
     return product, cells
 
@@ -56,35 +64,36 @@ class _WeightedGram(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, mask: Tensor | None, covered: Tensor | None) -> Tensor:
         ctx.save_for_backward(maps, *([] if mask is None else [mask]))
         wide = torch.float64 if maps.dtype == torch.float64 else torch.float32
         gram = maps.new_zeros(maps.shape[1], maps.shape[1], dtype=wide)
-        cells = torch.split(_cells(maps), CELLS)
-        weights = [None] * len(cells) if mask is None else torch.split(_cells(mask), CELLS)
+        rows, weights = _cells(maps), None if mask is None else _cells(mask)
+        if covered is not None and weights is not None:
+            rows, weights = rows.index_select(0, covered), weights.index_select(0, covered)
         with _exact_products(maps.dtype):
-            for part, weight in zip(cells, weights, strict=True):
-                right = part.to(wide)
-                left = right if weight is None else right * weight
+            for first in range(0, len(rows), CELLS):
+                right = rows[first : first + CELLS].to(wide)
+                left = right if weights is None else right * weights[first : first + CELLS]
                 gram.addmm_(left.T, right)
         return gram[None]
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         maps, *mask = ctx.saved_tensors
         both = gradient[0] + gradient[0].T
         # The maps' own gradient has the precision of the network in any case; bfloat16 reaches as
         # far as float32, float16 does not.
         narrow = maps.dtype if maps.dtype == torch.bfloat16 else both.dtype
-        weighted = maps.to(narrow)
-        if mask:
-            weighted = weighted * mask[0].to(narrow)
+        rows = _cells(maps.to(narrow))
         if _is_channels_last(maps):  # so should the gradient be
-            product = (_cells(weighted) @ both.to(narrow)).T
+            product = rows @ both.to(narrow)
         else:
-            product = both.to(narrow) @ _cells(weighted).T
-        return product.reshape(maps.shape).to(maps.dtype), None
+            product = (both.to(narrow) @ rows.T).T
+        for weights in mask:
+            product.mul_(_cells(weights).to(narrow))
+        return product.T.reshape(maps.shape).to(maps.dtype), None, None
 
 
 def _cells(maps: Tensor) -> Tensor:

@@ -29,8 +29,11 @@ class StyleLoss(SummedLoss):
         self._params = params
         self._errors: list[SquaredError] = []
         self._everywhere = False
+        self._covered: dict[tuple[int, torch.Size], tuple[Tensor, Tensor]] = {}
 
     def prepare(self, targets: Targets) -> None:
+        self._covered = {}
+
         def sums(view: View) -> tuple[Tensor, ...]:
             return self._sums(view, everywhere=True)
 
@@ -65,8 +68,21 @@ class StyleLoss(SummedLoss):
         for layer in self._params.layers:
             maps = view.features(self._params.extractor, layer, raw=True)
             mask = None if everywhere else view.mask(maps.shape[-2:])
-            sums.append(weighted_gram(maps, mask))
+            sums.append(weighted_gram(maps, mask, self._cells(mask)))
         return tuple(gram for gram, _ in sums) + tuple(cells for _, cells in sums)
+
+    def _cells(self, mask: Tensor | None) -> Tensor | None:
+        """The cells that the object covers; masks stay where they are as long as a scale lasts.
+
+        A GPU would have to wait for their number, and gains nothing.
+        """
+        if mask is None or mask.device.type != "cpu":
+            return None
+        key = (mask.data_ptr(), mask.shape)
+        if key not in self._covered:
+            # The mask as well: as long as it is held, its place in memory is no other's.
+            self._covered[key] = mask, mask.flatten().nonzero()[:, 0]
+        return self._covered[key][1]
 
     def _grams(self, sums: tuple[Tensor, ...]) -> list[Tensor]:
         count = len(self._params.layers)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from instyle_core import FeatureExtractor, InputError
 from instyle_vgg import pretrained
-from instyle_vgg.frozen import convolution_relu, max_pool
+from instyle_vgg.frozen import Convolution, max_pool
 from instyle_vgg.params import CONVOLUTIONS, VGG19Params
 
 
@@ -33,7 +33,7 @@ class VGG19(nn.Module, FeatureExtractor):
         super().__init__()
         self._strides = params.layers()
         self._scale = params.scale
-        self._casts: dict[tuple[str, torch.dtype], tuple[Tensor, Tensor]] = {}
+        self._convolutions: dict[tuple[str, torch.dtype], Convolution] = {}
         # Without memory, and without drawing random numbers, for weights that come right after.
         with torch.device("meta"):
             self.layers = _layers(params)
@@ -63,13 +63,10 @@ class VGG19(nn.Module, FeatureExtractor):
             if len(maps) == len(set(layers)):
                 break
             if isinstance(layer, nn.Conv2d):
-                weight, bias = self._cast(name, dtype)
+                convolution = self._convolution(name, dtype)
                 # What comes before a ReLU is only made where it is asked for.
                 rectified = name not in layers
-                if rectified:
-                    values = convolution_relu(values, weight, bias)
-                else:
-                    values = F.conv2d(values, weight, bias, padding=1)
+                values = convolution.relu(values) if rectified else convolution(values)
             elif isinstance(layer, nn.ReLU):
                 values = values if rectified else F.relu(values)
             else:
@@ -78,14 +75,14 @@ class VGG19(nn.Module, FeatureExtractor):
                 maps[name] = values if self._scale == 1 else self._scale * values
         return maps
 
-    def _cast(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The parameters of a convolution, in a precision that they are kept in from then on."""
+    def _convolution(self, name: str, dtype: torch.dtype) -> Convolution:
+        """A layer in a precision, which is kept from then on."""
         layer = getattr(self.layers, name)
-        weight, bias = self._casts.get((name, dtype), (layer.weight, layer.bias))
-        if (weight.dtype, weight.device) != (dtype, layer.weight.device):
-            weight, bias = layer.weight.to(dtype), layer.bias.to(dtype)
-            self._casts[name, dtype] = weight, bias
-        return weight, bias
+        known = self._convolutions.get((name, dtype))
+        if known is None or known.weight.device != layer.weight.device:
+            known = Convolution(layer.weight.to(dtype), layer.bias.to(dtype))
+            self._convolutions[name, dtype] = known
+        return known
 
     def _check_size(self, images: Tensor, layers: Sequence[str]) -> None:
         height, width = images.shape[-2:]

@@ -1,6 +1,7 @@
 """What an object costs by its share of the photo.
 
-    python tests/benchmarks/bench_area.py [--size 1024] [--steps 20] [--shares 6,12,25,50,100]
+    python tests/benchmarks/bench_area.py [--size 1024] [--steps 200] [--rounds 1]
+                                          [--shares 6,12,25,50,100]
 
 A square object in the middle of a square photo, with all of the photo for the last one; the default
 losses, optimiser and scales, at the photo's own resolution. What is timed is the optimisation, the
@@ -55,8 +56,8 @@ def seconds(path: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=1024)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--shares", default="6,12,25,50,100")
     options = parser.parse_args()
     shares = [int(share) for share in options.shares.split(",")]

@@ -4,16 +4,17 @@
                                                [--content PHOTO --style PAINTING]
 
 The plain loop is what one writes first: one size, float32, pictures with their channels first,
-torch's own layers and no memory kept. instyle has its defaults but for the number of steps, in each
-precision that is fast here. Both minimise content, style, laplacian and tv with the default weights
-over the whole picture (by default the demo's), with the same learning rate. One independent
-function judges both, in float32: the plain loop's objective; while it judges instyle, the clock
-stands.
+torch's own layers and no memory kept. instyle has its defaults but for the number of steps; then in
+float32, at one size, and with the sizes that it had before and no momentum between them. All
+minimise content, style, laplacian and tv with the default weights over the whole picture (by
+default the demo's), with the same learning rate. One independent function judges all, in float32:
+the plain loop's objective; while it judges, the clock stands.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,11 +25,12 @@ import yaml
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core import testing
+from instyle_core import schedule, testing
 from instyle_core.images import read_picture, resize, write_picture
 from instyle_core.machine import choose_precision, keep_freed_memory
 from instyle_core.optimize import Progress
 from instyle_core.plan import load
+from instyle_core.scale_run import ScaleRun
 from instyle_core.stylize import Setting, Task, style_at, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
@@ -118,6 +120,7 @@ def ours(
     style: Tensor,
     precision: torch.dtype,
     steps: int,
+    scales: int | str,
     judge: Callable[[Tensor], float],
 ) -> list[tuple[int, float, float]]:
     """Step, seconds and objective at every tenth step of the finest size."""
@@ -130,7 +133,12 @@ def ours(
             "style": "any.png",
             "output": "out.png",
             "size": max(content.shape[1:]),
-            "optimizer": {"use": "adam", "steps": steps, "learning_rate": RATE},
+            "optimizer": {
+                "use": "adam",
+                "steps": steps,
+                "scales": scales,
+                "learning_rate": RATE,
+            },
         }
         (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
         plan = load(folder / "spec.yaml")
@@ -180,20 +188,36 @@ def main() -> None:
         with torch.no_grad():
             return float(objective(picture))
 
-    for precision in dict.fromkeys([choose_precision("auto", CPU), torch.float32]):
-        name = str(precision).removeprefix("torch.")
-        seen = ours(network, content, style, precision, options.steps, judge)
+    fast = choose_precision("auto", CPU)
+    variants = {
+        f"instyle, {_name(fast)}": (fast, math.sqrt(2), "auto", True),
+        "the same in float32": (torch.float32, math.sqrt(2), "auto", True),
+        f"{_name(fast)}, one size": (fast, math.sqrt(2), 1, True),
+        f"{_name(fast)}, sizes by 2, no momentum": (fast, 2.0, "auto", False),
+    }
+    for name, (precision, factor, scales, momentum) in variants.items():
+        schedule.FACTOR = factor
+        ScaleRun.momentum = carried if momentum else nothing  # type: ignore[method-assign]
+        seen = ours(network, content, style, precision, options.steps, scales, judge)
         there = next((row for row in seen if row[2] <= goal), None)
         for what, row in (("there after", there), ("in the end", seen[-1])):
             if row is None:
-                print(f"| instyle, {name}: never there | | | | |")
+                print(f"| {name}: never there | | | | |")
                 continue
             step, took, value = row
-            part = f"{took / seconds:.3f}"
-            print(
-                f"| instyle, {name}: {what} | {step} | {value:.4f} | {took:.0f} | {part} |",
-                flush=True,
-            )
+            cells = [f"{name}: {what}", str(step), f"{value:.4f}", f"{took:.0f}"]
+            print(f"| {' | '.join(cells)} | {took / seconds:.3f} |", flush=True)
+
+
+def _name(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")
+
+
+carried = ScaleRun.momentum
+
+
+def nothing(run: ScaleRun) -> None:
+    del run
 
 
 if __name__ == "__main__":

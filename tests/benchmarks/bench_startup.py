@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-ROUNDS = 9
+ROUNDS = 5
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "docs" / "examples" / "one-object.yaml"
 MAIN = "import sys; from instyle_core.cli import main; main(sys.argv[1:])"

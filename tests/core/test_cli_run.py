@@ -147,13 +147,13 @@ def test_options_change_the_spec(instyle: Command, studio: Studio) -> None:
 @pytest.mark.parametrize(
     ("optimizer", "steps"),
     [
-        (None, 80),
-        ({"use": "adam"}, 80),
-        ({"use": "lbfgs", "steps": 500}, 80),
+        (None, 60),
+        ({"use": "adam"}, 60),
+        ({"use": "lbfgs", "steps": 500}, 60),
         ({"use": "adam", "steps": 3}, 3),
     ],
 )
-@pytest.mark.parametrize(("size", "expected"), [(None, 256), (1024, 256), (64, 64)])
+@pytest.mark.parametrize(("size", "expected"), [(None, 224), (1024, 224), (64, 64)])
 def test_preview_is_small_quick_and_a_picture_of_its_own(
     studio: Studio,
     instyle: Command,
@@ -174,6 +174,7 @@ def test_preview_is_small_quick_and_a_picture_of_its_own(
     assert done.status == 0, done.err
     (spec,) = plans
     assert spec.size == expected
+    assert spec.shrink == 640
     assert spec.optimizer.steps == steps
     assert spec.optimizer.use == (optimizer or {"use": "adam"})["use"]
     assert spec.output == studio.folder / "out-preview.png"

@@ -74,7 +74,7 @@ plans = st.lists(sizes, min_size=1, max_size=3).flatmap(
 machines = st.builds(
     Machine,
     seconds=st.floats(1e-8, 1e-4),
-    overhead=st.floats(0.5 * OVERHEAD, 1.6 * OVERHEAD),
+    overhead=st.floats(0.7 * OVERHEAD, 1.4 * OVERHEAD),
     preparation=st.floats(0, 2),
 )
 

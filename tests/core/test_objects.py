@@ -65,8 +65,8 @@ def watch_tasks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, torch.Tensor
     boxes: list[Any] = []
     crop_box, stylize = pipeline.crop_box, pipeline.stylize
 
-    def crop(mask: torch.Tensor, margin: float) -> Box:
-        boxes.append(crop_box(mask, margin))
+    def crop(*arguments: Any) -> Box:
+        boxes.append(crop_box(*arguments))
         return boxes[-1]
 
     def paint(task: Task, *rest: Any) -> Any:

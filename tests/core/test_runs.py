@@ -96,17 +96,18 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
         "space": "rgb",
     }
     assert resolved["merger"]["use"]  # the default preset's, whatever that is
-    rest = ("size", "margin", "start", "seed", "device", "precision", "snapshots", "max_megapixels")
-    assert {key: resolved[key] for key in rest} == {
+    rest = {
         "size": 64,
-        "margin": 0.1,
+        "margin": 0.05,
         "start": "content",
         "seed": 0,
         "device": "auto",
         "precision": "auto",
+        "tile": "auto",
         "snapshots": 0,
         "max_megapixels": 100.0,
     }
+    assert {key: resolved[key] for key in rest} == rest
 
 
 def test_hashes_of_what_was_read(studio: Studio) -> None:
@@ -185,9 +186,10 @@ def test_facts_about_each_object(studio: Studio) -> None:
     assert facts["pixels"] == 200 * 40 + 1
     assert facts["box"] == [99, 50, 300, 90]
     extra = round(0.25 * 201)
-    assert facts["crop"] == [99 - extra, 0, 300 + extra, 90 + extra]
-    width, height = 201 + 2 * extra, 90 + extra
-    assert facts["worked_at"] == [round(height * 128 / width), 128]
+    # 301 and 140 pixels are grown to multiples of 16, on both sides where there is room.
+    assert (201 + 2 * extra, 90 + extra) == (301, 140)
+    assert facts["crop"] == [99 - extra - 1, 0, 300 + extra + 2, 90 + extra + 4]
+    assert facts["worked_at"] == [round(144 * 128 / 304), 128]
 
 
 def test_notes_are_kept(studio: Studio) -> None:
@@ -266,7 +268,7 @@ def test_masks_are_those_that_were_used(studio: Studio) -> None:
 def test_the_stylised_crop(studio: Studio) -> None:
     # White in a black photo, 128 pixels wide, so that nothing is resized.
     save(studio.folder / "photo.png", np.zeros((200, 200, 3), np.uint8))
-    mask = rectangle((60, 50, 156, 146), 200, 200)
+    mask = rectangle((52, 42, 164, 154), 200, 200)
     save(studio.folder / "mask.png", mask)
     optimizer = {"use": "adam", "steps": 5, "scales": 1, "learning_rate": 1.0}
     losses = [{"use": "tint", "colour": [1.0, 1.0, 1.0]}]

@@ -611,7 +611,7 @@ KEYS = st.sampled_from(
     [
         *("version", "content", "output", "style", "segmenter", "losses", "merger", "extractors"),
         *("optimizer", "size", "margin", "start", "seed", "device", "precision", "objects"),
-        *("snapshots", "max_megapixels", "anything"),
+        *("snapshots", "max_megapixels", "shrink", "tile", "anything"),
     ]
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -129,17 +130,21 @@ def test_the_crop_is_the_object_with_context_inside_of_the_photo(
     x1, y1 = data.draw(st.integers(x0 + 1, width)), data.draw(st.integers(y0 + 1, height))
     mask = torch.zeros(1, height, width)
     mask[:, y0, x0] = mask[:, y1 - 1, x1 - 1] = 1
-    left, top, right, bottom = crop_box(mask, margin)
-    wanted = max(16, margin * max(x1 - x0, y1 - y0))
-    for context, room in (
-        (x0 - left, x0),
-        (y0 - top, y0),
-        (right - x1, width - x1),
-        (bottom - y1, height - y1),
+    paints = torch.zeros(1, height, width)
+    paints[:, data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))] = 1
+    (py,), (px,) = paints[0].nonzero(as_tuple=True)
+    left, top, right, bottom = crop_box(mask, margin, paints)
+    least = max(8, round(margin * max(x1 - x0, y1 - y0)))
+    for first, last, own, pixel, length in (
+        (left, right, (x0, x1), int(px), width),
+        (top, bottom, (y0, y1), int(py), height),
     ):
-        assert 0 <= context <= room
-        assert context == room or abs(context - wanted) <= 0.5
-        assert context >= min(wanted - 0.5, room)
+        # With the context and the painted pixels, but for what is outside of the photo.
+        needed = min(max(0, own[0] - least), pixel), max(min(length, own[1] + least), pixel + 1)
+        assert 0 <= first <= needed[0]
+        assert needed[1] <= last <= length
+        assert last - first == min(length, 16 * math.ceil((needed[1] - needed[0]) / 16))
+    assert crop_box(mask, margin, mask) == crop_box(mask, margin)
 
 
 def test_cut_takes_the_pixels_of_a_box() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_vgg.frozen import convolution_relu, max_pool
+from instyle_vgg.frozen import SIZES, Convolution, max_pool
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
@@ -45,7 +45,7 @@ def test_convolution_relu(
 ) -> None:
     weight, bias = layer(dtype)
     values = random(1, 5, *size, dtype=dtype).contiguous(memory_format=layout).requires_grad_()
-    result = convolution_relu(values, weight, bias)
+    result = Convolution(weight, bias).relu(values)
     # Of the same rounded numbers, in float64.
     exact = values.detach().double().requires_grad_()
     expected = F.relu(F.conv2d(exact, weight.double(), bias.double(), padding=1))
@@ -66,14 +66,32 @@ def test_convolution_relu(
 def test_the_gradient_of_convolution_relu(layout: torch.memory_format) -> None:
     weight, bias = layer(torch.float64)
     values = random(2, 5, 4, 3).contiguous(memory_format=layout).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: convolution_relu(x, weight, bias), values)
+    assert torch.autograd.gradcheck(Convolution(weight, bias).relu, values)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_sizes_in_turn(dtype: torch.dtype) -> None:
+    """More than weights are kept packed for, there and back."""
+    weight, bias = layer(dtype)
+    convolution = Convolution(weight, bias)
+    sizes = [(side, side + 3) for side in range(4, 6 + 2 * SIZES)]
+    for size in [*sizes, *reversed(sizes)]:
+        values = random(1, 5, *size, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        values.requires_grad_()
+        result = convolution.relu(values)
+        expected = F.conv2d(values.detach().double(), weight.double(), bias.double(), padding=1)
+        assert float((result.detach() - expected.relu()).norm() / expected.norm()) < 0.01
+        outer = random(*result.shape, seed=size[0], dtype=dtype)
+        (gradient,) = torch.autograd.grad(result, values, outer)
+        wanted = F.conv_transpose2d((outer * (result > 0)).double(), weight.double(), padding=1)
+        assert float((gradient - wanted).norm() / wanted.norm()) < 0.01
 
 
 def test_what_is_cut_off_has_no_slope() -> None:
     weight = torch.zeros(1, 1, 3, 3)
     weight[..., 1, 1] = 1
     values = torch.tensor([-1.0, 0.0, 2.0]).reshape(1, 1, 1, 3).requires_grad_()
-    result = convolution_relu(values, weight, torch.zeros(1))
+    result = Convolution(weight, torch.zeros(1)).relu(values)
     assert result.flatten().tolist() == [0, 0, 2]
     (gradient,) = torch.autograd.grad(result.sum(), values)
     assert gradient.flatten().tolist() == [0, 0, 1]
