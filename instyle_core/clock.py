@@ -32,6 +32,7 @@ class Clock:
     def __init__(self, objects: Sequence[Sequence[Leg]]) -> None:
         self._objects = objects
         self._seen: dict[int, list[float]] = {}
+        self._prepared = False
         self._last = time.monotonic()
 
     def start(self) -> None:
@@ -48,7 +49,10 @@ class Clock:
         now = time.monotonic()
         seconds, self._last = now - self._last, now
         ((size, steps),) = _cost(self._objects[index], step - 1, step)
-        seen = self._seen.pop(size, [])
+        # How long the step took that prepared a size is a guess: no more is needed of it.
+        seen = [] if self._prepared else self._seen.get(size, [])
+        self._seen.pop(size, None)
+        self._prepared = steps > 1
         self._seen[size] = [*seen[1 - RECENT :], seconds / steps]  # the last one is the latest
         ahead = _cost(self._objects[index], step)
         for later in self._objects[index + 1 :]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
@@ -58,15 +57,16 @@ def shrunk(select: Select, size: Size, smaller: Size) -> Select:
         InputError: see `prompt_of`.
     """
     prompt_of(select, size)
-    down, across = smaller[0] / size[0], smaller[1] / size[1]
+    (height, width), (down, across) = size, smaller
     changes: dict[str, Any] = {}
     if select.point is not None:
         x, y = select.point
-        changes["point"] = (int(x * across), int(y * down))
+        changes["point"] = (x * across // width, y * down // height)
     if select.box is not None:
         x0, y0, x1, y1 = select.box
-        first = (int(x0 * across), int(y0 * down))
-        changes["box"] = (*first, math.ceil(x1 * across), math.ceil(y1 * down))
+        first = (x0 * across // width, y0 * down // height)
+        last = (-(-x1 * across // width), -(-y1 * down // height))  # rounded up
+        changes["box"] = (*first, *last)
     return select.model_copy(update=changes)
 
 

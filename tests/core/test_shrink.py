@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -90,15 +89,15 @@ def test_points_and_boxes_go_with_the_picture(data: st.DataObject, height: int, 
     assert select.point is not None
     assert select.box is not None
     # The pixel that the point's own has become a part of, and all of the pixels of the box's.
-    assert select.point[0] == math.floor(x * smaller[1] / width) < smaller[1]
-    assert select.point[1] == math.floor(y * smaller[0] / height) < smaller[0]
+    assert select.point[0] == x * smaller[1] // width < smaller[1]
+    assert select.point[1] == y * smaller[0] // height < smaller[0]
     left, top, right, bottom = select.box
     assert 0 <= left < right <= smaller[1]
     assert 0 <= top < bottom <= smaller[0]
-    assert left <= x * smaller[1] / width
-    assert right >= x1 * smaller[1] / width - 1e-6
-    assert top <= y * smaller[0] / height
-    assert bottom >= y1 * smaller[0] / height - 1e-6
+    assert left * width <= x * smaller[1] < (left + 1) * width
+    assert top * height <= y * smaller[0] < (top + 1) * height
+    assert (right - 1) * width < x1 * smaller[1] <= right * width
+    assert (bottom - 1) * height < y1 * smaller[0] <= bottom * height
 
 
 def test_a_point_is_checked_against_the_picture_in_its_file() -> None:
