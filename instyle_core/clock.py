@@ -33,10 +33,12 @@ class Clock:
         self._objects = objects
         self._seen: dict[int, list[float]] = {}
         self._prepared = False
+        self._entered = True
         self._last = time.monotonic()
 
     def start(self) -> None:
         """Call when the optimisation of an object begins or goes on."""
+        self._entered = True
         self._last = time.monotonic()
 
     def tick(self, index: int, step: int) -> float:
@@ -49,9 +51,13 @@ class Clock:
         now = time.monotonic()
         seconds, self._last = now - self._last, now
         ((size, steps),) = _cost(self._objects[index], step - 1, step)
+        if self._entered and steps == 1:  # it goes on within a size, which is prepared anew
+            steps += PREPARATION
+        self._entered = False
         # How long the step took that prepared a size is a guess: no more is needed of it.
-        seen = [] if self._prepared else self._seen.get(size, [])
-        self._seen.pop(size, None)
+        if self._prepared:
+            self._seen.popitem()
+        seen = self._seen.pop(size, [])
         self._prepared = steps > 1
         self._seen[size] = [*seen[1 - RECENT :], seconds / steps]  # the last one is the latest
         ahead = _cost(self._objects[index], step)
@@ -65,7 +71,10 @@ class Clock:
 
         Of two numbers, the median is the lower: the first steps of all are slow.
         """
-        *before, latest = self._seen
+        sizes = list(self._seen)
+        if self._prepared and len(sizes) > 1:
+            sizes.pop()
+        *before, latest = sizes
         seconds = median_low(self._seen[latest])
         fixed = seconds * OVERHEAD / (latest + OVERHEAD)
         if before:
