@@ -22,7 +22,6 @@ from instyle_core.tiles import Index, Tile, stride_of, tiles_of
 
 Reads = Mapping[str, Sequence[str]]
 
-
 #: A picture of fewer tiles' pixels is not cut up: tiles overlap, and are computed twice.
 WORTH_CUTTING = 1.5
 

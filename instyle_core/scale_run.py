@@ -218,13 +218,13 @@ class ScaleRun:
     def _evaluate(self) -> Tensor:
         """The objective, with its gradient in the pixels."""
         values, slope = self._computed()
-        while not math.isfinite(slope) and self._relieve("overflow"):
+        while not math.isfinite(slope) and self._can_relieve("overflow"):
             values, slope = self._computed()
         self._check(values, slope)
         if self._fresh:  # a line search evaluates more often than once a step
             self._fresh = False
             self._record(values)
-        return self._pixels.new_tensor(sum(values.values()))
+        return torch.tensor(sum(values.values()))  # which optimisers read, if at all, as a number
 
     def _computed(self) -> tuple[dict[str, float], float]:
         """The terms, and a sum over their gradient that is a number if all of it is."""
@@ -237,8 +237,15 @@ class ScaleRun:
                 if not is_out_of_memory(error):
                     raise
             # Out here, nothing holds what the failed attempt has allocated.
-            if not self._relieve("memory"):
+            if not self._can_relieve("memory"):
                 raise out_of_memory(self.size)
+
+    def _can_relieve(self, trouble: Trouble) -> bool:
+        """Whether it is computed in another way from now on; a recording would be of the old."""
+        relieved = self._relieve(trouble)
+        if relieved and self._play:
+            self._play, self._until_recording = None, WARM_UP
+        return relieved
 
     def _compute(self) -> Tensor:
         """What `_computed` reports, still on the device; on a GPU recorded, once it is warm."""

@@ -218,6 +218,31 @@ def test_a_recorded_step_is_a_step(monkeypatch: pytest.MonkeyPatch, possible: bo
     assert len(asked) == 1
 
 
+def test_what_was_recorded_is_recorded_anew_after_relief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording has the way in it that it was computed in."""
+    asked: list[Callable[[], Tensor]] = []
+    relieved: list[str] = []
+
+    def record(compute: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        asked.append(compute)
+        return compute
+
+    def relieve(trouble: str) -> bool:
+        relieved.append(trouble)
+        return len(relieved) < 3
+
+    monkeypatch.setattr(scale_run, "record", record)
+    run = ScaleRun(toy(level), picture(4, 4), None, Adam(steps=9), relieve=relieve)
+    run._until_recording = 1
+    steps(run, 3)
+    assert len(asked) == 1
+    run._play = lambda: torch.tensor([1.0, math.inf])  # what it plays from now on
+    values = steps(run, 2 + scale_run.WARM_UP)
+    assert relieved == ["overflow"]
+    assert len(asked) == 2
+    assert all(math.isfinite(value) and value < 1 for value in values)
+
+
 class Recording:
     """Stands in for a CUDA graph: what is played back is computed anew."""
 
