@@ -10,20 +10,18 @@ without. The bare pass is that of bench_step.py, of torch's own layers. Medians.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 
 import torch
-from bench_step import plain_maps, plan_for
+from bench_step import LOSSES, plain_maps
+from whole_picture import plan_for, task_for
 
 from instyle_core import scale_run, testing
-from instyle_core.images import write_picture
 from instyle_core.optimize import Progress
 from instyle_core.plan import Plan
-from instyle_core.stylize import Setting, Task, stylize
+from instyle_core.stylize import Setting, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -51,9 +49,7 @@ def step_seconds(plan: Plan, network: VGG19, size: int, precision: torch.dtype) 
     def watch(progress: Progress) -> None:
         times.append(time.perf_counter())
 
-    image = testing.picture(size, size)
-    everything = torch.ones_like(image[:1])
-    task = Task(image, everything, everything, [testing.picture(size, size, seed=2)])
+    task = task_for(testing.picture(size, size), testing.picture(size, size, seed=2))
     assert plan.whole
     stylize(task, plan.whole, plan.spec, Setting({"vgg19": network}, CUDA, precision), watch)
     steps = [after - before for before, after in pairwise(times)]
@@ -74,23 +70,20 @@ def main() -> None:
     kinds = [("float32", torch.float32, "highest"), ("tf32", torch.float32, "high")]
     kinds += [("bfloat16", torch.bfloat16, "highest")]
     record = scale_run.record
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_picture(folder / "any.png", testing.picture(64, 64))
-        for size in map(int, options.sizes.split(",")):
-            plan = plan_for(folder, size, options.steps)
-            for kind, precision, matmul in kinds:
-                torch.set_float32_matmul_precision(matmul)
-                torch.backends.cudnn.allow_tf32 = matmul == "high"
-                bare = bare_seconds(network, size, precision, options.steps)
-                for recorded in (True, False):
-                    scale_run.record = record if recorded else lambda compute: None
-                    torch.cuda.reset_peak_memory_stats()
-                    step = step_seconds(plan, network, size, precision)
-                    memory = torch.cuda.max_memory_allocated() / 2**30
-                    row = [size, kind, "yes" if recorded else "no", f"{1 / step:.1f}"]
-                    row += [f"{step / bare:.2f}", f"{memory:.2f} GB"]
-                    print(f"| {' | '.join(map(str, row))} |", flush=True)
+    for size in map(int, options.sizes.split(",")):
+        plan = plan_for(size, {"steps": options.steps, "scales": 1}, losses=LOSSES)
+        for kind, precision, matmul in kinds:
+            torch.set_float32_matmul_precision(matmul)
+            torch.backends.cudnn.allow_tf32 = matmul == "high"
+            bare = bare_seconds(network, size, precision, options.steps)
+            for recorded in (True, False):
+                scale_run.record = record if recorded else lambda compute: None
+                torch.cuda.reset_peak_memory_stats()
+                step = step_seconds(plan, network, size, precision)
+                memory = torch.cuda.max_memory_allocated() / 2**30
+                row = [size, kind, "yes" if recorded else "no", f"{1 / step:.1f}"]
+                row += [f"{step / bare:.2f}", f"{memory:.2f} GB"]
+                print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
 if __name__ == "__main__":

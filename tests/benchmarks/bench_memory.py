@@ -13,19 +13,15 @@ import argparse
 import resource
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import torch
-import yaml
+from whole_picture import plan_for, task_for
 
 from instyle_core import testing
-from instyle_core.images import write_picture
 from instyle_core.machine import choose_precision, choose_tile, keep_freed_memory
 from instyle_core.optimize import Progress
-from instyle_core.plan import load
-from instyle_core.stylize import Setting, Task, stylize
+from instyle_core.stylize import Setting, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -37,22 +33,8 @@ def measure(size: int, name: str) -> None:
     keep_freed_memory()
     precision = choose_precision(name, CPU)
     tile = choose_tile("auto", CPU, precision)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        write_picture(folder / "any.png", testing.picture(64, 64))
-        spec = {
-            "version": 1,
-            "content": "any.png",
-            "style": "any.png",
-            "output": "out.png",
-            "size": size,
-            "optimizer": {"use": "adam", "steps": 2, "scales": 1},
-        }
-        (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-        plan = load(folder / "spec.yaml")
-    image = testing.picture(size, size)
-    everything = torch.ones_like(image[:1])
-    task = Task(image, everything, everything, [testing.picture(size, size, seed=2)])
+    plan = plan_for(size, {"steps": 2, "scales": 1})
+    task = task_for(testing.picture(size, size), testing.picture(size, size, seed=2))
     params = VGG19Params()
     setting = Setting({"vgg19": VGG19(params)}, CPU, precision, {"vgg19": params}, tile)
     times: list[float] = []

@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import argparse
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import yaml
 from torch import Tensor
 from torch.nn import functional as F
+from whole_picture import plan_for, task_for
 
-from instyle_core import schedule, testing
-from instyle_core.images import read_picture, resize, write_picture
+from instyle_core import schedule
+from instyle_core.images import read_picture, resize
 from instyle_core.machine import choose_precision, keep_freed_memory
 from instyle_core.optimize import Progress
-from instyle_core.plan import load
 from instyle_core.scale_run import ScaleRun
-from instyle_core.stylize import Setting, Task, style_at, stylize
+from instyle_core.stylize import Setting, style_at, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -124,26 +122,9 @@ def ours(
     judge: Callable[[Tensor], float],
 ) -> list[tuple[int, float, float]]:
     """Step, seconds and objective at every tenth step of the finest size."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_picture(folder / "any.png", testing.picture(64, 64))
-        spec = {
-            "version": 1,
-            "content": "any.png",
-            "style": "any.png",
-            "output": "out.png",
-            "size": max(content.shape[1:]),
-            "optimizer": {
-                "use": "adam",
-                "steps": steps,
-                "scales": scales,
-                "learning_rate": RATE,
-            },
-        }
-        (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-        plan = load(folder / "spec.yaml")
-    everything = torch.ones_like(content[:1])
-    task = Task(content, everything, everything, [style])
+    optimizer = {"steps": steps, "scales": scales, "learning_rate": RATE}
+    plan = plan_for(max(content.shape[1:]), optimizer)
+    task = task_for(content, style)
     seen: list[tuple[int, float, float]] = []
     stood = 0.0
     began = time.perf_counter()

@@ -1,33 +1,31 @@
 """Seconds a step of the optimisation takes, against a bare pass through its network.
 
-    python tests/benchmarks/bench_step.py [--sizes 256,512,1024] [--steps 12]
+    python tests/benchmarks/bench_step.py [--sizes 256,512,1024] [--steps 12] [--give-back]
 
 A step is content, style and laplacian with their defaults, at one size, on a whole square picture.
 The bare pass is the same network in the same precision and layout as far as relu5_1, forward and
 backward to the pixels, with a constant gradient at the layers that the losses read: of torch's own
 layers, and as instyle computes it. Medians, taken in turns, in float32 and in what
-`precision: auto` takes.
+`precision: auto` takes. With --give-back, freed memory goes back to the system, as it does where
+nobody says otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 
 import torch
-import yaml
 from torch import Tensor
+from whole_picture import plan_for, task_for
 
 from instyle_core import testing
-from instyle_core.images import write_picture
 from instyle_core.machine import choose_precision, keep_freed_memory
 from instyle_core.optimize import Progress
-from instyle_core.plan import Plan, load
-from instyle_core.stylize import Setting, Task, stylize
+from instyle_core.plan import Plan
+from instyle_core.stylize import Setting, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -35,22 +33,11 @@ CPU = torch.device("cpu")
 LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 
 
-def plan_for(folder: Path, size: int, steps: int) -> Plan:
-    spec = {
-        "version": 1,
-        "content": "any.png",
-        "style": "any.png",
-        "output": "out.png",
-        "size": size,
-        "optimizer": {"use": "adam", "steps": steps, "scales": 1},
-        "losses": [
-            {"use": "content", "weight": 1},
-            {"use": "style", "weight": 10},
-            {"use": "laplacian", "weight": 1},
-        ],
-    }
-    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-    return load(folder / "spec.yaml")
+LOSSES = [
+    {"use": "content", "weight": 1},
+    {"use": "style", "weight": 10},
+    {"use": "laplacian", "weight": 1},
+]
 
 
 def plain_maps(network: VGG19, batch: Tensor) -> list[Tensor]:
@@ -100,8 +87,7 @@ def compare(
         times[2].append(bare_pass(own_maps, network, image, precision))
         last = time.perf_counter()
 
-    everything = torch.ones_like(image[:1])
-    task = Task(image, everything, everything, [testing.picture(*image.shape[1:], seed=2)])
+    task = task_for(image, testing.picture(*image.shape[1:], seed=2))
     setting = Setting({"vgg19": network}, CPU, precision)
     assert plan.whole
     stylize(task, plan.whole, plan.spec, setting, watch)
@@ -112,24 +98,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="256,512,1024")
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--give-back", action="store_true", help="give freed memory back")
     options = parser.parse_args()
-    keep_freed_memory()
+    if not options.give_back:
+        keep_freed_memory()
     network = VGG19(VGG19Params())
     precisions = dict.fromkeys([choose_precision("auto", CPU), torch.float32])
     print("| size | precision | a step | a bare pass | ratio | our pass | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_picture(folder / "any.png", testing.picture(64, 64))
-        for size in map(int, options.sizes.split(",")):
-            image = testing.picture(size, size)
-            plan = plan_for(folder, size, options.steps)
-            for precision in precisions:
-                step, plain, own = map(median, compare(plan, network, image, precision))
-                kind = str(precision).removeprefix("torch.")
-                row = [size, kind, f"{step:.3f} s", f"{plain:.3f} s", f"{step / plain:.2f}"]
-                row += [f"{own:.3f} s", f"{step / own:.2f}"]
-                print(f"| {' | '.join(map(str, row))} |", flush=True)
+    for size in map(int, options.sizes.split(",")):
+        image = testing.picture(size, size)
+        plan = plan_for(size, {"steps": options.steps, "scales": 1}, losses=LOSSES)
+        for precision in precisions:
+            step, plain, own = map(median, compare(plan, network, image, precision))
+            kind = str(precision).removeprefix("torch.")
+            row = [size, kind, f"{step:.3f} s", f"{plain:.3f} s", f"{step / plain:.2f}"]
+            row += [f"{own:.3f} s", f"{step / own:.2f}"]
+            print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""What the benchmarks of the optimisation have in common: a whole picture, and a plan for it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from instyle_core import testing
+from instyle_core.images import write_picture
+from instyle_core.plan import Plan, load
+from instyle_core.stylize import Task
+
+
+def plan_for(size: int, optimizer: dict[str, Any], **changes: Any) -> Plan:
+    """The default preset's plan, but for what is given; its pictures are not used."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_picture(folder / "any.png", testing.picture(64, 64))
+        spec = {
+            "version": 1,
+            "content": "any.png",
+            "style": "any.png",
+            "output": "out.png",
+            "size": size,
+            "optimizer": {"use": "adam", **optimizer},
+            **changes,
+        }
+        (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+        return load(folder / "spec.yaml")
+
+
+def task_for(content: Tensor, style: Tensor) -> Task:
+    """All of a picture (3, H, W) is to be repainted."""
+    everything = torch.ones_like(content[:1])
+    return Task(content, everything, everything, [style])
