@@ -12,10 +12,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from instyle_losses.coverage import Coverage
 from instyle_losses.params import Gram
 
-#: Cells that are brought to float32 at a time, which bounds the memory that it takes.
-CELLS = 2**18
+#: Numbers that are brought to float32 at a time. For processors these are few enough for caches;
+#: a GPU, which is to be called seldom, takes more, which bounds the memory that it takes.
+NUMBERS = 2**21
+NUMBERS_GPU = 2**24
+
+#: Rows for each column of a factor from which on cores take rows of their own.
+WORTH_SHARING = 4
 
 
 def gram_matrix(maps: Tensor, mask: Tensor | None = None, gram: Gram = "mean") -> Tensor:
@@ -30,22 +36,20 @@ def gram_matrix(maps: Tensor, mask: Tensor | None = None, gram: Gram = "mean") -
     Returns:
         (1, C, C), symmetric, float32 or float64; zeros where the mask is zero everywhere.
     """
-    return normalised_gram(*weighted_gram(maps, mask), gram)
+    return normalised_gram(*weighted_gram(maps, None if mask is None else Coverage(mask)), gram)
 
 
-def weighted_gram(
-    maps: Tensor, mask: Tensor | None, covered: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def weighted_gram(maps: Tensor, coverage: Coverage | None) -> tuple[Tensor, Tensor]:
     """``sum_p m_p F_ip F_jp``, (1, C, C), and ``sum_p m_p``, a scalar; see `gram_matrix`.
 
     Args:
         maps: F, (1, C, h, w).
-        mask: m, (1, 1, h, w); ones when None.
-        covered: the numbers of all cells above 0, row by row, so that no other is looked at.
+        coverage: of the mask m; None for ones.
     """
-    product = _WeightedGram.apply(maps, mask, covered)  # type: ignore[no-untyped-call]
-    cells = product.new_full((), maps[0, 0].numel()) if mask is None else mask.sum()
-    return product, cells
+    product = _WeightedGram.apply(maps, coverage)  # type: ignore[no-untyped-call]
+    if coverage is None:
+        return product, product.new_full((), maps[0, 0].numel())
+    return product, coverage.cells
 
 
 def normalised_gram(product: Tensor, cells: Tensor, gram: Gram) -> Tensor:
@@ -64,24 +68,21 @@ class _WeightedGram(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, mask: Tensor | None, covered: Tensor | None) -> Tensor:
-        ctx.save_for_backward(maps, *([] if mask is None else [mask]))
+    def forward(ctx: Any, maps: Tensor, coverage: Coverage | None) -> Tensor:
+        ctx.save_for_backward(maps)
+        ctx.coverage = coverage
         wide = torch.float64 if maps.dtype == torch.float64 else torch.float32
         gram = maps.new_zeros(maps.shape[1], maps.shape[1], dtype=wide)
-        rows, weights = _cells(maps), None if mask is None else _cells(mask)
-        if covered is not None and weights is not None:
-            rows, weights = rows.index_select(0, covered), weights.index_select(0, covered)
+        rows = _cells(maps)
         with _exact_products(maps.dtype):
-            for first in range(0, len(rows), CELLS):
-                right = rows[first : first + CELLS].to(wide)
-                left = right if weights is None else right * weights[first : first + CELLS]
-                gram.addmm_(left.T, right)
+            for numbers, weights in coverage.covered() if coverage else [(None, None)]:
+                _add_products(gram, rows, numbers, weights)
         return gram[None]
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        maps, *mask = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (maps,) = ctx.saved_tensors
         both = gradient[0] + gradient[0].T
         # The maps' own gradient has the precision of the network in any case; bfloat16 reaches as
         # far as float32, float16 does not.
@@ -91,9 +92,31 @@ class _WeightedGram(torch.autograd.Function):
             product = rows @ both.to(narrow)
         else:
             product = (both.to(narrow) @ rows.T).T
-        for weights in mask:
-            product.mul_(_cells(weights).to(narrow))
-        return product.T.reshape(maps.shape).to(maps.dtype), None, None
+        if ctx.coverage:
+            ctx.coverage.weigh_(product)
+        return product.T.reshape(maps.shape).to(maps.dtype), None
+
+
+def _add_products(
+    gram: Tensor, rows: Tensor, numbers: Tensor | None, weights: Tensor | None
+) -> None:
+    """Add ``sum_p m_p F_ip F_jp`` over some rows F_p (n, C) to a matrix (C, C)."""
+    count = len(rows if numbers is None else numbers)
+    on_processor = rows.device.type == "cpu"
+    at_a_time = max(1, (NUMBERS if on_processor else NUMBERS_GPU) // rows.shape[1])
+    for first in range(0, count, at_a_time):
+        some = slice(first, first + at_a_time)
+        chosen = rows[some] if numbers is None else rows.index_select(0, numbers[some])
+        right = chosen.to(gram.dtype)
+        left = right if weights is None else right * weights[some].to(gram.dtype)
+        # A core each for so many rows, instead of for a part of a matrix that may be small.
+        shares = torch.get_num_threads() if on_processor else 1
+        each = len(right) // shares
+        if shares > 1 and each >= WORTH_SHARING * gram.shape[0]:
+            parts = [side[: shares * each].view(shares, each, -1) for side in (left, right)]
+            gram += torch.bmm(parts[0].mT, parts[1]).sum(dim=0)
+            left, right = left[shares * each :], right[shares * each :]
+        gram.addmm_(left.T, right)
 
 
 def _cells(maps: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from instyle_core import SummedLoss, Targets, View
+from instyle_losses.coverage import Coverage
 from instyle_losses.gram import normalised_gram, weighted_gram
 from instyle_losses.params import StyleParams
 from instyle_losses.reduction import SquaredError
@@ -29,10 +30,10 @@ class StyleLoss(SummedLoss):
         self._params = params
         self._errors: list[SquaredError] = []
         self._everywhere = False
-        self._covered: dict[tuple[int, torch.Size], tuple[Tensor, Tensor]] = {}
+        self._coverages: dict[tuple[int, torch.Size], tuple[Tensor, Coverage]] = {}
 
     def prepare(self, targets: Targets) -> None:
-        self._covered = {}
+        self._coverages = {}
 
         def sums(view: View) -> tuple[Tensor, ...]:
             return self._sums(view, everywhere=True)
@@ -67,22 +68,17 @@ class StyleLoss(SummedLoss):
         sums = []
         for layer in self._params.layers:
             maps = view.features(self._params.extractor, layer, raw=True)
-            mask = None if everywhere else view.mask(maps.shape[-2:])
-            sums.append(weighted_gram(maps, mask, self._cells(mask)))
+            coverage = None if everywhere else self._coverage(view.mask(maps.shape[-2:]))
+            sums.append(weighted_gram(maps, coverage))
         return tuple(gram for gram, _ in sums) + tuple(cells for _, cells in sums)
 
-    def _cells(self, mask: Tensor | None) -> Tensor | None:
-        """The cells that the object covers; masks stay where they are as long as a scale lasts.
-
-        A GPU would have to wait for their number, and gains nothing.
-        """
-        if mask is None or mask.device.type != "cpu":
-            return None
+    def _coverage(self, mask: Tensor) -> Coverage:
+        """Made once for each mask: they stay where they are as long as a scale lasts."""
         key = (mask.data_ptr(), mask.shape)
-        if key not in self._covered:
+        if key not in self._coverages:
             # The mask as well: as long as it is held, its place in memory is no other's.
-            self._covered[key] = mask, mask.flatten().nonzero()[:, 0]
-        return self._covered[key][1]
+            self._coverages[key] = mask, Coverage(mask)
+        return self._coverages[key][1]
 
     def _grams(self, sums: tuple[Tensor, ...]) -> list[Tensor]:
         count = len(self._params.layers)

@@ -1,0 +1,57 @@
+"""How far an object covers the cells of a feature map."""
+
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+
+class Coverage:
+    """The weight that each cell has by a mask, in the fewest passes over the maps.
+
+    Most cells are covered wholly or not at all. On processors these are told apart once, so that
+    the former are not multiplied by 1, and the latter are not looked at. A GPU would have to wait
+    for their numbers, and gains nothing.
+
+    Args:
+        mask: (1, 1, h, w), in [0, 1].
+    """
+
+    def __init__(self, mask: Tensor) -> None:
+        self.cells = mask.sum()
+        self._weights = mask.reshape(-1, 1)
+        self._split = _gains_by_numbers(mask)
+        if self._split:
+            flat = self._weights[:, 0]
+            self._full, self._empty = _numbers(flat >= 1), _numbers(flat <= 0)
+            self._partial = _numbers((flat > 0) & (flat < 1))
+            self._weights = self._weights[self._partial]
+
+    def covered(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
+        """The cells that count: their numbers, row by row, None for all; their weights (n, 1)."""
+        if self._split:
+            yield self._full, None
+            yield self._partial, self._weights
+        else:
+            yield None, self._weights
+
+    def weigh_(self, rows: Tensor) -> None:
+        """Multiply the cells (h w, C) by their weights."""
+        weights = self._weights.to(rows.dtype)
+        if self._split:
+            rows.index_fill_(0, self._empty, 0)
+            rows[self._partial] *= weights
+        else:
+            rows *= weights
+
+
+def _gains_by_numbers(mask: Tensor) -> bool:
+    return mask.device.type == "cpu"
+
+
+def _numbers(where: Tensor) -> Tensor:
+    return where.nonzero()[:, 0]
