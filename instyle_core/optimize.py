@@ -14,8 +14,9 @@ from torch import Tensor
 from instyle_core.interfaces import Size
 from instyle_core.interrupts import AtOnce, deferred
 from instyle_core.randomness import random_state, restore_random_state
-from instyle_core.scale_run import Diverged, Momentum, Scale, ScaleRun, ScaleState, Trouble, never
+from instyle_core.scale_run import Diverged, Scale, ScaleRun, ScaleState, Trouble, never
 from instyle_core.schedule import scale_steps
+from instyle_core.solvers import Momentum
 from instyle_core.spec import LBFGS, Adam
 
 Status = Literal["finished", "interrupted", "diverged"]

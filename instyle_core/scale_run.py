@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from instyle_core.errors import InstyleError
 from instyle_core.interfaces import Size
 from instyle_core.machine import is_out_of_memory
 from instyle_core.recorded import WARM_UP, record
+from instyle_core.solvers import Momentum, solver
 from instyle_core.spec import LBFGS, Adam
 
 #: How far the objective may rise above all of its first values before the run counts as diverged.
@@ -25,9 +24,6 @@ EXPLOSION = 1e3
 
 #: Over so many steps the objective has to fall, where a spec has a tolerance.
 PATIENCE = 20
-
-#: What Adam takes along from one scale to the next: both moments, (3, H, W), and its step.
-Momentum = dict[str, Tensor]
 
 
 #: What may go wrong with a step that can be done in another way.
@@ -70,14 +66,14 @@ class ScaleState:
 
     Attributes:
         pixels: what is optimised, (3, H, W).
-        optimizer: the ``state_dict`` of the optimiser.
+        solver: the state of what takes the steps.
         bests: the objective of the best picture so far, after each step.
         firsts: the first values of each term, which an explosion is measured by.
         random: where random numbers stood when the scale was entered: targets may draw some.
     """
 
     pixels: Tensor
-    optimizer: dict[str, Any]
+    solver: dict[str, Any]
     bests: list[float]
     firsts: list[dict[str, float]]
     random: list[Tensor]
@@ -114,25 +110,6 @@ class Diverged(Exception):
     """A loss or its gradient is no number, or explodes; the message says which."""
 
 
-def _optimizer(settings: Adam | LBFGS, pixels: Tensor) -> torch.optim.Optimizer:
-    if isinstance(settings, Adam):
-        return torch.optim.Adam(
-            [pixels], lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-    # One iteration a step, so that steps can be counted, watched and interrupted. No tolerances:
-    # losses are means, so that the gradient of one pixel among millions is tiny, not converged.
-    return torch.optim.LBFGS(
-        [pixels],
-        lr=settings.learning_rate,
-        max_iter=1,
-        max_eval=25,
-        history_size=settings.history,
-        line_search_fn="strong_wolfe",
-        tolerance_grad=0,
-        tolerance_change=0,
-    )
-
-
 class ScaleRun:
     """The optimisation at one scale: takes steps, keeps the best picture, sounds the alarm.
 
@@ -158,9 +135,7 @@ class ScaleRun:
         entered = scale.enter(start if best is None else best)
         self._space = Space.of(settings, entered.device)
         self._pixels = self._space.pixels(entered).requires_grad_()
-        self._optimizer = _optimizer(settings, self._pixels)
-        if momentum:
-            self._optimizer.state[self._pixels] = _resized(momentum, self._pixels)
+        self._solver = solver(self._pixels, settings, momentum)
         self._bests: list[float] = []
         self._firsts: list[dict[str, float]] = []
         self._fresh = True
@@ -170,13 +145,8 @@ class ScaleRun:
         self._until_recording = WARM_UP if entered.device.type == "cuda" else -1
 
     def momentum(self) -> Momentum | None:
-        """What the next scale's optimiser can begin with, instead of feeling its way anew.
-
-        L-BFGS takes nothing along: its pairs are of one size.
-        """
-        if isinstance(self._optimizer, torch.optim.Adam):
-            return dict(self._optimizer.state[self._pixels])
-        return None
+        """What the next scale can begin with."""
+        return self._solver.momentum()
 
     def state(self, random: list[Tensor]) -> ScaleState:
         """Where it stands, until the next step is taken.
@@ -184,15 +154,14 @@ class ScaleRun:
         Args:
             random: where random numbers stood when the scale was entered.
         """
-        optimizer = self._optimizer.state_dict()
         pixels = self._pixels.detach()
-        return ScaleState(pixels, optimizer, self._bests, self._firsts, random)
+        return ScaleState(pixels, self._solver.state(), self._bests, self._firsts, random)
 
     def go_on_from(self, state: ScaleState) -> None:
         """Stand where an earlier run at this scale stood; the state itself stays as it is."""
         with torch.no_grad():
             self._pixels.copy_(state.pixels)
-        self._optimizer.load_state_dict(deepcopy(state.optimizer))
+        self._solver.go_on_from(state.solver)
         self._bests = [*state.bests]
         self._firsts = [*state.firsts]
 
@@ -209,9 +178,7 @@ class ScaleRun:
 
     def step(self, learning_rate: float) -> None:
         self._fresh = True
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
-        self._optimizer.step(self._evaluate)  # type: ignore[arg-type]
+        self._solver.step(self._evaluate, learning_rate)
         with torch.no_grad():
             self._pixels.clamp_(*self._space.limits)
 
@@ -297,12 +264,3 @@ class ScaleRun:
             if gradient is not None and not bool(torch.isfinite(gradient).all()):
                 return name
         return ", ".join(values)
-
-
-def _resized(momentum: Momentum, pixels: Tensor) -> Momentum:
-    """Adam's moments at another size: losses are means, so that a pixel's slope goes by 1/area."""
-    size = (pixels.shape[1], pixels.shape[2])
-    first, second = (momentum[name].to(pixels.device) for name in ("exp_avg", "exp_avg_sq"))
-    ratio = first[0].numel() / pixels[0].numel()
-    scaled = F.interpolate(torch.stack([ratio * first, ratio**2 * second]), size, mode="bilinear")
-    return {"step": momentum["step"].clone(), "exp_avg": scaled[0], "exp_avg_sq": scaled[1]}

@@ -18,7 +18,7 @@ from instyle_core.optimize import State
 from instyle_core.scale_run import ScaleState
 from instyle_core.weights import sha256_of
 
-_FORMAT = 3
+_FORMAT = 4
 
 #: A box of the photo, and float32 (3, h, w) in [0, 1] for it, not rounded as in a file.
 Patch = tuple[Box, Tensor]

@@ -86,7 +86,7 @@ def moments(state: State) -> dict[str, Tensor]:
     """Adam's, within a scale."""
     assert state.scale is not None
     assert state.momentum is None
-    return state.scale.optimizer["state"][0]
+    return state.scale.solver
 
 
 def assert_everywhere(
