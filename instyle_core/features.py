@@ -327,7 +327,8 @@ class _TiledSums(torch.autograd.Function):
     ) -> Sums:
         ctx.save_for_backward(image)
         ctx.sums, ctx.tiles = sums, tiles
-        return _add(sums(image[tile.seen], tile) for tile in tiles)
+        # Copies: what a function returns becomes part of its graph, and a loss may keep constants.
+        return tuple(map(torch.clone, _add(sums(image[tile.seen], tile) for tile in tiles)))
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]

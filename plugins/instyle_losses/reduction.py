@@ -71,22 +71,28 @@ def weighted_squares(values: Tensor, weights: Tensor) -> Tensor:
 
 
 class _WeightedSquares(torch.autograd.Function):
-    """Three passes over memory, where automatic differentiation takes eight and mixes layouts."""
+    """Three passes over memory, or two with a single weight for all.
+
+    Automatic differentiation takes eight and mixes layouts.
+    """
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, weights: Tensor) -> Tensor:
-        weighted = values * weights
-        ctx.save_for_backward(weighted)
+        ctx.alike = weights.numel() == 1
+        weighted = values if ctx.alike else values * weights
+        ctx.save_for_backward(weighted, weights)
         # Both in the order in which one of them lies in memory.
         if weighted.ndim == 4 and weighted.is_contiguous(memory_format=torch.channels_last):
             values, weighted = values.permute(0, 2, 3, 1), weighted.permute(0, 2, 3, 1)
-        return values.flatten().dot(weighted.flatten())
+        squares = values.flatten().dot(weighted.flatten())
+        return squares * weights.reshape(()) if ctx.alike else squares
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (weighted,) = ctx.saved_tensors
-        return 2 * gradient * weighted, None
+        weighted, weights = ctx.saved_tensors
+        slope = 2 * gradient * weights.reshape(()) if ctx.alike else 2 * gradient
+        return slope * weighted, None
 
 
 def divisor(reduction: Reduction, energy: Tensor, count: Tensor, floor: float) -> Tensor:

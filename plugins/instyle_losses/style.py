@@ -43,13 +43,12 @@ class StyleLoss(SummedLoss):
         mask = targets.content.mask()
         self._everywhere = bool((mask == 1).all())
         # Where there is no object, there is nothing to be like the style.
-        there = mask.any()
+        weight = mask.any().float()
         self._errors = []
         for grams in zip(*each, strict=True):
             weighted = [u * gram for u, gram in zip(targets.style_weights, grams, strict=True)]
             target = torch.stack(weighted).sum(dim=0)
-            weight = there.to(target).expand_as(target)
-            self._errors.append(SquaredError(target, weight, self._params.reduction))
+            self._errors.append(SquaredError(target, weight.to(target), self._params.reduction))
 
     def sums(self, view: View) -> tuple[Tensor, ...]:
         """For each layer the Gram matrix that nothing is divided by, (1, C, C); then the cells."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from instyle_losses.reduction import SquaredError, weighted_squares
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
-SHAPES = [(1, 5, 4, 7), (1, 1, 4, 7), (1, 1, 1, 7), (1, 5, 4, 1)]  # full, and broadcast
+SHAPES = [(1, 5, 4, 7), (1, 1, 4, 7), (1, 1, 1, 7), (1, 5, 4, 1), (1, 1, 1, 1)]  # and broadcast
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -40,6 +40,15 @@ def test_values_of_any_shape(shape: tuple[int, ...]) -> None:
     values, weights = random(*shape), random(*shape, seed=1).abs()
     expected = (weights.numpy() * values.numpy() ** 2).sum()
     assert float(weighted_squares(values.detach(), weights)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25])
+def test_one_weight_for_all(weight: float) -> None:
+    values = random(1, 6, 6).requires_grad_()
+    total = weighted_squares(values, torch.tensor(weight, dtype=torch.float64))
+    assert float(total.detach()) == pytest.approx(weight * (values.detach().numpy() ** 2).sum())
+    (gradient,) = torch.autograd.grad(total, values)
+    torch.testing.assert_close(gradient, 2 * weight * values.detach())
 
 
 def test_weights_get_no_gradient() -> None:
