@@ -43,6 +43,14 @@ class Convolution:
         """``max(values * weight + bias, 0)``; of what it computes, only the result is kept."""
         return _ConvolutionReLU.apply(values, self)  # type: ignore[no-untyped-call]
 
+    def relu_pool(self, values: Tensor) -> Tensor:
+        """2x2 max pooling of `relu`: (N, C, H, W) to (N, D, H // 2, W // 2).
+
+        ReLU's part in the gradient is a quarter of the work here: what a square's maximum cut off
+        has no slope. Of what it computes, the result and where the maxima are is kept.
+        """
+        return _ConvolutionReLUPool.apply(values, self)  # type: ignore[no-untyped-call]
+
     def rectified(self, values: Tensor) -> Tensor:
         """The same without a gradient."""
         if _has_fusion(values):
@@ -63,19 +71,36 @@ class Convolution:
 
 
 def max_pool(values: Tensor) -> Tensor:
-    """2x2 max pooling with a stride of 2: (N, C, H, W) to (N, C, H // 2, W // 2).
+    """2x2 max pooling with a stride of 2: (N, C, H, W) to (N, C, H // 2, W // 2)."""
+    strips = _strips(values)
+    return _joined(F.max_pool2d(_cut(values, strips), 2), strips)
 
-    Channels last, torch computes the gradient on one core for each picture of the batch. So a
-    picture becomes a batch of strips, if it can be cut into such, without being copied.
+
+def _strips(values: Tensor) -> int:
+    """How many strips a picture is cut into for pooling, if it can be, without being copied.
+
+    Channels last, torch computes the gradient of pooling on one core for each picture of a batch.
     """
-    count, channels, height, width = values.shape
-    strips = torch.get_num_threads()
-    alone = count == 1 and values.device.type == "cpu"
-    if not (alone and height % (2 * strips) == 0 and _is_channels_last(values)):
-        return F.max_pool2d(values, 2)
-    rows = values.permute(0, 2, 3, 1).reshape(strips, height // strips, width, channels)
-    pooled = F.max_pool2d(rows.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
-    return pooled.reshape(1, height // 2, width // 2, channels).permute(0, 3, 1, 2)
+    threads = torch.get_num_threads()
+    alone = len(values) == 1 and values.device.type == "cpu"
+    can_be = values.shape[2] % (2 * threads) == 0 and _is_channels_last(values)
+    return threads if alone and can_be else 1
+
+
+def _cut(values: Tensor, strips: int) -> Tensor:
+    """A picture (1, C, H, W) as a batch (strips, C, H / strips, W)."""
+    return values if strips == 1 else _rows_as(values, strips)
+
+
+def _joined(values: Tensor, strips: int) -> Tensor:
+    """What `_cut` cut."""
+    return values if strips == 1 else _rows_as(values, 1)
+
+
+def _rows_as(values: Tensor, count: int) -> Tensor:
+    _, channels, _, width = values.shape
+    rows = values.permute(0, 2, 3, 1).reshape(count, -1, width, channels)
+    return rows.permute(0, 3, 1, 2)
 
 
 class _ConvolutionReLU(torch.autograd.Function):
@@ -93,6 +118,38 @@ class _ConvolutionReLU(torch.autograd.Function):
         positive = torch.ops.aten.threshold_backward(gradient, result, 0)
         return ctx.layer.transposed(positive), None
 
+
+class _ConvolutionReLUPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, layer: Convolution) -> Tensor:
+        rectified = layer.rectified(values)
+        strips = _strips(rectified)
+        parts = _cut(rectified, strips)
+        pooled, indices = torch.ops.aten.max_pool2d_with_indices(parts, _TWOS, _TWOS)
+        result = _joined(pooled, strips)
+        ctx.save_for_backward(result, indices)
+        ctx.layer, ctx.strips, ctx.shape = layer, strips, parts.shape
+        return result
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        result, indices = ctx.saved_tensors
+        layout = torch.channels_last if _is_channels_last(result) else torch.contiguous_format
+        positive = torch.ops.aten.threshold_backward(gradient, result, 0)
+        positive = _cut(positive.contiguous(memory_format=layout), ctx.strips)
+        # What was pooled, of which only shape and layout are looked at.
+        like = torch.empty(
+            ctx.shape, dtype=positive.dtype, device=positive.device, memory_format=layout
+        )
+        parts = torch.ops.aten.max_pool2d_with_indices_backward(
+            positive, like, _TWOS, _TWOS, [0, 0], _ONES, False, indices
+        )
+        return ctx.layer.transposed(_joined(parts, ctx.strips)), None
+
+
+#: A pooling's kernel and stride.
+_TWOS = [2, 2]
 
 #: Padding, stride and dilation.
 _ONES = [1, 1]

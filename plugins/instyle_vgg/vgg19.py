@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from instyle_core import FeatureExtractor, InputError
 from instyle_vgg import pretrained
@@ -59,20 +58,25 @@ class VGG19(nn.Module, FeatureExtractor):
         maps: dict[str, Tensor] = {}
         dtype = _dtype(images)
         values = (images - self.mean).to(dtype, memory_format=torch.channels_last)
-        for name, layer in self.layers.named_children():
-            if len(maps) == len(set(layers)):
-                break
-            if isinstance(layer, nn.Conv2d):
-                convolution = self._convolution(name, dtype)
-                # What comes before a ReLU is only made where it is asked for.
-                rectified = name not in layers
-                values = convolution.relu(values) if rectified else convolution(values)
-            elif isinstance(layer, nn.ReLU):
-                values = values if rectified else F.relu(values)
-            else:
+        names, modules = zip(*self.layers.named_children(), strict=True)
+        index = 0
+        while len(maps) < len(set(layers)):
+            name, layer = names[index], modules[index]
+            # What comes before a ReLU, or before pooling, is only made where it is asked for.
+            alone, unpooled = name in layers, name in layers or names[index + 1] in layers
+            if not isinstance(layer, nn.Conv2d):
                 values = max_pool(values) if isinstance(layer, nn.MaxPool2d) else layer(values)
-            if name in layers:
-                maps[name] = values if self._scale == 1 else self._scale * values
+            elif alone:
+                values = self._convolution(name, dtype)(values)
+            elif unpooled or not isinstance(modules[index + 2], nn.MaxPool2d):
+                values = self._convolution(name, dtype).relu(values)
+                index += 1
+            else:
+                values = self._convolution(name, dtype).relu_pool(values)
+                index += 2
+            if names[index] in layers:
+                maps[names[index]] = values if self._scale == 1 else self._scale * values
+            index += 1
         return maps
 
     def _convolution(self, name: str, dtype: torch.dtype) -> Convolution:

@@ -97,6 +97,45 @@ def test_what_is_cut_off_has_no_slope() -> None:
     assert gradient.flatten().tolist() == [0, 0, 1]
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("size", [(12, 10), (13, 7), (10, 4), (2, 2), (3, 3)])
+@pytest.mark.usefixtures("threads")
+def test_convolution_relu_pool(
+    layout: torch.memory_format, count: int, size: tuple[int, int]
+) -> None:
+    """With as many threads as strips can be cut, and with more or fewer; many squares are 0."""
+    torch.set_num_threads(count)
+    weight, bias = layer(torch.float64)
+    values = random(1, 5, *size).contiguous(memory_format=layout).requires_grad_()
+    result = Convolution(weight, bias - 1).relu_pool(values)
+    expected = F.max_pool2d(F.relu(F.conv2d(values, weight, bias - 1, padding=1)), 2)
+    torch.testing.assert_close(result, expected)
+    outer = random(*result.shape, seed=3)
+    gradients = [torch.autograd.grad(pooled, values, outer)[0] for pooled in (result, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_gradient_of_convolution_relu_pool(layout: torch.memory_format) -> None:
+    weight, bias = layer(torch.float64)
+    values = random(2, 5, 4, 6).contiguous(memory_format=layout).requires_grad_()
+    assert torch.autograd.gradcheck(Convolution(weight, bias).relu_pool, values)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pooling_with_and_without_what_is_pooled(dtype: torch.dtype) -> None:
+    """In one go, or one after the other: the same numbers, to the last bit."""
+    weight, bias = layer(dtype)
+    convolution = Convolution(weight, bias)
+    values = random(1, 5, 16, 24, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    values.requires_grad_()
+    outer = random(1, 7, 8, 12, seed=3, dtype=dtype)
+    each = [convolution.relu_pool(values), max_pool(convolution.relu(values))]
+    assert torch.equal(*each)
+    assert torch.equal(*(torch.autograd.grad(pooled, values, outer)[0] for pooled in each))
+
+
 # --- max pooling ----------------------------------------------------------------------------------
 
 

