@@ -354,7 +354,7 @@ class Spec(Params):
         "photo's own resolution.",
     )
     margin: float = Field(
-        0.05,
+        0.04,
         ge=0,
         le=2,
         description="Context around an object, as a fraction of its box's long side.",

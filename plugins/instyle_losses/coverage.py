@@ -43,7 +43,8 @@ class Coverage:
         weights = self._weights.to(rows.dtype)
         if self._split:
             rows.index_fill_(0, self._empty, 0)
-            rows[self._partial] *= weights
+            if len(weights):
+                rows[self._partial] *= weights
         else:
             rows *= weights
 

@@ -18,7 +18,7 @@ from instyle_mergers.graph_cut import minimum_cut
 from instyle_mergers.params import MRFParams
 
 #: How far the seam may move, in pixels: enough to choose from, and no more than can be cut quickly.
-_NEAREST, _FARTHEST = 3.0, 32.0
+_NEAREST, _FARTHEST = 3.0, 24.0
 
 #: A segmenter is not believed to be surer than this: masks of 0 and 1 would leave no choice.
 _SUREST = 0.95
@@ -42,7 +42,7 @@ class MRFMerger(Merger):
     and the pairs (p,q) of 8 neighbours, of which at least one is free.
 
     - Pixels are free up to ``band`` times the object's size (the square root of its area) away from
-      the boundary, at least 3 and at most 32 pixels, but only half-way to the middle of the object
+      the boundary, at least 3 and at most 24 pixels, but only half-way to the middle of the object
       or of the background around it: a leg stays painted, and the gap between two legs stays
       photo. All others keep the mask's label.
     - ``log P(1)/P(0) = (log p / (1 - p) + d / s) / 2`` pools what the segmenter says, the

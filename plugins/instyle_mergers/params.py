@@ -50,7 +50,7 @@ class MRFParams(Params):
         gt=0,
         le=0.5,
         description="How far from the object's boundary the seam may run, as a fraction of the "
-        "object's size (the square root of its area); from 3 to 32 pixels of the photo.",
+        "object's size (the square root of its area); from 3 to 24 pixels of the photo.",
     )
     smoothness: float = Field(
         default=12.0,

@@ -1,14 +1,15 @@
 """Wall time to the objective that the plain loop has after 300 Adam steps.
 
     python tests/benchmarks/bench_objective.py [--size 512] [--plain-steps 300] [--steps 600]
-                                               [--content PHOTO --style PAINTING]
+                                               [--content PHOTO --style PAINTING] [--look FOLDER]
 
 The plain loop is what one writes first: one size, float32, pictures with their channels first,
 torch's own layers and no memory kept. instyle has its defaults but for the number of steps; then in
 float32, at one size, and with the sizes that it had before and no momentum between them. All
 minimise content, style, laplacian and tv with the default weights over the whole picture (by
 default the demo's), with the same learning rate. One independent function judges all, in float32:
-the plain loop's objective; while it judges, the clock stands.
+the plain loop's objective; while it judges, the clock stands. With --look, the plain loop's picture
+is written, and each of the others as it was when it had reached its objective.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,7 +27,7 @@ from torch.nn import functional as F
 from whole_picture import plan_for, task_for
 
 from instyle_core import schedule
-from instyle_core.images import read_picture, resize
+from instyle_core.images import read_picture, resize, write_picture
 from instyle_core.machine import choose_precision, keep_freed_memory
 from instyle_core.optimize import Progress
 from instyle_core.scale_run import ScaleRun
@@ -39,6 +41,15 @@ STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT = "relu4_1"
 RATE = 0.02
 EDGES = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
+
+
+class Seen(NamedTuple):
+    """Where an optimisation stood."""
+
+    step: int
+    seconds: float
+    objective: float
+    picture: Tensor
 
 
 class Plain:
@@ -96,8 +107,8 @@ def _pairs(image: Tensor) -> int:
     return image.diff(dim=1).numel() + image.diff(dim=2).numel()
 
 
-def plain_loop(objective: Plain, content: Tensor, steps: int) -> tuple[float, float]:
-    """Seconds, and the objective that it comes to."""
+def plain_loop(objective: Plain, content: Tensor, steps: int) -> Seen:
+    """What it comes to."""
     began = time.perf_counter()
     pixels = content.clone().requires_grad_()
     optimizer = torch.optim.Adam([pixels], lr=RATE)
@@ -109,7 +120,7 @@ def plain_loop(objective: Plain, content: Tensor, steps: int) -> tuple[float, fl
             pixels.clamp_(0, 1)
     seconds = time.perf_counter() - began
     with torch.no_grad():
-        return seconds, float(objective(pixels))
+        return Seen(steps, seconds, float(objective(pixels)), pixels.detach())
 
 
 def ours(
@@ -120,12 +131,12 @@ def ours(
     steps: int,
     scales: int | str,
     judge: Callable[[Tensor], float],
-) -> list[tuple[int, float, float]]:
-    """Step, seconds and objective at every tenth step of the finest size."""
+) -> list[Seen]:
+    """Where it stood at every tenth step of the finest size."""
     optimizer = {"steps": steps, "scales": scales, "learning_rate": RATE}
     plan = plan_for(max(content.shape[1:]), optimizer)
     task = task_for(content, style)
-    seen: list[tuple[int, float, float]] = []
+    seen: list[Seen] = []
     stood = 0.0
     began = time.perf_counter()
 
@@ -133,7 +144,9 @@ def ours(
         nonlocal stood
         stopped = time.perf_counter()
         if progress.size == tuple(content.shape[1:]) and progress.step % 10 == 0:
-            seen.append((progress.step, stopped - began - stood, judge(progress.picture())))
+            picture = progress.picture()
+            seconds = stopped - began - stood
+            seen.append(Seen(progress.step, seconds, judge(picture), picture))
         stood += time.perf_counter() - stopped
 
     assert plan.whole
@@ -155,14 +168,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--content", type=Path, default=DEMO / "cat.png")
     parser.add_argument("--style", type=Path, default=DEMO / "swirls.jpg")
+    parser.add_argument("--look", type=Path)
     options = parser.parse_args()
+    if options.look:
+        options.look.mkdir(parents=True, exist_ok=True)
     content, style = pictures(options)
     network = VGG19(VGG19Params())
     painting = style_at(style, (content.shape[1], content.shape[2]), 1.0)
     objective = Plain(network, content, painting)
-    seconds, goal = plain_loop(objective, content, options.plain_steps)
+    plain = plain_loop(objective, content, options.plain_steps)
     print("| | steps | objective | seconds | of the plain loop |\n| --- | --- | --- | --- | --- |")
-    print(f"| plain loop | {options.plain_steps} | {goal:.4f} | {seconds:.0f} | 1 |", flush=True)
+    show("plain loop", plain, plain)
+    look("plain", plain, options.look)
     keep_freed_memory()
 
     def judge(picture: Tensor) -> float:
@@ -180,14 +197,21 @@ def main() -> None:
         schedule.FACTOR = factor
         ScaleRun.momentum = carried if momentum else nothing  # type: ignore[method-assign]
         seen = ours(network, content, style, precision, options.steps, scales, judge)
-        there = next((row for row in seen if row[2] <= goal), None)
-        for what, row in (("there after", there), ("in the end", seen[-1])):
-            if row is None:
-                print(f"| {name}: never there | | | | |")
-                continue
-            step, took, value = row
-            cells = [f"{name}: {what}", str(step), f"{value:.4f}", f"{took:.0f}"]
-            print(f"| {' | '.join(cells)} | {took / seconds:.3f} |", flush=True)
+        there = next((row for row in seen if row.objective <= plain.objective), None)
+        if there:
+            show(f"{name}: there after", there, plain)
+            look(name, there, options.look)
+        show(f"{name}: in the end", seen[-1], plain)
+
+
+def show(name: str, row: Seen, plain: Seen) -> None:
+    cells = [name, str(row.step), f"{row.objective:.4f}", f"{row.seconds:.0f}"]
+    print(f"| {' | '.join(cells)} | {row.seconds / plain.seconds:.3f} |", flush=True)
+
+
+def look(name: str, row: Seen, folder: Path | None) -> None:
+    if folder:
+        write_picture(folder / f"{name.replace(', ', '-').replace(' ', '-')}.png", row.picture)
 
 
 def _name(precision: torch.dtype) -> str:

@@ -104,7 +104,7 @@ def test_what_is_cut_off_has_no_slope() -> None:
 def test_convolution_relu_pool(
     layout: torch.memory_format, count: int, size: tuple[int, int]
 ) -> None:
-    """With as many threads as strips can be cut, and with more or fewer; many squares are 0."""
+    """on any number of cores, cut into strips or not; many squares are 0."""
     torch.set_num_threads(count)
     weight, bias = layer(torch.float64)
     values = random(1, 5, *size).contiguous(memory_format=layout).requires_grad_()
@@ -144,7 +144,7 @@ def test_pooling_with_and_without_what_is_pooled(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("size", [(12, 10), (12, 7), (13, 8), (10, 4), (2, 2), (3, 3)])
 @pytest.mark.usefixtures("threads")
 def test_max_pool(layout: torch.memory_format, count: int, size: tuple[int, int]) -> None:
-    """With as many threads as strips can be cut, and with more or fewer. Numbers 0 to 2 tie."""
+    """On any number of cores, cut into strips or not. Numbers 0 to 2 tie."""
     torch.set_num_threads(count)
     generator = torch.Generator().manual_seed(0)
     values = torch.randint(0, 3, (1, 6, *size), generator=generator).float()
@@ -156,18 +156,14 @@ def test_max_pool(layout: torch.memory_format, count: int, size: tuple[int, int]
     assert torch.equal(*gradients)
 
 
-@pytest.mark.usefixtures("threads")
 def test_strips_are_no_copy() -> None:
     """Pooled in strips, it is still one picture, channels last."""
-    torch.set_num_threads(2)
     values = random(1, 6, 8, 10).contiguous(memory_format=torch.channels_last)
     pooled = max_pool(values)
     assert pooled.shape == (1, 6, 4, 5)
     assert pooled.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.usefixtures("threads")
 def test_a_batch_of_pictures_is_not_mixed_up() -> None:
-    torch.set_num_threads(2)
     values = random(3, 6, 8, 10).contiguous(memory_format=torch.channels_last)
     assert torch.equal(max_pool(values), F.max_pool2d(values, 2))
