@@ -16,7 +16,11 @@ COARSEST = 160
 FACTOR = math.sqrt(2)
 
 #: Part of all steps that is done at the finest scale, where a step costs most.
-FINEST_SHARE = 0.4
+FINEST_SHARE = 0.45
+
+#: Part of all steps that is done at each scale between the coarsest and the finest. They are passed
+#: through: what is left is done at the coarsest, where a step costs least.
+PASSING_SHARE = 0.12
 
 #: No side is made shorter: networks with five poolings need some pixels to look at.
 SMALLEST_SIDE = 32
@@ -53,13 +57,15 @@ def scale_sizes(size: Size, scales: int | Literal["auto"]) -> list[Size]:
 def scale_steps(steps: int, scales: int) -> list[int]:
     """How many steps each scale gets; all of them sum to `steps`.
 
-    Coarse steps are cheap and settle the composition; the finest scale only adds detail.
+    Coarse steps are cheap and settle the composition; the finest scale only adds detail. Where
+    there are so many scales that they would leave nothing, all but the finest are alike.
     """
     if scales == 1:
         return [steps]
     coarse = steps - math.ceil(steps * FINEST_SHARE)
-    shares = [coarse // (scales - 1)] * (scales - 1)
-    return [*shares, steps - sum(shares)]
+    each = min(math.ceil(steps * PASSING_SHARE), coarse // (scales - 1))
+    passing = [each] * (scales - 2)
+    return [coarse - sum(passing), *passing, steps - coarse]
 
 
 def pixels(legs: Sequence[Leg]) -> int:

@@ -217,9 +217,9 @@ def test_a_scale_that_was_left_early_hands_its_moments_on() -> None:
 def second_scale(solver: Adam | LBFGS) -> tuple[Tensor, Tensor]:
     """What two scales come to, and the second one on its own, which starts from the same."""
     sizes = [(6, 9), (12, 18)]
-    assert scale_steps(solver.steps, 2) == [6, 4]
+    assert scale_steps(solver.steps, 2) == [5, 5]
     both = optimize(Bowl, sizes, START, solver, ignore).picture
-    alone = solver.model_copy(update={"steps": 4})
+    alone = solver.model_copy(update={"steps": 5})
     second = optimize(Bowl, sizes[1:], START, alone, ignore).picture
     assert both is not None
     assert second is not None
@@ -228,7 +228,7 @@ def second_scale(solver: Adam | LBFGS) -> tuple[Tensor, Tensor]:
 
 def test_lbfgs_takes_nothing_along() -> None:
     solver = LBFGS(steps=10, history=4)
-    state = state_after(6, Bowl, [(6, 9), (12, 18)], solver)
+    state = state_after(5, Bowl, [(6, 9), (12, 18)], solver)
     assert state.momentum is None
     assert state.scale is None
     both, second = second_scale(solver)

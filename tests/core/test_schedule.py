@@ -14,6 +14,7 @@ from instyle_core.schedule import (
     COARSEST,
     FACTOR,
     FINEST_SHARE,
+    PASSING_SHARE,
     Leg,
     pixels,
     scale_sizes,
@@ -87,18 +88,34 @@ def test_steps_of_all_scales(steps: int, scales: int) -> None:
     assert len(shares) == scales
     assert sum(shares) == steps
     assert min(shares) >= 0
-    assert shares[-1] >= FINEST_SHARE * steps
-    assert len(set(shares[:-1])) <= 1  # the coarse ones are alike
+    if scales > 1:
+        first, *passing, finest = shares
+        assert FINEST_SHARE * steps <= finest < FINEST_SHARE * steps + 1
+        assert len(set(passing)) <= 1
+        assert all(share < PASSING_SHARE * steps + 1 for share in passing)
+        assert all(share <= first for share in passing)
 
 
-@given(steps=st.integers(1, 1000), scales=st.integers(2, 12))
-def test_steps_are_dealt_in_rounds_to_the_coarse_scales(steps: int, scales: int) -> None:
-    dealt = [0] * scales
-    while steps - sum(dealt) - (scales - 1) >= FINEST_SHARE * steps:
-        for scale in range(scales - 1):
-            dealt[scale] += 1
-    dealt[-1] = steps - sum(dealt)
-    assert scale_steps(steps, scales) == dealt
+@given(steps=st.integers(1, 1000), scales=st.integers(3, 12))
+def test_passing_shares_are_as_large_as_they_may_be(steps: int, scales: int) -> None:
+    _, *passing, finest = scale_steps(steps, scales)
+    one_more = passing[0] + 1
+    too_many = one_more >= PASSING_SHARE * steps + 1
+    assert too_many or steps - finest - one_more * len(passing) < one_more
+
+
+@pytest.mark.parametrize(
+    ("scales", "expected"),
+    [
+        (1, [200]),
+        (2, [110, 90]),
+        (4, [62, 24, 24, 90]),
+        (6, [22, 22, 22, 22, 22, 90]),
+        (7, [20, 18, 18, 18, 18, 18, 90]),
+    ],
+)
+def test_two_hundred_steps(scales: int, expected: list[int]) -> None:
+    assert scale_steps(200, scales) == expected
 
 
 # --- all of it ------------------------------------------------------------------------------------
@@ -107,11 +124,11 @@ def test_steps_are_dealt_in_rounds_to_the_coarse_scales(steps: int, scales: int)
 @pytest.mark.parametrize(
     ("size", "scales", "steps", "expected"),
     [
-        ((320, 320), "auto", 50, [(160, 160, 15), (226, 226, 15), (320, 320, 20)]),
+        ((320, 320), "auto", 50, [(160, 160, 21), (226, 226, 6), (320, 320, 23)]),
         ((160, 100), "auto", 50, [(160, 100, 50)]),
-        ((64, 48), 2, 7, [(45, 34, 4), (64, 48, 3)]),
+        ((64, 48), 2, 7, [(45, 34, 3), (64, 48, 4)]),
         ((64, 48), 3, 1, [(32, 32, 0), (45, 34, 0), (64, 48, 1)]),
-        ((36, 36), 9, 10, [(32, 32, 6), (36, 36, 4)]),  # two sizes, and the steps of two
+        ((36, 36), 9, 10, [(32, 32, 5), (36, 36, 5)]),  # two sizes, and the steps of two
         ((1024, 32), 1, 3, [(1024, 32, 3)]),
     ],
 )
