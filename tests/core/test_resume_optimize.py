@@ -192,7 +192,7 @@ def test_while_a_scale_is_prepared(
 
 @each_solver
 @each_size
-@pytest.mark.parametrize("evaluations", [0, 1, 2])
+@pytest.mark.parametrize("evaluations", [0, 1])
 def test_within_a_step(solver: Adam | LBFGS, size: Size, evaluations: int, tmp_path: Path) -> None:
     """What is resumed is the scale from its beginning, with what the one before handed on."""
     left = iter(range(evaluations, -1, -1))
