@@ -115,7 +115,7 @@ def test_another_spec(studio: Studio, plan: Plan, name: str) -> None:
 
 def test_the_same_spec_written_otherwise(studio: Studio, plan: Plan) -> None:
     """By its record, and with a default spelt out."""
-    spelt = studio.plan(**tinted(studio, margin=0.05, seed=0))
+    spelt = studio.plan(**tinted(studio, margin=0.04, seed=0))
     assert spelt.dump() == plan.dump()
     own = load(studio.folder / "out.run" / "run.json")
     assert pipeline.run(own, resume=True).status == "finished"

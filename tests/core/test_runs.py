@@ -98,7 +98,7 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
     assert resolved["merger"]["use"]  # the default preset's, whatever that is
     rest = {
         "size": 64,
-        "margin": 0.05,
+        "margin": 0.04,
         "start": "content",
         "seed": 0,
         "device": "auto",
