@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from instyle_core.conversion import converted
     from instyle_core.errors import InputError, InstyleError, WeightsError
     from instyle_core.hookspecs import Plugin, hookimpl
     from instyle_core.hub import fetch_from_hub, hub_weights
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from instyle_core.weights import Weights, fetch
 
 _HOME = {
+    "converted": "conversion",
     "InputError": "errors",
     "InstyleError": "errors",
     "WeightsError": "errors",
@@ -98,6 +100,7 @@ __all__ = [
     "View",
     "Weights",
     "WeightsError",
+    "converted",
     "fetch",
     "fetch_from_hub",
     "hookimpl",

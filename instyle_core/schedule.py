@@ -16,11 +16,11 @@ COARSEST = 160
 FACTOR = math.sqrt(2)
 
 #: Part of all steps that is done at the finest scale, where a step costs most.
-FINEST_SHARE = 0.45
+FINEST_SHARE = 0.5
 
 #: Part of all steps that is done at each scale between the coarsest and the finest. They are passed
 #: through: what is left is done at the coarsest, where a step costs least.
-PASSING_SHARE = 0.12
+PASSING_SHARE = 0.1
 
 #: No side is made shorter: networks with five poolings need some pixels to look at.
 SMALLEST_SIDE = 32

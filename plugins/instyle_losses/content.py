@@ -25,18 +25,20 @@ class ContentLoss(SummedLoss):
 
     def __init__(self, params: ContentParams) -> None:
         self._params = params
-        self._errors: dict[str, SquaredError] = {}
+        self._errors: list[SquaredError] = []
 
     def prepare(self, targets: Targets) -> None:
-        for layer in self._params.layers:
+        self._errors = []
+        for layer, share in self._params.weighted_layers():
             maps = targets.content.features(self._params.extractor, layer)
             mask = targets.content.mask(maps.shape[-2:])
-            self._errors[layer] = SquaredError(maps, mask, self._params.reduction)
+            error = SquaredError(maps, mask, self._params.reduction, share=share)
+            self._errors.append(error)
 
     def sums(self, view: View) -> tuple[Tensor, ...]:
         errors = [
-            weight * self._errors[layer](view.features(self._params.extractor, layer), view.part)
-            for layer, weight in self._params.weighted_layers()
+            error(view.features(self._params.extractor, layer), view.part)
+            for layer, error in zip(self._params.layers, self._errors, strict=True)
         ]
         return (torch.stack(errors).sum(),)
 

@@ -39,23 +39,24 @@ class LaplacianLoss(Loss):
     def __init__(self, params: LaplacianParams) -> None:
         self._params = params
         self._white = 1.0 if params.reduction == "relative" else params.pixel_range
-        self._errors: dict[int, SquaredError] = {}
+        self._errors: list[SquaredError] = []
 
     def prepare(self, targets: Targets) -> None:
-        content = targets.content
+        content, reduction = targets.content, self._params.reduction
+        share = 1.0 if reduction == "sum" else 1 / len(self._params.pools)
+        self._errors = []
         for pool in self._params.pools:
             target = edges(self._white * content.image, pool, self._params.stride)
             mask = average(content.mask(), pool, self._params.stride)
-            self._errors[pool] = SquaredError(target, mask, self._params.reduction, floor=FLAT)
+            error = SquaredError(target, mask, reduction, floor=FLAT, share=share)
+            self._errors.append(error)
 
     def __call__(self, view: View) -> Tensor:
-        errors = torch.stack(
-            [
-                self._errors[pool](edges(self._white * view.image, pool, self._params.stride))
-                for pool in self._params.pools
-            ]
-        )
-        return errors.sum() if self._params.reduction == "sum" else errors.mean()
+        errors = [
+            error(edges(self._white * view.image, pool, self._params.stride))
+            for pool, error in zip(self._params.pools, self._errors, strict=True)
+        ]
+        return torch.stack(errors).sum()
 
 
 def edges(image: Tensor, pool: int, stride: int | None = None) -> Tensor:

@@ -25,7 +25,7 @@ def _all(whole: Tensor) -> Tensor:
 class SquaredError:
     """The squared error of values x against a constant target t, weighted by w.
 
-    ``E = sum(w (x - t)²) / D``, over all entries, with D by reduction:
+    ``E = share sum(w (x - t)²) / D``, over all entries, with D by reduction:
 
     - ``relative``: ``max(sum(w t²), floor sum(w))``
     - ``mean``: ``sum(w)``
@@ -43,16 +43,23 @@ class SquaredError:
         reduction: see above.
         floor: the mean square, in the unit of the target squared, below which a target counts as
             flat: an error relative to next to nothing would be arbitrarily large.
+        share: of this error in a sum of several.
     """
 
     def __init__(
-        self, target: Tensor, weights: Tensor, reduction: Reduction, *, floor: float = ZERO
+        self,
+        target: Tensor,
+        weights: Tensor,
+        reduction: Reduction,
+        *,
+        floor: float = ZERO,
+        share: float = 1.0,
     ) -> None:
         self._target = target.detach()
         self._weights = weights
         energy = (weights * self._target.square()).sum()
         count = weights.sum() * (target.numel() / weights.numel())
-        self._divisor = divisor(reduction, energy, count, floor)
+        self._factor = share * reducing_factor(reduction, energy, count, floor)
 
     def __call__(self, values: Tensor, part: Callable[[Tensor], Tensor] = _all) -> Tensor:
         """The error of all values or, added up over tiles, of those of a part.
@@ -62,41 +69,43 @@ class SquaredError:
             part: cuts the same part out of target and weights.
         """
         error = values - part(self._target)
-        return weighted_squares(error, part(self._weights)) / self._divisor
+        return weighted_squares(error, part(self._weights), self._factor)
 
 
-def weighted_squares(values: Tensor, weights: Tensor) -> Tensor:
-    """``sum(w x²)``, with weights that are broadcast to the values and have no gradient."""
-    return _WeightedSquares.apply(values, weights)  # type: ignore[no-untyped-call]
+def weighted_squares(values: Tensor, weights: Tensor, factor: Tensor) -> Tensor:
+    """``f sum(w x²)``, with weights that are broadcast to the values.
+
+    Weights and the factor, a scalar, have no gradient.
+    """
+    if weights.numel() == 1:
+        return _WeightedSquares.apply(values, None, factor * weights.reshape(()))  # type: ignore[no-untyped-call]
+    return _WeightedSquares.apply(values, weights, factor)  # type: ignore[no-untyped-call]
 
 
 class _WeightedSquares(torch.autograd.Function):
-    """Three passes over memory, or two with a single weight for all.
+    """Three passes over memory, or two with the same weight for all.
 
     Automatic differentiation takes eight and mixes layouts.
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, weights: Tensor) -> Tensor:
-        ctx.alike = weights.numel() == 1
-        weighted = values if ctx.alike else values * weights
-        ctx.save_for_backward(weighted, weights)
+    def forward(ctx: Any, values: Tensor, weights: Tensor | None, factor: Tensor) -> Tensor:
+        weighted = values if weights is None else values * weights
+        ctx.save_for_backward(weighted, factor)
         # Both in the order in which one of them lies in memory.
         if weighted.ndim == 4 and weighted.is_contiguous(memory_format=torch.channels_last):
             values, weighted = values.permute(0, 2, 3, 1), weighted.permute(0, 2, 3, 1)
-        squares = values.flatten().dot(weighted.flatten())
-        return squares * weights.reshape(()) if ctx.alike else squares
+        return factor * values.flatten().dot(weighted.flatten())
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        weighted, weights = ctx.saved_tensors
-        slope = 2 * gradient * weights.reshape(()) if ctx.alike else 2 * gradient
-        return slope * weighted, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        weighted, factor = ctx.saved_tensors
+        return 2 * gradient * factor * weighted, None, None
 
 
-def divisor(reduction: Reduction, energy: Tensor, count: Tensor, floor: float) -> Tensor:
-    """What a weighted sum of squares is divided by.
+def reducing_factor(reduction: Reduction, energy: Tensor, count: Tensor, floor: float) -> Tensor:
+    """What a weighted sum of squares is multiplied by: 1 / D, see `SquaredError`.
 
     Args:
         reduction: ``relative``, ``mean`` or ``sum``.
@@ -105,9 +114,10 @@ def divisor(reduction: Reduction, energy: Tensor, count: Tensor, floor: float) -
         floor: see `SquaredError`.
 
     Returns:
-        A scalar above 0.
+        A scalar; 0 where nothing has any weight.
     """
     if reduction == "sum":
         return torch.ones_like(count)
     scale = count if reduction == "mean" else torch.maximum(energy, floor * count)
-    return scale.clamp(min=torch.finfo(scale.dtype).tiny)
+    tiny = torch.finfo(scale.dtype).tiny
+    return torch.where(count > 0, 1 / scale.clamp(min=tiny), 0)

@@ -45,22 +45,19 @@ class StyleLoss(SummedLoss):
         # Where there is no object, there is nothing to be like the style.
         weight = mask.any().float()
         self._errors = []
-        for grams in zip(*each, strict=True):
+        for (_, share), *grams in zip(self._params.weighted_layers(), *each, strict=True):
             weighted = [u * gram for u, gram in zip(targets.style_weights, grams, strict=True)]
             target = torch.stack(weighted).sum(dim=0)
-            self._errors.append(SquaredError(target, weight.to(target), self._params.reduction))
+            error = SquaredError(target, weight.to(target), self._params.reduction, share=share)
+            self._errors.append(error)
 
     def sums(self, view: View) -> tuple[Tensor, ...]:
         """For each layer the Gram matrix that nothing is divided by, (1, C, C); then the cells."""
         return self._sums(view, everywhere=self._everywhere)
 
     def value(self, sums: tuple[Tensor, ...]) -> Tensor:
-        errors = [
-            weight * error(gram)
-            for (_, weight), error, gram in zip(
-                self._params.weighted_layers(), self._errors, self._grams(sums), strict=True
-            )
-        ]
+        grams = self._grams(sums)
+        errors = [error(gram) for error, gram in zip(self._errors, grams, strict=True)]
         return torch.stack(errors).sum()
 
     def _sums(self, view: View, *, everywhere: bool) -> tuple[Tensor, ...]:

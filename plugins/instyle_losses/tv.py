@@ -9,7 +9,7 @@ from torch import Tensor
 
 from instyle_core import Loss, Targets, View
 from instyle_losses.params import TVParams
-from instyle_losses.reduction import divisor, weighted_squares
+from instyle_losses.reduction import reducing_factor, weighted_squares
 
 #: The mean squared difference of neighbours below which a photo counts as flat: 1/100 of the range
 #: from black to white, 2.5 of 255 levels. Ordinary photos have ten times as much and more.
@@ -41,13 +41,15 @@ class TVLoss(Loss):
             -1: mask[..., :, 1:] * mask[..., :, :-1],
         }
         count = image.shape[1] * torch.stack([w.sum() for w in self._weights.values()]).sum()
-        self._divisor = divisor(self._params.reduction, self._variation(image), count, FLAT)
+        energy = self._variation(image, torch.ones_like(count))
+        self._factor = reducing_factor(self._params.reduction, energy, count, FLAT)
 
     def __call__(self, view: View) -> Tensor:
-        return self._variation(view.image) / self._divisor
+        return self._variation(view.image, self._factor)
 
-    def _variation(self, image: Tensor) -> Tensor:
+    def _variation(self, image: Tensor, factor: Tensor) -> Tensor:
         sums = [
-            weighted_squares(image.diff(dim=dim), weight) for dim, weight in self._weights.items()
+            weighted_squares(image.diff(dim=dim), weight, factor)
+            for dim, weight in self._weights.items()
         ]
         return torch.stack(sums).sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +13,13 @@ from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
 
 #: The number of convolutions, each with its ReLU, in each of the blocks.
 CONVOLUTIONS = (2, 2, 4, 4, 4)
+
+_STRIDES = {
+    f"{kind}{block}_{number}": 2 ** (block - 1)
+    for block, count in enumerate(CONVOLUTIONS, start=1)
+    for number in range(1, count + 1)
+    for kind in ("conv", "relu")
+}
 
 Pretrained = Literal["oxford", "imagenet1k_v1"]
 Pooling = Literal["max", "average"]
@@ -45,12 +53,7 @@ class VGG19Params(ExtractorParams):
 
         A ``conv`` is read before its ReLU.
         """
-        return {
-            f"{kind}{block}_{number}": 2 ** (block - 1)
-            for block, count in enumerate(CONVOLUTIONS, start=1)
-            for number in range(1, count + 1)
-            for kind in ("conv", "relu")
-        }
+        return _STRIDES
 
     def pretrained(self) -> Sequence[Weights]:
         return (OXFORD if self.weights == "oxford" else IMAGENET1K_V1,)
@@ -58,11 +61,16 @@ class VGG19Params(ExtractorParams):
     def reach(self, layer: str) -> int:
         """Half the receptive field: each 3x3 convolution adds a pixel of its own map, and each
         pooling half of one."""
-        reach = 0
-        for name, stride in self.layers().items():
-            if name.startswith("conv"):
-                block, number = map(int, name.removeprefix("conv").split("_"))
-                reach += stride + (stride // 2 if number == 1 and block > 1 else 0)
-            if name == layer:
-                break
-        return reach
+        return _reach(layer)
+
+
+@cache  # it is asked for at each step
+def _reach(layer: str) -> int:
+    reach = 0
+    for name, stride in _STRIDES.items():
+        if name.startswith("conv"):
+            block, number = map(int, name.removeprefix("conv").split("_"))
+            reach += stride + (stride // 2 if number == 1 and block > 1 else 0)
+        if name == layer:
+            break
+    return reach

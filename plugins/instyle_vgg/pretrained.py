@@ -10,11 +10,12 @@ network pads with zeros after subtracting it, and stays a tensor of its own.
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from instyle_core import fetch
+from instyle_core import converted
 from instyle_vgg.params import Pretrained, VGG19Params
 from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
 
@@ -41,37 +42,44 @@ def load(pretrained: Pretrained) -> State:
         ``mean`` (3, 1, 1) for RGB in [0, 1], and for each convolution ``layers.convX_Y.weight``,
         channels last, and ``layers.convX_Y.bias``; float32, on the processor.
     """
-    state = _oxford() if pretrained == "oxford" else _imagenet1k_v1()
-    for name, tensor in state.items():
-        if tensor.ndim == 4:
-            state[name] = tensor.contiguous(memory_format=torch.channels_last)
-    return state
+    if pretrained == "oxford":
+        state = converted(OXFORD, _oxford)
+    else:
+        state = converted(IMAGENET1K_V1, _imagenet1k_v1)
+    return {name: _channels_last(tensor) for name, tensor in state.items()}
 
 
-def _oxford() -> State:
+def _channels_last(tensor: Tensor) -> Tensor:
+    return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+
+
+def _oxford(path: Path) -> State:
     # A table look-up in one go: the package's own reader makes a list of 20 million numbers.
-    file = torch.load(fetch(OXFORD), map_location="cpu", weights_only=True)
+    file = torch.load(path, map_location="cpu", weights_only=True)
     tensors = []
     for name in CONVOLUTIONS:
         layer = name.replace("conv", "block").replace("_", "_conv")  # block1_conv1, ...
         levels, indices = file[f"{layer}_W_table"], file[f"{layer}_W_q"]
         tensors += [levels.take(indices.long()), file[f"{layer}_b"]]
-    state = _renamed(tensors)
-    state[FIRST] = state[FIRST].flip(1) * 255
+    state = _by_layer(tensors)
+    state[FIRST] = state[FIRST].flip(3) * 255
     state["mean"] = torch.tensor(OXFORD_MEAN).flip(0)[:, None, None] / 255
     return state
 
 
-def _imagenet1k_v1() -> State:
-    file = torch.load(fetch(IMAGENET1K_V1), map_location="cpu", weights_only=True)
+def _imagenet1k_v1(path: Path) -> State:
+    file = torch.load(path, map_location="cpu", weights_only=True)
     # features.0.weight, features.0.bias, features.2.weight, ...
-    state = _renamed([tensor for name, tensor in file.items() if name.startswith("features.")])
-    state[FIRST] = state[FIRST] / torch.tensor(IMAGENET_STD)[:, None, None]
+    state = _by_layer([tensor for name, tensor in file.items() if name.startswith("features.")])
+    state[FIRST] = state[FIRST] / torch.tensor(IMAGENET_STD)
     state["mean"] = torch.tensor(IMAGENET_MEAN)[:, None, None]
     return state
 
 
-def _renamed(tensors: list[Tensor]) -> State:
-    """By our names, what both files hold in the order of the network."""
+def _by_layer(tensors: list[Tensor]) -> State:
+    """What both files hold in the order of the network, by our names; weights are (D, 3, 3, C)."""
     names = [f"layers.{layer}.{kind}" for layer in CONVOLUTIONS for kind in ("weight", "bias")]
-    return dict(zip(names, tensors, strict=True))
+    return {
+        name: tensor.permute(0, 2, 3, 1).contiguous() if tensor.ndim == 4 else tensor
+        for name, tensor in zip(names, tensors, strict=True)
+    }

@@ -101,7 +101,7 @@ def test_a_second_ctrl_c_stops_at_once(studio: Studio, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("at", "item", "step"),
     [
-        (5, 0, 3),  # in the second scale of the first object
+        (5, 0, 4),  # in the second scale of the first object
         (9, 0, 5),  # in the last one
         (12, 1, 0),  # in the first scale of the second object
     ],

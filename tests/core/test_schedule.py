@@ -108,10 +108,10 @@ def test_passing_shares_are_as_large_as_they_may_be(steps: int, scales: int) -> 
     ("scales", "expected"),
     [
         (1, [200]),
-        (2, [110, 90]),
-        (4, [62, 24, 24, 90]),
-        (6, [22, 22, 22, 22, 22, 90]),
-        (7, [20, 18, 18, 18, 18, 18, 90]),
+        (2, [100, 100]),
+        (4, [60, 20, 20, 100]),
+        (6, [20, 20, 20, 20, 20, 100]),
+        (7, [20, 16, 16, 16, 16, 16, 100]),
     ],
 )
 def test_two_hundred_steps(scales: int, expected: list[int]) -> None:
@@ -124,7 +124,7 @@ def test_two_hundred_steps(scales: int, expected: list[int]) -> None:
 @pytest.mark.parametrize(
     ("size", "scales", "steps", "expected"),
     [
-        ((320, 320), "auto", 50, [(160, 160, 21), (226, 226, 6), (320, 320, 23)]),
+        ((320, 320), "auto", 50, [(160, 160, 20), (226, 226, 5), (320, 320, 25)]),
         ((160, 100), "auto", 50, [(160, 100, 50)]),
         ((64, 48), 2, 7, [(45, 34, 3), (64, 48, 4)]),
         ((64, 48), 3, 1, [(32, 32, 0), (45, 34, 0), (64, 48, 1)]),

@@ -127,6 +127,19 @@ def test_torchvision(tmp_path, monkeypatch) -> None:
     assert next(names, None) is None
 
 
+def test_the_second_process_reads_no_codebooks(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path))
+    first = pretrained.load.__wrapped__("oxford")
+    monkeypatch.setattr(torch, "load", None)
+    second = pretrained.load.__wrapped__("oxford")
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(second[name], tensor)
+        if tensor.ndim == 4:
+            assert second[name].is_contiguous(memory_format=torch.channels_last)
+            assert tensor.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_records() -> None:
     verify(OXFORD)
     weights = torchvision.models.VGG19_Weights.IMAGENET1K_V1
