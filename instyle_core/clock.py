@@ -32,7 +32,6 @@ class Clock:
     def __init__(self, objects: Sequence[Sequence[Leg]]) -> None:
         self._objects = objects
         self._seen: dict[int, list[float]] = {}
-        self._prepared = False
         self._entered = True
         self._last = time.monotonic()
 
@@ -41,8 +40,10 @@ class Clock:
         self._entered = True
         self._last = time.monotonic()
 
-    def tick(self, index: int, step: int) -> float:
-        """Call after a step; returns the seconds left.
+    def tick(self, index: int, step: int) -> float | None:
+        """Call after a step; returns the seconds left, or None until a step tells of others.
+
+        One that prepares a size does not: the first of all can take fifty times as long as others.
 
         Args:
             index: of the object.
@@ -51,18 +52,18 @@ class Clock:
         now = time.monotonic()
         seconds, self._last = now - self._last, now
         ((size, steps),) = _cost(self._objects[index], step - 1, step)
-        if self._entered and steps == 1:  # it goes on within a size, which is prepared anew
-            steps += PREPARATION
+        # Where it goes on within a size, that is prepared anew.
+        if steps == 1 and not self._entered:
+            seen = self._seen.pop(size, [])
+            self._seen[size] = [*seen[1 - RECENT :], seconds]  # the last one is the latest
         self._entered = False
-        # How long the step took that prepared a size is a guess: no more is needed of it.
-        if self._prepared:
-            self._seen.popitem()
-        seen = self._seen.pop(size, [])
-        self._prepared = steps > 1
-        self._seen[size] = [*seen[1 - RECENT :], seconds / steps]  # the last one is the latest
         ahead = _cost(self._objects[index], step)
         for later in self._objects[index + 1 :]:
             ahead += _cost(later, 0)
+        if not ahead:
+            return 0.0
+        if not self._seen:
+            return None
         latest, fixed, each = self._rates()
         return sum(steps * (fixed + each * size / latest) for size, steps in ahead)
 
@@ -71,10 +72,7 @@ class Clock:
 
         Of two numbers, the median is the lower: the first steps of all are slow.
         """
-        sizes = list(self._seen)
-        if self._prepared and len(sizes) > 1:
-            sizes.pop()
-        *before, latest = sizes
+        *before, latest = self._seen
         seconds = median_low(self._seen[latest])
         fixed = seconds * OVERHEAD / (latest + OVERHEAD)
         if before:

@@ -52,7 +52,8 @@ class Step:
         size: (height, width) of this scale.
         losses: each term with its weight, by name.
         total: the objective, their sum.
-        seconds_left: of the optimisation of this object and those after it, as far as can be told.
+        seconds_left: of the optimisation of this object and those after it, as far as can be told;
+            None after the first step, which tells nothing of others.
         picture: gives the crop as it stands, float32 (3, H, W) at this scale.
     """
 
@@ -62,7 +63,7 @@ class Step:
     size: tuple[int, int]
     losses: Mapping[str, float]
     total: float
-    seconds_left: float
+    seconds_left: float | None
     picture: Callable[[], Tensor] = field(repr=False, compare=False)
 
 

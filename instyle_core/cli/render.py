@@ -109,10 +109,13 @@ class RunDisplay:
             self._show(f"downloading {event.name}", status, event.done, event.total)
         elif isinstance(event, Step):
             terms = "  ".join(f"{name} {value:.3g}" for name, value in event.losses.items())
-            left = event.seconds_left
-            total = time.monotonic() - self._began + left
-            time_ = f"{_clock(left)} of {_clock(total)} left"
-            status = f"{event.step}/{event.steps}  {time_}  {terms}"
+            status, left = f"{event.step}/{event.steps}  {terms}", event.seconds_left
+            if left is not None:
+                total = time.monotonic() - self._began + left
+                time_ = f"{_clock(left)} of {_clock(total)} left"
+                status = f"{event.step}/{event.steps}  {time_}  {terms}"
+            elif not self._live:
+                return  # the next step is soon, and tells
             self._show(self._name, status, event.step, event.steps)
         elif isinstance(event, Note):
             self._console.print(f"[yellow]note:[/yellow] {escape(event.message)}")

@@ -38,6 +38,10 @@ def test_run_prints_the_picture_and_tells_the_rest_on_standard_error(
     lines = done.err.splitlines()
     assert all(lines)  # none is empty
     assert any(line.startswith("painting: 4/4 ") and "tint" in line for line in lines)
+    # The first step, which prepares the size, tells nothing of the others.
+    steps = [line for line in lines if line.startswith("painting: ") and "/4 " in line]
+    assert steps[0].startswith("painting: 2/4 ")
+    assert all(" left " in line for line in steps)
     assert lines[-1].startswith("finished after ")
 
 
