@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from instyle_core.interfaces import SegmenterParams
-from instyle_core.registry import KINDS, Registry
-from instyle_core.schema import rows, spec_schema
-from instyle_core.spec import LBFGS, Adam, ObjectSpec, Select, Style
+from instyle_core.config.optimizer import LBFGS, Adam
+from instyle_core.config.schema import rows, spec_schema
+from instyle_core.config.spec import ObjectSpec, Select, Style
+from instyle_core.interfaces.params import SegmenterParams
+from instyle_core.plugin.registry import KINDS, Registry
 
 TARGET = Path(__file__).with_name("reference.md")
 

@@ -11,67 +11,64 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instyle_core.conversion import converted
     from instyle_core.errors import InputError, InstyleError, WeightsError
-    from instyle_core.hookspecs import Plugin, hookimpl
-    from instyle_core.hub import fetch_from_hub, hub_weights
-    from instyle_core.images import read_mask, read_picture
-    from instyle_core.interfaces import (
+    from instyle_core.images.picture import read_mask, read_picture
+    from instyle_core.interfaces.extractor import FeatureExtractor
+    from instyle_core.interfaces.input_files import InputFile
+    from instyle_core.interfaces.loss import Loss, SummedLoss, Targets, View
+    from instyle_core.interfaces.merger import Merger
+    from instyle_core.interfaces.params import (
         ExtractorParams,
-        FeatureExtractor,
-        InputFile,
-        Instance,
         LossParams,
-        Mask,
-        Merger,
         Params,
-        Prompt,
-        Ranker,
         RankerParams,
-        Rating,
-        Refiner,
-        Segmentation,
-        Segmenter,
         SegmenterParams,
     )
-    from instyle_core.losses import Loss, SummedLoss, Targets, View
-    from instyle_core.state_dicts import read_state_dict
-    from instyle_core.weights import Weights, fetch
+    from instyle_core.interfaces.pictures import Mask
+    from instyle_core.interfaces.ranker import Ranker, Rating
+    from instyle_core.interfaces.refiner import Refiner
+    from instyle_core.interfaces.segmenter import Instance, Prompt, Segmentation, Segmenter
+    from instyle_core.plugin.hookspecs import Plugin, hookimpl
+    from instyle_core.weights.converted import converted
+    from instyle_core.weights.fetch import fetch
+    from instyle_core.weights.hub import fetch_from_hub, hub_weights
+    from instyle_core.weights.record import Weights
+    from instyle_core.weights.state_dict import read_state_dict
 
 _HOME = {
-    "converted": "conversion",
+    "converted": "weights.converted",
     "InputError": "errors",
     "InstyleError": "errors",
     "WeightsError": "errors",
-    "Plugin": "hookspecs",
-    "hookimpl": "hookspecs",
-    "read_mask": "images",
-    "read_picture": "images",
-    "read_state_dict": "state_dicts",
-    "ExtractorParams": "interfaces",
-    "FeatureExtractor": "interfaces",
-    "InputFile": "interfaces",
-    "Instance": "interfaces",
-    "Loss": "losses",
-    "LossParams": "interfaces",
-    "Mask": "interfaces",
-    "Merger": "interfaces",
-    "Params": "interfaces",
-    "Prompt": "interfaces",
-    "Ranker": "interfaces",
-    "RankerParams": "interfaces",
-    "Rating": "interfaces",
-    "Refiner": "interfaces",
-    "Segmentation": "interfaces",
-    "Segmenter": "interfaces",
-    "SegmenterParams": "interfaces",
-    "SummedLoss": "losses",
-    "Targets": "losses",
-    "View": "losses",
-    "Weights": "weights",
-    "fetch": "weights",
-    "fetch_from_hub": "hub",
-    "hub_weights": "hub",
+    "Plugin": "plugin.hookspecs",
+    "hookimpl": "plugin.hookspecs",
+    "read_mask": "images.picture",
+    "read_picture": "images.picture",
+    "read_state_dict": "weights.state_dict",
+    "ExtractorParams": "interfaces.params",
+    "FeatureExtractor": "interfaces.extractor",
+    "InputFile": "interfaces.input_files",
+    "Instance": "interfaces.segmenter",
+    "Loss": "interfaces.loss",
+    "LossParams": "interfaces.params",
+    "Mask": "interfaces.pictures",
+    "Merger": "interfaces.merger",
+    "Params": "interfaces.params",
+    "Prompt": "interfaces.segmenter",
+    "Ranker": "interfaces.ranker",
+    "RankerParams": "interfaces.params",
+    "Rating": "interfaces.ranker",
+    "Refiner": "interfaces.refiner",
+    "Segmentation": "interfaces.segmenter",
+    "Segmenter": "interfaces.segmenter",
+    "SegmenterParams": "interfaces.params",
+    "SummedLoss": "interfaces.loss",
+    "Targets": "interfaces.loss",
+    "View": "interfaces.loss",
+    "Weights": "weights.record",
+    "fetch": "weights.fetch",
+    "fetch_from_hub": "weights.hub",
+    "hub_weights": "weights.hub",
 }
 
 __all__ = [

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from instyle_core.interfaces import Rating
+    from instyle_core.interfaces.ranker import Rating
+
 
 Stage = Literal["read", "load", "segment", "rank", "stylize", "merge", "write"]
 
@@ -105,6 +106,8 @@ class Finished:
 
 
 Event = StageStarted | StageFinished | Download | Step | Note | Ranked | Finished
+
+
 Observer = Callable[[Event], None]
 
 

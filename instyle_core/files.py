@@ -90,3 +90,15 @@ def write_atomically(path: Path, data: bytes) -> None:
             where=str(path),
             hint="check that the folder exists, may be written to, and has room",
         ) from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,7 +1,5 @@
 """The one way through: read, segment, stylise, merge, write."""
 
-# ruff: noqa: TID253  (this module computes, and is imported when it does)
-
 from __future__ import annotations
 
 import time
@@ -15,8 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from instyle_core import weights
-from instyle_core.clock import Clock
+from instyle_core.config.plan import ObjectPlan, Plan, part_name
+from instyle_core.device import (
+    choose_device,
+    choose_precision,
+    choose_tile,
+    describe_machine,
+    keep_freed_memory,
+)
 from instyle_core.errors import InputError, InstyleError, InterruptedRun
 from instyle_core.events import (
     Download,
@@ -30,36 +34,30 @@ from instyle_core.events import (
     Step,
     ignore,
 )
-from instyle_core.images import Picture, check_output, read_picture, resize, write_picture
-from instyle_core.instances import box_of, prompt_of, refine, select_object, shrunk
-from instyle_core.interfaces import (
-    Box,
-    ExtractorParams,
-    FeatureExtractor,
-    Mask,
-    Merger,
-    Rating,
-    Segmentation,
-    Size,
-)
-from instyle_core.interrupts import deferred
-from instyle_core.machine import (
-    choose_device,
-    choose_precision,
-    choose_tile,
-    describe_machine,
-    keep_freed_memory,
-)
-from instyle_core.optimize import Outcome, Progress, State
-from instyle_core.plan import ObjectPlan, Plan, part_name
-from instyle_core.randomness import random_state, restore_random_state
-from instyle_core.resume import Earlier, find
-from instyle_core.runs import RunFolder
-from instyle_core.seam import measure_seam
-from instyle_core.state import Patch, RunState
-from instyle_core.style_choice import dump_ranking, rank_for_each
-from instyle_core.stylize import Setting, Task, crop_box, cut, legs_of, paste, put_back, stylize
-from instyle_core.target_memory import TargetMemory
+from instyle_core.images.picture import Picture, check_output, read_picture, write_picture
+from instyle_core.images.resize import resize
+from instyle_core.interfaces.extractor import FeatureExtractor
+from instyle_core.interfaces.merger import Merger
+from instyle_core.interfaces.params import ExtractorParams
+from instyle_core.interfaces.pictures import Box, Mask, Size
+from instyle_core.interfaces.ranker import Rating
+from instyle_core.interfaces.segmenter import Segmentation
+from instyle_core.objects.boxes import box_of, crop_box, cut, paste
+from instyle_core.objects.select import prompt_of, refine, select_object, shrunk
+from instyle_core.optimization.interrupts import deferred
+from instyle_core.optimization.optimize import Outcome, Progress, State
+from instyle_core.optimization.random_state import random_state, restore_random_state
+from instyle_core.optimization.time_left import Clock
+from instyle_core.painting.objective import Task
+from instyle_core.painting.ranking import dump_ranking, rank_for_each
+from instyle_core.painting.style_cache import TargetMemory
+from instyle_core.painting.stylize import Setting, legs_of, put_back, stylize
+from instyle_core.runs.folder import RunFolder
+from instyle_core.runs.record import Earlier
+from instyle_core.runs.resume import find
+from instyle_core.runs.seam import measure_seam
+from instyle_core.runs.state import Patch, RunState
+from instyle_core.weights import fetch as weights
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ them from your tests::
         testing.check_loss(SepiaLoss, SepiaParams())
 """
 
-# ruff: noqa: TID253  (this module computes, and is imported when it does)
-
 from __future__ import annotations
 
 import importlib.metadata
@@ -23,25 +21,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.features import FeatureStack, MaskPyramid, PictureView
-from instyle_core.hookspecs import GROUP
-from instyle_core.interfaces import (
-    ExtractorParams,
-    FeatureExtractor,
-    LossParams,
-    Mask,
-    Merger,
-    Prompt,
-    Ranker,
-    RankerParams,
-    Rating,
-    ReaderParams,
-    Refiner,
-    Segmentation,
-    Segmenter,
-)
-from instyle_core.losses import Loss, Targets
-from instyle_core.registry import Registry
+from instyle_core.interfaces.extractor import FeatureExtractor
+from instyle_core.interfaces.loss import Loss, Targets
+from instyle_core.interfaces.merger import Merger
+from instyle_core.interfaces.params import ExtractorParams, LossParams, RankerParams, ReaderParams
+from instyle_core.interfaces.pictures import Mask
+from instyle_core.interfaces.ranker import Ranker, Rating
+from instyle_core.interfaces.refiner import Refiner
+from instyle_core.interfaces.segmenter import Prompt, Segmentation, Segmenter
+from instyle_core.painting.features import FeatureStack, MaskPyramid, PictureView
+from instyle_core.plugin.hookspecs import GROUP
+from instyle_core.plugin.registry import Registry
 
 
 def registry(*modules: ModuleType | str) -> Registry:
@@ -55,9 +45,6 @@ def registry(*modules: ModuleType | str) -> Registry:
 
     names = [module if isinstance(module, str) else module.__name__ for module in modules]
     return Registry([Point(name=name, value=name, group=GROUP) for name in names])
-
-
-# --- pictures and features for tests --------------------------------------------------------------
 
 
 def picture(height: int = 32, width: int = 32, *, seed: int = 0) -> Tensor:
@@ -111,9 +98,6 @@ def view(image: Tensor, mask: Tensor, params: ReaderParams, *, stride: int = 2) 
         {name: PixelExtractor(stride=stride) for name in reads}, [reads], image.device
     )
     return stack.view(image[None], MaskPyramid(mask[None]))
-
-
-# --- the contracts --------------------------------------------------------------------------------
 
 
 def check_loss(

@@ -22,8 +22,8 @@ from paint_style import PALETTES, paint
 from PIL import Image
 from triptych import GAP, side_by_side
 
+from instyle_core.config.plan import load
 from instyle_core.pipeline import run
-from instyle_core.plan import load
 
 HEIGHT = 240
 

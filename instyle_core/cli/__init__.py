@@ -24,7 +24,7 @@ class _WithPlugins(click.Group):
 
     @cached_property
     def _added(self) -> dict[str, click.Command]:
-        from instyle_core.registry import Registry
+        from instyle_core.plugin.registry import Registry
 
         commands, _ = Registry.installed().commands(taken=self.commands)
         return commands

@@ -23,9 +23,9 @@ def demo(folder: Path, quiet: bool) -> None:
     from importlib.resources import files
 
     from instyle_core.cli.pipeline import carry_out
+    from instyle_core.config.plan import load
     from instyle_core.errors import InputError
     from instyle_core.files import write_atomically
-    from instyle_core.plan import load
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

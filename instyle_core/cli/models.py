@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from instyle_core.weights import Weights
+    from instyle_core.weights.record import Weights
 
 
 @click.group()
@@ -22,7 +22,7 @@ def list_(as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from instyle_core.weights import locate
+    from instyle_core.weights.fetch import locate
 
     known = _known()
     if as_json:
@@ -60,7 +60,7 @@ def pull(name: str) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    from instyle_core.weights import fetch, locate, verify
+    from instyle_core.weights.fetch import fetch, locate, verify
 
     weights = _find(name)
     if locate(weights) is not None:
@@ -85,7 +85,7 @@ def pull(name: str) -> None:
 def verify(name: str | None) -> None:
     """Compare the hash of the weights NAME, or of all that are there, with the published one."""
     from instyle_core.errors import WeightsError
-    from instyle_core.weights import locate, verify
+    from instyle_core.weights.fetch import locate, verify
 
     wrong = 0
     for weights in [_find(name)] if name else _known():
@@ -107,7 +107,7 @@ def verify(name: str | None) -> None:
 @click.argument("name")
 def path(name: str) -> None:
     """Print where the weights NAME are."""
-    from instyle_core.weights import absent, locate
+    from instyle_core.weights.fetch import absent, locate
 
     weights = _find(name)
     found = locate(weights)
@@ -118,7 +118,7 @@ def path(name: str) -> None:
 
 def _known() -> dict[Weights, list[str]]:
     """The weights of all installed plugins, by name, and the plugins that can load them."""
-    from instyle_core.registry import Registry
+    from instyle_core.plugin.registry import Registry
 
     users: dict[Weights, list[str]] = {}
     for entry in Registry.installed().entries():
@@ -144,7 +144,7 @@ def _find(name: str) -> Weights:
 
 
 def _state(weights: Weights) -> str:
-    from instyle_core.weights import locate
+    from instyle_core.weights.fetch import locate
 
     there = locate(weights) is not None
     if weights.package is not None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from instyle_core.document import Document
+    from instyle_core.config.document import Document
+    from instyle_core.config.plan import Plan
     from instyle_core.pipeline import Result
-    from instyle_core.plan import Plan
 
 _spec = click.argument("spec", type=click.Path(path_type=Path))
 _set = click.option(
@@ -53,7 +53,7 @@ def run(
     The first Ctrl-C lets the step under way end, saves the best so far, and leaves what --resume
     needs to go on to the same result. A second one does not wait for the step.
     """
-    from instyle_core.plan import load
+    from instyle_core.config.plan import load
 
     options = {"output": output, "device": device, "seed": seed}
 
@@ -112,7 +112,7 @@ _PREVIEW_STEPS = 60
 
 def _preview(document: Document) -> None:
     """Few pixels and steps, and a picture of its own, also a small one."""
-    from instyle_core.interfaces import absolute
+    from instyle_core.interfaces.input_files import absolute
 
     if not isinstance(document.data, dict):
         return
@@ -151,9 +151,9 @@ def _preview(document: Document) -> None:
 )
 def init(preset: str, output: Path) -> None:
     """Write a spec to start from."""
+    from instyle_core.config.plan import preset_text
     from instyle_core.errors import InputError
     from instyle_core.files import write_atomically
-    from instyle_core.plan import preset_text
 
     text = preset_text(preset)
     if str(output) == "-":
@@ -171,7 +171,7 @@ def init(preset: str, output: Path) -> None:
 @_set
 def validate(spec: Path, assignments: tuple[str, ...]) -> None:
     """Check SPEC and report every error at once."""
-    from instyle_core.plan import load
+    from instyle_core.config.plan import load
 
     def change(document: Document) -> None:
         for assignment in assignments:
@@ -188,7 +188,7 @@ def schema() -> None:
     """Print the JSON Schema of specs, with the parameters of every installed plugin."""
     import json
 
-    from instyle_core.registry import Registry
-    from instyle_core.schema import spec_schema
+    from instyle_core.config.schema import spec_schema
+    from instyle_core.plugin.registry import Registry
 
     click.echo(json.dumps(spec_schema(Registry.installed()), indent=2, ensure_ascii=False))

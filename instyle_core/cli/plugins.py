@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from instyle_core.registry import Entry
+    from instyle_core.plugin.registry import Entry
 
 _KINDS = click.Choice(["segmenter", "refiner", "extractor", "loss", "ranker", "merger"])
 
@@ -23,7 +23,7 @@ def plugins() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(kind: str | None, as_json: bool) -> None:
     """List the installed plugins, and those that cannot be used, with the reason."""
-    from instyle_core.registry import Registry
+    from instyle_core.plugin.registry import Registry
 
     registry = Registry.installed()
     entries = registry.entries(kind)
@@ -63,8 +63,8 @@ def show(name: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from instyle_core.registry import Registry
-    from instyle_core.schema import rows
+    from instyle_core.config.schema import rows
+    from instyle_core.plugin.registry import Registry
 
     registry = Registry.installed()
     found = [entry for entry in registry.entries() if entry.plugin.name == name]
@@ -128,7 +128,7 @@ def _raise_unknown(name: str, registry: Any) -> None:
 )
 def new(kind: str, name: str, output: Path | None) -> None:
     """Write a whole plugin package of your own, with a test that passes."""
-    from instyle_core.scaffold import write_package
+    from instyle_core.cli.new_plugin import write_package
 
     folder = write_package(kind, name, output)
     click.echo(f"wrote {folder}; next:\n  pip install -e '{folder}[dev]'\n  pytest {folder}")

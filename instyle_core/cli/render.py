@@ -23,7 +23,7 @@ from instyle_core.events import (
     StageStarted,
     Step,
 )
-from instyle_core.interfaces import Rating
+from instyle_core.interfaces.ranker import Rating
 
 _STAGES = {
     "read": "reading pictures",

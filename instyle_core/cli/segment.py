@@ -14,9 +14,9 @@ from instyle_core.cli.selection import fetch_weights, segmenter_of, selection
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from instyle_core.instances import Candidate
-    from instyle_core.overlay import Marked
-    from instyle_core.uses import Use
+    from instyle_core.cli.overlay import Marked
+    from instyle_core.objects.select import Candidate
+    from instyle_core.plugin.use import Use
 
 
 #: So many specks are shown where they are what was asked for.
@@ -53,11 +53,11 @@ def segment(
     With --class, --point, --box or --instance, as under `select` in a spec, those that fit are
     listed, and the one that would be repainted stands out.
     """
+    from instyle_core.cli.overlay import overlay
+    from instyle_core.config.spec import Select
     from instyle_core.errors import InputError
-    from instyle_core.images import check_output, read_picture, write_picture
-    from instyle_core.instances import candidates, choose, prompt_of
-    from instyle_core.overlay import overlay
-    from instyle_core.spec import Select
+    from instyle_core.images.picture import check_output, read_picture, write_picture
+    from instyle_core.objects.select import candidates, choose, prompt_of
 
     asked = {"class": class_name, "point": point, "box": box, "instance": instance}
     asked = {key: value for key, value in asked.items() if value is not None}
@@ -99,8 +99,9 @@ def _marked(
     Where nothing was asked for, `chosen` is None, and none stands back. Specks are left out unless
     they are what was asked for.
     """
-    from instyle_core.instances import box_of, refine
-    from instyle_core.overlay import Marked
+    from instyle_core.cli.overlay import Marked
+    from instyle_core.objects.boxes import box_of
+    from instyle_core.objects.select import refine
 
     count: Counter[str] = Counter()
     for candidate in found:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from instyle_core.hookspecs import Kind
-    from instyle_core.spec import Select
-    from instyle_core.uses import Use
+    from instyle_core.config.spec import Select
+    from instyle_core.plugin.hookspecs import Kind
+    from instyle_core.plugin.use import Use
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]
@@ -62,7 +62,7 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
 
 def segmenter_of(written: str | None, select: Select, *, option: str) -> Use:
     """The segmenter that an option names, or the default one for such a selection."""
-    from instyle_core.plan import default_segmenter
+    from instyle_core.config.plan import default_segmenter
 
     if written is None:
         return default_segmenter(select, context())
@@ -77,9 +77,9 @@ def use_of(kind: Kind, written: str, *, option: str) -> Use:
     """
     from pydantic import ValidationError
 
-    from instyle_core.document import Document
+    from instyle_core.config.document import Document
+    from instyle_core.config.resolve import resolve
     from instyle_core.errors import InputError, SpecError
-    from instyle_core.uses import resolve
 
     document = Document.parse(written, option, Path.cwd())
     if document.problems:
@@ -95,7 +95,7 @@ def use_of(kind: Kind, written: str, *, option: str) -> Use:
 
 def context() -> dict[str, Any]:
     """What plugins are looked up in, outside of a spec."""
-    from instyle_core.registry import Registry
+    from instyle_core.plugin.registry import Registry
 
     return {"registry": Registry.installed(), "folder": Path.cwd(), "extractors": {}}
 
@@ -104,7 +104,7 @@ def fetch_weights(uses: Iterable[Use]) -> None:
     """Download what is missing before the work begins, and show how far it is."""
     from instyle_core.cli.render import RunDisplay
     from instyle_core.events import Download
-    from instyle_core.weights import fetch, locate
+    from instyle_core.weights.fetch import fetch, locate
 
     for weights in dict.fromkeys(w for use in uses for w in use.params.pretrained()):
         if locate(weights) is None:

@@ -12,10 +12,10 @@ from instyle_core.cli.selection import context, fetch_weights, segmenter_of, sel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from instyle_core.config.spec import Select
     from instyle_core.events import Observer
-    from instyle_core.interfaces import Mask
-    from instyle_core.spec import Select
-    from instyle_core.uses import Use
+    from instyle_core.interfaces.pictures import Mask
+    from instyle_core.plugin.use import Use
 
 
 @click.group()
@@ -57,16 +57,16 @@ def rank(
     import torch
 
     from instyle_core.cli.render import RunDisplay, ranking_table
-    from instyle_core.images import read_picture
-    from instyle_core.instances import box_of
-    from instyle_core.interfaces import RankerParams
-    from instyle_core.machine import choose_device
-    from instyle_core.plan import default_ranker
-    from instyle_core.spec import COLORS_OF_STYLE, Select, Spec
-    from instyle_core.style_choice import dump_ranking, subject_of
-    from instyle_core.style_choice import rank as rank_pictures
-    from instyle_core.style_folder import StyleFolder
-    from instyle_core.uses import resolve
+    from instyle_core.config.plan import default_ranker
+    from instyle_core.config.resolve import resolve
+    from instyle_core.config.spec import COLORS_OF_STYLE, Select, Spec
+    from instyle_core.config.style_folder import StyleFolder
+    from instyle_core.device import choose_device
+    from instyle_core.images.picture import read_picture
+    from instyle_core.interfaces.params import RankerParams
+    from instyle_core.objects.boxes import box_of
+    from instyle_core.painting.ranking import dump_ranking, subject_of
+    from instyle_core.painting.ranking import rank as rank_pictures
 
     asked = {"class": class_name, "point": point, "box": box, "instance": instance}
     asked = {key: value for key, value in asked.items() if value is not None}
@@ -110,7 +110,7 @@ def rank(
 
 def _find(image: Tensor, select: Select, segmenter: Use, on_event: Observer) -> Mask:
     """The object as a run would find it."""
-    from instyle_core.instances import prompt_of, refine, select_object
+    from instyle_core.objects.select import prompt_of, refine, select_object
 
     prompt = prompt_of(select, (image.shape[1], image.shape[2]))
     segmentation = segmenter.create().segment(image, prompt)

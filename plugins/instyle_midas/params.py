@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from instyle_core import ExtractorParams, LossParams, Weights
-from instyle_core.interfaces import absolute, existing_file
+from instyle_core.interfaces.input_files import absolute, existing_file
 from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED, STATE
 
 #: The extractor's only layer.

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from instyle_core import InputFile, Params, Weights
-from instyle_core.interfaces import absolute, existing_file
+from instyle_core.interfaces.input_files import absolute, existing_file
 from instyle_segmenters.weights import PUBLISHED, Model
 
 

@@ -14,15 +14,7 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 
-from instyle_core import (
-    InputError,
-    Instance,
-    Prompt,
-    Segmentation,
-    Segmenter,
-    WeightsError,
-    fetch,
-)
+from instyle_core import InputError, Instance, Prompt, Segmentation, Segmenter, WeightsError, fetch
 from instyle_segmenters.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,

@@ -45,12 +45,14 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from instyle_core import FeatureExtractor
-from instyle_core.features import FeatureStack, MaskPyramid
-from instyle_core.images import resize
-from instyle_core.interfaces import Targets
-from instyle_core.palette import luminance
-from instyle_core.plan import Plan, load
-from instyle_core.stylize import Setting, Task, crop_box, cut, stylize
+from instyle_core.config.plan import Plan, load
+from instyle_core.images.resize import resize
+from instyle_core.interfaces.params import Targets
+from instyle_core.objects.boxes import crop_box, cut
+from instyle_core.painting.color import luminance
+from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.objective import Task
+from instyle_core.painting.stylize import Setting, stylize
 from instyle_fcn8s.voc import Photos, open_voc
 from instyle_losses.params import StyleParams
 from instyle_losses.style import StyleLoss

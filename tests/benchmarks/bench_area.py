@@ -22,9 +22,9 @@ import torch
 import yaml
 
 from instyle_core import testing
-from instyle_core.images import write_mask, write_picture
+from instyle_core.config.plan import load
+from instyle_core.images.picture import write_mask, write_picture
 from instyle_core.pipeline import run
-from instyle_core.plan import load
 
 
 def spec_of(folder: Path, size: int, steps: int, share: int) -> Path:

@@ -18,10 +18,11 @@ import torch
 from bench_step import LOSSES, plain_maps
 from whole_picture import plan_for, task_for
 
-from instyle_core import scale_run, testing
-from instyle_core.optimize import Progress
-from instyle_core.plan import Plan
-from instyle_core.stylize import Setting, stylize
+from instyle_core import testing
+from instyle_core.config.plan import Plan
+from instyle_core.optimization import scale as scale_run
+from instyle_core.optimization.optimize import Progress
+from instyle_core.painting.stylize import Setting, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

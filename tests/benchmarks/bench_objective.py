@@ -26,12 +26,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from whole_picture import plan_for, task_for
 
-from instyle_core import schedule
-from instyle_core.images import read_picture, resize, write_picture
-from instyle_core.machine import choose_precision, keep_freed_memory
-from instyle_core.optimize import Progress
-from instyle_core.scale_run import ScaleRun
-from instyle_core.stylize import Setting, style_at, stylize
+from instyle_core.device import choose_precision, keep_freed_memory
+from instyle_core.images.picture import read_picture, write_picture
+from instyle_core.images.resize import resize
+from instyle_core.optimization import schedule
+from instyle_core.optimization.optimize import Progress
+from instyle_core.optimization.scale import ScaleRun
+from instyle_core.painting.objective import style_at
+from instyle_core.painting.stylize import Setting, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

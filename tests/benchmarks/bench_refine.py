@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from instyle_core import Prompt
-from instyle_core.instances import class_mask
-from instyle_core.registry import Registry
-from instyle_core.uses import resolve
+from instyle_core.config.resolve import resolve
+from instyle_core.objects.select import class_mask
+from instyle_core.plugin.registry import Registry
 from instyle_fcn8s.boundary import boundary_scores
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s

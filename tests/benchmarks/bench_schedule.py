@@ -20,12 +20,13 @@ import torch
 from bench_objective import CPU, DEMO, Plain, pictures
 from whole_picture import plan_for, task_for
 
-from instyle_core import schedule
-from instyle_core.clock import OVERHEAD
-from instyle_core.images import write_picture
-from instyle_core.interfaces import Size
-from instyle_core.machine import choose_precision, keep_freed_memory
-from instyle_core.stylize import Setting, style_at, stylize
+from instyle_core.device import choose_precision, keep_freed_memory
+from instyle_core.images.picture import write_picture
+from instyle_core.interfaces.pictures import Size
+from instyle_core.optimization import schedule
+from instyle_core.optimization.time_left import OVERHEAD
+from instyle_core.painting.objective import style_at
+from instyle_core.painting.stylize import Setting, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

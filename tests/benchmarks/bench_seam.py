@@ -36,10 +36,12 @@ from torch.nn import functional as F
 
 import instyle_core
 from instyle_core import InputError, Mask, Merger
-from instyle_core.instances import prompt_of, refine, select_object
-from instyle_core.plan import Plan, load
-from instyle_core.seam import jump_across, measure_seam
-from instyle_core.stylize import Setting, Task, crop_box, cut, put_back, stylize
+from instyle_core.config.plan import Plan, load
+from instyle_core.objects.boxes import crop_box, cut
+from instyle_core.objects.select import prompt_of, refine, select_object
+from instyle_core.painting.objective import Task
+from instyle_core.painting.stylize import Setting, put_back, stylize
+from instyle_core.runs.seam import jump_across, measure_seam
 from instyle_fcn8s.voc import CLASSES, IGNORED, Photos, open_voc
 from instyle_mergers.feather import FeatherMerger, signed_distance
 from instyle_mergers.hard import HardMerger

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from instyle_core import Mask, Prompt, fetch, testing
-from instyle_core.registry import Registry
-from instyle_core.uses import resolve
+from instyle_core.config.resolve import resolve
+from instyle_core.plugin.registry import Registry
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s

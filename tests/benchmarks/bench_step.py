@@ -22,10 +22,10 @@ from torch import Tensor
 from whole_picture import plan_for, task_for
 
 from instyle_core import testing
-from instyle_core.machine import choose_precision, keep_freed_memory
-from instyle_core.optimize import Progress
-from instyle_core.plan import Plan
-from instyle_core.stylize import Setting, stylize
+from instyle_core.config.plan import Plan
+from instyle_core.device import choose_precision, keep_freed_memory
+from instyle_core.optimization.optimize import Progress
+from instyle_core.painting.stylize import Setting, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

@@ -11,9 +11,9 @@ import yaml
 from torch import Tensor
 
 from instyle_core import testing
-from instyle_core.images import write_picture
-from instyle_core.plan import Plan, load
-from instyle_core.stylize import Task
+from instyle_core.config.plan import Plan, load
+from instyle_core.images.picture import write_picture
+from instyle_core.painting.objective import Task
 
 
 def plan_for(size: int, optimizer: dict[str, Any], **changes: Any) -> Plan:

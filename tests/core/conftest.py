@@ -101,7 +101,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("INSTYLE_CACHE", str(folder))
     monkeypatch.delenv("INSTYLE_OFFLINE", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("instyle_core.weights._PAUSES_S", (0, 0))
+    monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
     return folder
 
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from instyle_core import pipeline
+from instyle_core.config.plan import Plan
 from instyle_core.errors import InputError
 from instyle_core.events import Event, Observer, Step, ignore
 from instyle_core.pipeline import Result
-from instyle_core.plan import Plan
 from tests.core.studio import Studio, listing, noise, rectangle, save
 
 ADAM = {"use": "adam", "steps": 10, "scales": 1, "learning_rate": 0.05}

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import yaml
 
+from instyle_core.config.plan import Plan, load
 from instyle_core.events import Event, Observer, ignore
 from instyle_core.pipeline import Result
 from instyle_core.pipeline import run as run_plan
-from instyle_core.plan import Plan, load
 
 TOY = Path(__file__).with_name("toy")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from instyle_core import plan
+from instyle_core.config import plan
 from tests.core.commands import ESCAPE, Command, Done, assert_error
 from tests.core.studio import listing, read
 

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from instyle_core.cli.models import models
 from instyle_core.errors import InputError, WeightsError
-from instyle_core.hookspecs import Plugin
-from instyle_core.interfaces import Params
-from instyle_core.registry import Entry, Registry
-from instyle_core.weights import Weights
+from instyle_core.interfaces.params import Params
+from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.plugin.registry import Entry, Registry
+from instyle_core.weights.record import Weights
 from tests.core.hub import hub_of_this_machine
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from instyle_core.plan import PRESETS
+from instyle_core.config.plan import PRESETS
 from tests.core.commands import Command, assert_error
 from tests.core.studio import Studio, noise, save
 

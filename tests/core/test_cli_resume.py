@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from instyle_core import plan
+from instyle_core.config import plan
 from tests.core.commands import Command, assert_error, start
 from tests.core.studio import Studio, listing, noise, save
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instyle_core import plan
+from instyle_core.config import plan
 from instyle_core.events import Event
 from tests.core.commands import ESCAPE, Command, Done, assert_error, start
 from tests.core.studio import HEIGHT, WIDTH, Studio, listing, noise, rectangle, save

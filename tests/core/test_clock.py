@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instyle_core.clock import OVERHEAD, PREPARATION, RECENT, Clock
 from instyle_core.events import Step
-from instyle_core.interfaces import Size
-from instyle_core.schedule import Leg, schedule
+from instyle_core.interfaces.pictures import Size
+from instyle_core.optimization.schedule import Leg, schedule
+from instyle_core.optimization.time_left import OVERHEAD, PREPARATION, RECENT, Clock
 from tests.core.interrupted import ADAM, changes
 from tests.core.studio import Studio
 
@@ -52,7 +52,7 @@ def run(
 ) -> list[tuple[float | None, float]]:
     """What the clock tells after each step, and the truth: pairs, from a place on to the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("instyle_core.clock.time.monotonic", lambda: machine.now)
+        patch.setattr("instyle_core.optimization.time_left.time.monotonic", lambda: machine.now)
         clock = Clock(objects)
         told, costs = [], []
         for number in range(index, len(objects)):
@@ -146,7 +146,7 @@ def test_it_is_never_negative_however_steps_take_their_time(
 ) -> None:
     now, left = 0.0, list[float | None]([0.0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("instyle_core.clock.time.monotonic", lambda: now)
+        patch.setattr("instyle_core.optimization.time_left.time.monotonic", lambda: now)
         clock = Clock([legs])
         for step, cost in enumerate(costs[: sum(leg.steps for leg in legs)], 1):
             now += cost
@@ -158,7 +158,7 @@ def test_it_is_never_negative_however_steps_take_their_time(
 def ticks(seconds: Sequence[float], monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
     """What is left of 100 steps of one size, of which the first ones take so long."""
     now = 0.0
-    monkeypatch.setattr("instyle_core.clock.time.monotonic", lambda: now)
+    monkeypatch.setattr("instyle_core.optimization.time_left.time.monotonic", lambda: now)
     clock, left = Clock([[Leg((50, 50), 100)]]), []
     for step, cost in enumerate(seconds, 1):
         now += cost
@@ -189,7 +189,7 @@ def test_steps_that_a_flat_objective_saves_are_no_part_of_it(
     taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine, legs = Machine(preparation=1), [Leg((40, 40), 12), Leg((80, 80), 8)]
-    monkeypatch.setattr("instyle_core.clock.time.monotonic", lambda: machine.now)
+    monkeypatch.setattr("instyle_core.optimization.time_left.time.monotonic", lambda: machine.now)
     clock = Clock([legs])
     for step, cost in machine.work(legs):
         if step <= taken or step > 12:

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from instyle_core.images import (
-    read_picture,
-    write_picture,
-)
+from instyle_core.images.picture import read_picture, write_picture
 from tests.core.pictures import (
     CMYK_PROFILE,
     CYAN_LAB,

@@ -12,11 +12,7 @@ import torch
 from PIL import Image
 
 from instyle_core.errors import InputError
-from instyle_core.images import (
-    read_mask,
-    read_picture,
-    write_picture,
-)
+from instyle_core.images.picture import read_mask, read_picture, write_picture
 from tests.core.pictures import (
     UPRIGHT,
     exif,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from instyle_core.images import write_picture
-from instyle_core.plan import load, preset_text
-from instyle_core.registry import Registry
+from instyle_core.config.plan import load, preset_text
+from instyle_core.images.picture import write_picture
+from instyle_core.plugin.registry import Registry
 from instyle_core.testing import picture
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.document import Document
+from instyle_core.config.document import Document
 from instyle_core.errors import InputError
 
 HERE = Path("/somewhere")

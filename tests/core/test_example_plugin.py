@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from instyle_core import plan
+from instyle_core.config import plan
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PACKAGE = EXAMPLES / "instyle-palette"
@@ -100,9 +100,9 @@ from pathlib import Path
 
 from instyle_core import testing
 from instyle_core.events import Step
-from instyle_core.images import write_picture
+from instyle_core.images.picture import write_picture
 from instyle_core.pipeline import run
-from instyle_core.plan import load
+from instyle_core.config.plan import load
 
 write_picture(Path("photo.png"), testing.picture(48, 64, seed=1))
 write_picture(Path("style.png"), testing.picture(48, 64, seed=2))

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from instyle_core.features import FeatureStack, MaskPyramid
-from instyle_core.interfaces import ExtractorParams, FeatureExtractor
+from instyle_core.interfaces.extractor import FeatureExtractor
+from instyle_core.interfaces.params import ExtractorParams
+from instyle_core.painting.features import FeatureStack, MaskPyramid
 
 CPU = torch.device("cpu")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from instyle_core import WeightsError, fetch, fetch_from_hub
-from instyle_core.hub import git_blob_id, hub_weights
-from instyle_core.weights import locate, verify
+from instyle_core.weights.fetch import locate, verify
+from instyle_core.weights.hub import git_blob_id, hub_weights
 from tests.core.hub import COMMIT, Hub, hub_of_this_machine
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, which is several chunks
@@ -240,7 +240,7 @@ def test_offline(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_import_is_light() -> None:
     code = (
-        "import sys, instyle_core.hub; "
+        "import sys, instyle_core.weights.hub; "
         "print({'torch', 'huggingface_hub', 'requests', 'pooch'} & {*sys.modules})"
     )
     done = subprocess.run(

@@ -13,14 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from instyle_core import images
 from instyle_core.errors import InputError, InstyleError
-from instyle_core.images import (
-    check_output,
-    read_picture,
-    resize,
-    write_picture,
-)
+from instyle_core.images import picture as images
+from instyle_core.images.picture import check_output, read_picture, write_picture
+from instyle_core.images.resize import resize
 from tests.core.pictures import (
     FEW,
     P3_PROFILE,

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.measure import label as components_of
 
+from instyle_core.config.spec import Select
 from instyle_core.errors import InputError
 from instyle_core.events import Event, Note
-from instyle_core.instances import box_of, candidates, describe, prompt_of, select_object
-from instyle_core.interfaces import Instance, Mask, Prompt, Segmentation
-from instyle_core.spec import Select
+from instyle_core.interfaces.pictures import Mask
+from instyle_core.interfaces.segmenter import Instance, Prompt, Segmentation
+from instyle_core.objects.boxes import box_of
+from instyle_core.objects.select import candidates, describe, prompt_of, select_object
 
 Bits = NDArray[np.bool_]
 CLASSES = ("background", "cat", "dog")

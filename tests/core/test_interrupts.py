@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from instyle_core.interrupts import AtOnce, deferred
+from instyle_core.optimization.interrupts import AtOnce, deferred
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

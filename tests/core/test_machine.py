@@ -9,8 +9,7 @@ import sys
 import pytest
 import torch
 
-from instyle_core.errors import InputError
-from instyle_core.machine import (
+from instyle_core.device import (
     choose_device,
     choose_precision,
     choose_tile,
@@ -18,6 +17,7 @@ from instyle_core.machine import (
     is_out_of_memory,
     keep_freed_memory,
 )
+from instyle_core.errors import InputError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 KINDS = [torch.float32, torch.bfloat16, torch.float16]
@@ -94,7 +94,7 @@ def test_allocating_goes_on_with_memory_that_was_freed() -> None:
     """Of 30 tensors of 32 MiB, each freed before the next, no more than a few are ever held."""
     code = """
 import resource, torch
-from instyle_core.machine import keep_freed_memory
+from instyle_core.device import keep_freed_memory
 keep_freed_memory()
 keep_freed_memory()  # once for each run of a process
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from instyle_core.errors import InputError
-from instyle_core.images import (
-    read_mask,
-    write_mask,
-)
+from instyle_core.images.picture import read_mask, write_mask
 from tests.core.pictures import (
     FEW,
     UPRIGHT,

@@ -14,7 +14,7 @@ from scipy.ndimage import distance_transform_edt
 from instyle_core import pipeline
 from instyle_core.errors import SpecError
 from instyle_core.events import Event, Note
-from instyle_core.stylize import Task
+from instyle_core.painting.objective import Task
 from tests.core.studio import HEIGHT, WIDTH, Studio, read, rectangle, save
 
 Box = tuple[int, int, int, int]

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.interfaces import Size
-from instyle_core.optimize import Outcome, Progress, optimize
-from instyle_core.schedule import scale_steps
-from instyle_core.spec import LBFGS, Adam
+from instyle_core.config.optimizer import LBFGS, Adam
+from instyle_core.interfaces.pictures import Size
+from instyle_core.optimization.optimize import Outcome, Progress, optimize
+from instyle_core.optimization.schedule import scale_steps
 from instyle_core.testing import picture
 
 SIZE = (6, 5)

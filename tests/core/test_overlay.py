@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from instyle_core.interfaces import Box, Prompt
-from instyle_core.overlay import COLOURS, FAINT, TINT, Marked, overlay, place
+from instyle_core.cli.overlay import COLOURS, FAINT, TINT, Marked, overlay, place
+from instyle_core.interfaces.pictures import Box
+from instyle_core.interfaces.segmenter import Prompt
 
 GREY = 0.5
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from skimage.color import rgb2yiq
 from torch import Tensor
 
-from instyle_core.palette import Palette, luminance
-from instyle_core.spec import Color
+from instyle_core.config.spec import Color
+from instyle_core.painting.color import Palette, luminance
 from instyle_core.testing import disc, picture
 
 CONTENT = 0.3 + 0.4 * picture(30, 40, seed=1)  # far enough from 0 and 1 that nothing is cut off

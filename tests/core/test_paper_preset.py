@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from instyle_core.plan import Plan, load, preset_text
-from instyle_core.spec import Adam
+from instyle_core.config.optimizer import Adam
+from instyle_core.config.plan import Plan, load, preset_text
 
 
 @pytest.fixture

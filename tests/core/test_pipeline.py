@@ -13,16 +13,9 @@ import torch
 from PIL import Image
 
 from instyle_core import pipeline
+from instyle_core.config.plan import load
 from instyle_core.errors import InputError, InstyleError, InterruptedRun, SpecError, WeightsError
-from instyle_core.events import (
-    Event,
-    Finished,
-    Note,
-    StageFinished,
-    StageStarted,
-    Step,
-)
-from instyle_core.plan import load
+from instyle_core.events import Event, Finished, Note, StageFinished, StageStarted, Step
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, listing, noise, read, rectangle, save
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from instyle_core import plan
-from instyle_core.document import Document
+from instyle_core.config import plan
+from instyle_core.config.document import Document
+from instyle_core.config.schema import spec_schema
 from instyle_core.errors import InputError, SpecError
-from instyle_core.registry import Entry, Registry
-from instyle_core.schema import spec_schema
+from instyle_core.plugin.registry import Entry, Registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -451,7 +451,10 @@ def test_presets_and_examples_are_specs(folder: Path) -> None:
     """The pictures of presets are the user's; those of examples and the demo are there."""
     for name in plan.PRESETS:
         assert load(folder, plan.preset_text(name)).spec.version == 1
-    for path in [*ROOT.glob("docs/examples/*.yaml"), ROOT / "instyle_core/demo/demo.yaml"]:
+    for path in [
+        *ROOT.glob("docs/examples/*.yaml"),
+        ROOT / "instyle_core/demo/demo.yaml",
+    ]:
         if "palette" not in path.name:  # needs a package that is not installed
             assert plan.load(path).spec.version == 1
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from instyle_core.registry import Registry
-from instyle_core.scaffold import write_package
+from instyle_core.cli.new_plugin import write_package
+from instyle_core.plugin.registry import Registry
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instyle_core.config.plan import Plan, load
 from instyle_core.errors import SpecError
-from instyle_core.plan import Plan, load
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, read, rectangle
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from instyle_core import InputError, InstyleError, LossParams, Plugin, hookimpl, testing
-from instyle_core.registry import Registry
+from instyle_core.plugin.registry import Registry
 
 
 def record(**changes: str) -> str:

@@ -10,17 +10,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from instyle_core import InstyleError, recorded, scale_run
-from instyle_core.features import FeatureStack, MaskPyramid
-from instyle_core.hookspecs import Plugin
-from instyle_core.interfaces import ExtractorParams, FeatureExtractor
-from instyle_core.optimize import Outcome
-from instyle_core.plan import ObjectPlan
-from instyle_core.scale_run import ScaleRun
-from instyle_core.spec import Adam, Select, Spec, Style
-from instyle_core.stylize import Setting, Task, stylize
+from instyle_core import InstyleError
+from instyle_core.config.optimizer import Adam
+from instyle_core.config.plan import ObjectPlan
+from instyle_core.config.spec import Select, Spec, Style
+from instyle_core.interfaces.extractor import FeatureExtractor
+from instyle_core.interfaces.params import ExtractorParams
+from instyle_core.optimization import cuda_graph as recorded
+from instyle_core.optimization import scale as scale_run
+from instyle_core.optimization.optimize import Outcome
+from instyle_core.optimization.scale import ScaleRun
+from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.objective import Task
+from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, picture
-from instyle_core.uses import Use
 from instyle_losses.params import ContentParams, StyleParams
 
 CPU = torch.device("cpu")

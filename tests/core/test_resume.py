@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from instyle_core import pipeline
 from instyle_core.events import Event, StageStarted, Step
-from instyle_core.schedule import scale_steps
+from instyle_core.optimization.schedule import scale_steps
 from tests.core.interrupted import (
     ADAM,
     L_BFGS,

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from instyle_core import pipeline
+from instyle_core.config.plan import Plan
 from instyle_core.errors import InstyleError
-from instyle_core.plan import Plan
 from tests.core.interrupted import edit, interrupt, refusal, stop_at, tinted
 from tests.core.studio import Studio, listing
 

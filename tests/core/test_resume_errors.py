@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from instyle_core import pipeline
+from instyle_core.config.plan import Plan, load
 from instyle_core.events import Event, Note
-from instyle_core.plan import Plan, load
 from tests.core.interrupted import edit, interrupt, refusal, tinted
 from tests.core.studio import Studio
 

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from instyle_core.interfaces import Size
-from instyle_core.interrupts import AtOnce
-from instyle_core.optimize import Outcome, Progress, State, optimize
-from instyle_core.schedule import scale_steps
-from instyle_core.spec import LBFGS, Adam
-from instyle_core.state import RunState, dump_state, load_state
+from instyle_core.config.optimizer import LBFGS, Adam
+from instyle_core.interfaces.pictures import Size
+from instyle_core.optimization.interrupts import AtOnce
+from instyle_core.optimization.optimize import Outcome, Progress, State, optimize
+from instyle_core.optimization.schedule import scale_steps
+from instyle_core.runs.state import RunState, dump_state, load_state
 from instyle_core.testing import picture
 
 

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 import torch
 
+from instyle_core.config.plan import load
 from instyle_core.events import Event, Step
 from instyle_core.pipeline import Result, run
-from instyle_core.plan import load
-from instyle_core.weights import locate
+from instyle_core.weights.fetch import locate
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, noise, read, rectangle, save
 
 VOID = {"img", "meta", "link", "br", "hr", "input"}
@@ -65,7 +65,7 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
         "size: 64\n"
     )
     from instyle_core import pipeline
-    from instyle_core.plan import load
+    from instyle_core.config.plan import load
 
     resolved = record(pipeline.run(load(spec)))["spec"]
     style = {"images": [str(folder / "style.png")], "scale": 1.0}

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from instyle_core import InputError, InstyleError, plan
-from instyle_core.document import Document
-from instyle_core.registry import KINDS, Registry
-from instyle_core.scaffold import write_package
+from instyle_core import InputError, InstyleError
+from instyle_core.cli.new_plugin import write_package
+from instyle_core.config import plan
+from instyle_core.config.document import Document
+from instyle_core.plugin.registry import KINDS, Registry
 
 ROOT = Path(__file__).parents[2]
 

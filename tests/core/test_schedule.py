@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.schedule import (
+from instyle_core.optimization.schedule import (
     COARSEST,
     FACTOR,
     FINEST_SHARE,

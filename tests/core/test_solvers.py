@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from instyle_core.solvers import AdamSolver, LBFGSSolver, Solver, solver
-from instyle_core.spec import LBFGS, Adam
+from instyle_core.config.optimizer import LBFGS, Adam
+from instyle_core.optimization.optimizers import AdamSolver, LBFGSSolver, Solver, solver
 
 SHAPE = (3, 4, 5)
 
@@ -98,8 +98,8 @@ def test_a_solver_goes_on_where_another_stood(settings: Adam | LBFGS) -> None:
 def test_adam_does_not_import_the_compiler() -> None:
     """Which takes a second, and which torch's own class imports."""
     code = (
-        "import sys, torch; from instyle_core.solvers import AdamSolver; "
-        "from instyle_core.spec import Adam; x = torch.ones(3, 2, 2, requires_grad=True); "
+        "import sys, torch; from instyle_core.optimization.optimizers import AdamSolver; "
+        "from instyle_core.config.optimizer import Adam; x = torch.ones(3, 2, 2, requires_grad=True); "
         "x.sum().backward(); AdamSolver(x, Adam()).step(lambda: x.sum(), 0.1); "
         "print('torch._dynamo' in sys.modules, float(x[0, 0, 0].detach()) < 1)"
     )

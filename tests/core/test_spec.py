@@ -12,21 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 
-from instyle_core import (
-    ExtractorParams,
-    InputFile,
-    LossParams,
-    Params,
-    Plugin,
-    hookimpl,
-    plan,
-    testing,
-)
-from instyle_core.document import Document
+from instyle_core import ExtractorParams, InputFile, LossParams, Params, Plugin, hookimpl, testing
+from instyle_core.config import plan
+from instyle_core.config.document import Document
+from instyle_core.config.optimizer import LBFGS, Adam
 from instyle_core.errors import InputError, SpecError
-from instyle_core.registry import Registry
-from instyle_core.spec import LBFGS, Adam
-from instyle_core.wording import shown
+from instyle_core.interfaces.messages import shown
+from instyle_core.plugin.registry import Registry
 
 # --- plugins --------------------------------------------------------------------------------------
 

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from instyle_core import InputError, InstyleError, Mask, Ranker, Rating, View, pipeline
+from instyle_core.config.plan import load
+from instyle_core.config.spec import Color
 from instyle_core.events import Event, Note, Ranked, StageStarted
-from instyle_core.hookspecs import Plugin
-from instyle_core.interfaces import RankerParams
-from instyle_core.plan import load
-from instyle_core.spec import Color
-from instyle_core.style_choice import SIDE, rank, subject_of
+from instyle_core.interfaces.params import RankerParams
+from instyle_core.painting.ranking import SIDE, rank, subject_of
+from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor
-from instyle_core.uses import Use
 from tests.core.interrupted import finish, interrupt, record, refusal, results, unbroken
 from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, noise, rectangle, save
 
@@ -140,7 +140,7 @@ def test_without_a_folder_nothing_is_ranked(studio: Studio) -> None:
 def test_a_picture_is_read_once_for_all_objects(
     studio: Studio, styles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from instyle_core import style_choice
+    from instyle_core.painting import ranking as style_choice
 
     reads: Counter[str] = Counter()
     extractions: list[int] = []

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instyle_core.config.plan import load
 from instyle_core.errors import SpecError
-from instyle_core.plan import load
 from tests.core.studio import Studio, save
 
 

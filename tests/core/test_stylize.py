@@ -13,24 +13,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.hookspecs import Plugin
-from instyle_core.interfaces import LossParams, Mask, Params
-from instyle_core.losses import Loss, Targets, View
-from instyle_core.optimize import Outcome, Progress
-from instyle_core.plan import ObjectPlan
-from instyle_core.spec import Adam, Select, Spec, Style
-from instyle_core.stylize import (
-    Setting,
-    Task,
-    crop_box,
-    cut,
-    put_back,
-    stylize,
-    term_names,
-    working_size,
-)
+from instyle_core.config.optimizer import Adam
+from instyle_core.config.plan import ObjectPlan
+from instyle_core.config.spec import Select, Spec, Style
+from instyle_core.interfaces.loss import Loss, Targets, View
+from instyle_core.interfaces.params import LossParams, Params
+from instyle_core.interfaces.pictures import Mask
+from instyle_core.objects.boxes import crop_box, cut
+from instyle_core.optimization.optimize import Outcome, Progress
+from instyle_core.painting.objective import Task, term_names
+from instyle_core.painting.stylize import Setting, put_back, stylize, working_size
+from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture
-from instyle_core.uses import Use
 
 # --- a loss that remembers what it saw ------------------------------------------------------------
 

@@ -11,17 +11,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from instyle_core import target_memory
-from instyle_core.hookspecs import Plugin
-from instyle_core.interfaces import ExtractorParams, Params
-from instyle_core.optimize import Progress
-from instyle_core.plan import ObjectPlan
-from instyle_core.spec import Adam, Select, Spec, Style
-from instyle_core.stylize import Setting, Task, stylize
-from instyle_core.target_memory import TargetMemory
+from instyle_core.config.optimizer import Adam
+from instyle_core.config.plan import ObjectPlan
+from instyle_core.config.spec import Select, Spec, Style
+from instyle_core.interfaces.params import ExtractorParams, Params
+from instyle_core.optimization.optimize import Progress
+from instyle_core.painting import style_cache as target_memory
+from instyle_core.painting.objective import Task
+from instyle_core.painting.style_cache import TargetMemory
+from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture
-from instyle_core.uses import Use
-from instyle_core.weights import Weights
+from instyle_core.weights.record import Weights
 from instyle_losses.params import ContentParams, StyleParams
 
 READS = {"net": ["a", "b"]}

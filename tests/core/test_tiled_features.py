@@ -9,22 +9,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from instyle_core.features import FeatureStack, MaskPyramid
-from instyle_core.hookspecs import Plugin
-from instyle_core.interfaces import (
-    ExtractorParams,
-    FeatureExtractor,
-    LossParams,
-    Params,
-    ReaderParams,
-)
-from instyle_core.losses import Loss, SummedLoss, Targets, View
-from instyle_core.optimize import Progress
-from instyle_core.plan import ObjectPlan
-from instyle_core.spec import Adam, Select, Spec, Style
-from instyle_core.stylize import Setting, Task, stylize
+from instyle_core.config.optimizer import Adam
+from instyle_core.config.plan import ObjectPlan
+from instyle_core.config.spec import Select, Spec, Style
+from instyle_core.interfaces.extractor import FeatureExtractor
+from instyle_core.interfaces.loss import Loss, SummedLoss, Targets, View
+from instyle_core.interfaces.params import ExtractorParams, LossParams, Params, ReaderParams
+from instyle_core.optimization.optimize import Progress
+from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.objective import Task
+from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture
-from instyle_core.uses import Use
 from instyle_losses.content import ContentLoss
 from instyle_losses.params import ContentParams, LaplacianParams, StyleParams
 from instyle_losses.style import StyleLoss

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instyle_core.tiles import stride_of, tiles_of
+from instyle_core.painting.tiles import stride_of, tiles_of
 
 sides = st.integers(1, 300)
 tile_sides = st.integers(15, 300)  # smaller ones would only be many

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from instyle_core.errors import WeightsError
-from instyle_core.weights import Weights, cache_folder, fetch, locate, sha256_of, verify
+from instyle_core.files import sha256_of
+from instyle_core.weights.cache import cache_folder
+from instyle_core.weights.fetch import fetch, locate, verify
+from instyle_core.weights.record import Weights
 
 
 def weights(server: Any, **changes: Any) -> Weights:
@@ -93,7 +96,8 @@ def test_tries_again(server: Any, cache: Path, answers: tuple[str, ...]) -> None
 def test_two_processes_at_once(server: Any, cache: Path) -> None:
     server.answers = ("meet",)
     code = f"""
-        from instyle_core.weights import Weights, fetch
+        from instyle_core.weights.record import Weights
+        from instyle_core.weights.fetch import fetch
         print(fetch({weights(server)!r}))
     """
     both = [python(code), python(code)]
@@ -147,7 +151,7 @@ def test_connection_is_refused(cache: Path, server: Any) -> None:
 
 
 def test_server_hangs(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("instyle_core.weights._TIMEOUT_S", 0.1)
+    monkeypatch.setattr("instyle_core.weights.download._TIMEOUT_S", 0.1)
     assert "timed out" in refuse(server, "hang").what
     assert server.requests == 3
 
@@ -174,7 +178,8 @@ def test_disk_is_full(server: Any, cache: Path) -> None:
     pytest.importorskip("resource")
     process = python(f"""
         import resource
-        from instyle_core.weights import Weights, WeightsError, fetch
+        from instyle_core.weights.record import Weights
+        from instyle_core.weights.fetch import (WeightsError, fetch)
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))  # writing more is an error
         try:
             fetch({weights(server)!r})

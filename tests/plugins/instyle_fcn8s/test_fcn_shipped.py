@@ -12,7 +12,7 @@ from PIL import Image
 
 from instyle_core import fetch, read_picture
 from instyle_core.cli import main
-from instyle_core.weights import verify
+from instyle_core.weights.fetch import verify
 from instyle_fcn8s.checkpoint import read_metadata
 from instyle_fcn8s.weights import ANIMALS
 

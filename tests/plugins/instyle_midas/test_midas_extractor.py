@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from instyle_core import Targets, testing
-from instyle_core.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack, MaskPyramid
 from instyle_midas.depth import DepthLoss
 from instyle_midas.midas import Midas
 from instyle_midas.params import DepthParams, MidasParams

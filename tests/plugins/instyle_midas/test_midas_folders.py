@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, ViTConfig, ViTForImageClassification
 
 from instyle_core import WeightsError, fetch, fetch_from_hub, testing
-from instyle_core.hub import hub_weights
+from instyle_core.weights.hub import hub_weights
 from instyle_midas import weights
 from instyle_midas.midas import Midas
 from instyle_midas.params import MidasParams
@@ -256,7 +256,7 @@ def test_a_hybrid_takes_one_size(hybrid: Path, tmp_path: Path, changes: dict[str
 def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """Has a network by the name of ``dpt-large``, at a commit."""
     monkeypatch.setenv("INSTYLE_OFFLINE", "0")
-    monkeypatch.setattr("instyle_core.weights._PAUSES_S", (0, 0))
+    monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
     with hub_of_this_machine(monkeypatch) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         for file in FILES:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import instyle_rankers
 from instyle_core import FeatureExtractor, Rating, testing
-from instyle_core.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack, MaskPyramid
 from instyle_rankers.affinity import AffinityRanker
 from instyle_rankers.colour import colour_distance
 from instyle_rankers.features import feature_distance

@@ -16,9 +16,9 @@ from torchvision.models import get_model
 
 from instyle_core import Instance, Prompt, Segmentation, testing
 from instyle_core.cli import main
-from instyle_core.images import write_mask, write_picture
-from instyle_core.instances import select_object
-from instyle_core.spec import Select
+from instyle_core.config.spec import Select
+from instyle_core.images.picture import write_mask, write_picture
+from instyle_core.objects.select import select_object
 from instyle_segmenters import weights
 from instyle_segmenters.params import (
     GrabCutParams,
@@ -178,7 +178,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WeightsS
     monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("INSTYLE_OFFLINE", "0")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("instyle_core.weights._PAUSES_S", (0, 0))
+    monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
     for model, record in weights.PUBLISHED.items():
         monkeypatch.setitem(weights.PUBLISHED, model, replace(record, url=server.url))
     yield server

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from instyle_core import InputError, Prompt, WeightsError, fetch_from_hub, testing
-from instyle_core.instances import select_object
-from instyle_core.spec import Select
+from instyle_core.config.spec import Select
+from instyle_core.objects.select import select_object
 from instyle_segmenters import smp_model
 from instyle_segmenters.params import SmpParams
 from instyle_segmenters.smp_model import Smp
@@ -443,7 +443,7 @@ def test_random_numbers_are_left_alone(file: Path) -> None:
 def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("INSTYLE_OFFLINE", "0")
-    monkeypatch.setattr("instyle_core.weights._PAUSES_S", (0, 0))
+    monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
     with hub_of_this_machine(monkeypatch) as hub:
         for name in ("config.json", "model.safetensors"):
             hub.files[f"/user/net/resolve/main/{name}"] = (folder / name).read_bytes()

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
 from instyle_core import InputError, Prompt, WeightsError, testing
-from instyle_core.instances import select_object
-from instyle_core.spec import Select
+from instyle_core.config.spec import Select
+from instyle_core.objects.select import select_object
 from instyle_segmenters import torchvision_model
 from instyle_segmenters.params import TorchvisionParams
 from instyle_segmenters.torchvision_model import Torchvision

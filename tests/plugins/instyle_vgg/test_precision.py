@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.features import FeatureStack, MaskPyramid
-from instyle_core.interfaces import LossParams
-from instyle_core.losses import Loss, Targets
+from instyle_core.interfaces.loss import Loss, Targets
+from instyle_core.interfaces.params import LossParams
+from instyle_core.painting.features import FeatureStack, MaskPyramid
 from instyle_core.testing import disc, picture
 from instyle_losses.content import ContentLoss
 from instyle_losses.laplacian import LaplacianLoss

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 import instyle_vgg
 from instyle_core import InputError, testing
-from instyle_core.weights import locate, verify
+from instyle_core.weights.fetch import locate, verify
 from instyle_vgg import pretrained
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19

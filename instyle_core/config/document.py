@@ -1,0 +1,267 @@
+"""A YAML or JSON file read so that every value knows its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from instyle_core.errors import InputError
+
+Location = tuple[str | int, ...]
+
+
+#: More values than any spec has; a few nested aliases can stand for billions.
+_MOST_VALUES = 100_000
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1, except for numbers such as ``1e4``; it takes note of keys that are there twice."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.repeated: list[yaml.Node] = []
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    self.repeated.append(key)
+                seen.add(key.value)
+        return node
+
+
+# YAML 1.1 wants `1.0e+4`; people write `1e4`, as YAML 1.2 and JSON allow.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+class CommandLineText(str):
+    """A text that came with ``--set``: as a path it is relative to the working directory."""
+
+    __slots__ = ()
+
+    @property
+    def folder(self) -> Path:
+        return Path.cwd()
+
+
+@dataclass
+class Document:
+    """Plain data (mappings, lists, scalars) with the place of each value.
+
+    Attributes:
+        name: of the file, as the user wrote it.
+        folder: that relative paths in it are relative to.
+        data: the content.
+        places: where each value came from, such as ``spec.yaml:12``, by its location.
+        problems: what is wrong with it so far: keys that are there twice, assignments that failed.
+    """
+
+    name: str
+    folder: Path
+    data: Any
+    places: dict[Location, str] = field(default_factory=dict)
+    problems: list[InputError] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> Document:
+        """Read a file.
+
+        Raises:
+            InputError: there is no such file, it is no text, or no YAML.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            hint = "`instyle pipeline init -o spec.yaml` writes one to start from"
+            raise InputError("there is no such file", where=str(path), hint=hint) from error
+        except OSError as error:
+            what = f"this cannot be read: {error.strerror or error}"
+            raise InputError(what, where=str(path)) from error
+        except UnicodeDecodeError as error:
+            what, hint = "this is no text", "a spec is a text file in UTF-8"
+            raise InputError(what, where=str(path), hint=hint) from error
+        return cls.parse(text, str(path), path.resolve().parent)
+
+    @classmethod
+    def parse(cls, text: str, name: str, folder: Path) -> Document:
+        """Read a text; ``name`` is what messages call it."""
+        document = cls(name, folder, None)
+        try:
+            loader = _Loader(text)
+            node = loader.get_single_node()
+            if node is not None:
+                document.data = document._build(loader, node, (), ())
+        except yaml.MarkedYAMLError as error:
+            raise _broken(name, error) from error
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            what = f"the character U+{error.character:04X} is not allowed in YAML"
+            raise InputError(what, where=f"{name}:{line}") from error
+        except RecursionError as error:
+            raise InputError("this is nested too deeply", where=name) from error
+        document.problems += [
+            InputError(f"the key '{key.value}' is there twice", where=document._line(key))
+            for key in loader.repeated
+        ]
+        return document
+
+    def _line(self, node: yaml.Node) -> str:
+        return f"{self.name}:{node.start_mark.line + 1}"
+
+    def _build(
+        self, loader: _Loader, node: yaml.Node, location: Location, around: tuple[yaml.Node, ...]
+    ) -> Any:
+        self.places.setdefault(location, self._line(node))
+        if node in around:
+            raise self._refusal(node, "an alias stands for something that contains it")
+        if len(self.places) > _MOST_VALUES:
+            raise self._refusal(node, f"there are more than {_MOST_VALUES:,} values")
+        around = (*around, node)
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                self._build(loader, child, (*location, index), around)
+                for index, child in enumerate(node.value)
+            ]
+        if isinstance(node, yaml.MappingNode):
+            loader.flatten_mapping(node)  # resolves `<<`; the mapping's own keys come last, and win
+            entries = {}
+            for key, child in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise self._refusal(key, "a key should be a plain text")
+                # A key is the text that was written: `on` is no truth value, `1` no number.
+                entries[str(key.value)] = child
+                self.places[*location, key.value] = self._line(key)
+            return {
+                key: self._build(loader, child, (*location, key), around)
+                for key, child in entries.items()
+            }
+        try:
+            return loader.construct_object(node)
+        except ValueError as error:  # such as a date in a thirteenth month
+            what = f"'{node.value}' cannot be read: {error}"
+            raise self._refusal(node, what, "a text needs quotes around it") from error
+
+    def _refusal(self, node: yaml.Node, what: str, hint: str | None = None) -> InputError:
+        return InputError(what, where=self._line(node), hint=hint)
+
+    def child(self, key: str) -> Document:
+        """The part of a document under a key of its top level."""
+        places = {loc[1:]: place for loc, place in self.places.items() if loc[:1] == (key,)}
+        return Document(self.name, self.folder, self.data[key], places, self.problems)
+
+    def place(self, location: Sequence[str | int]) -> str:
+        """Where a value, or the nearest thing around it that is there, was written."""
+        for end in range(len(location), -1, -1):
+            if (place := self.places.get(tuple(location[:end]))) is not None:
+                return place
+        return self.name
+
+    def set(self, assignment: str) -> None:
+        """Apply one ``--set`` of the command line, such as ``objects.0.style=x.jpg``.
+
+        What is wrong with it joins the `problems`.
+        """
+        where = f"--set {assignment}"
+        dotted, equals, text = assignment.partition("=")
+        if not equals or not dotted:
+            hint = "for example --set objects.0.style=painting.jpg"
+            problem = InputError("this is not of the form KEY=VALUE", where=where, hint=hint)
+            self.problems.append(problem)
+            return
+        try:
+            value = Document.parse(text, where, Path.cwd())
+        except InputError as error:
+            self.problems.append(InputError(error.what, where=where, hint=error.hint))
+            return
+        self.problems += [InputError(problem.what, where=where) for problem in value.problems]
+        self.assign(dotted, value.data, where)
+
+    def assign(self, dotted: str, value: Any, where: str) -> None:
+        """Put a value from the command line in place of the document's own.
+
+        A place that leads nowhere joins the `problems`.
+
+        Args:
+            dotted: the place, such as ``objects.0.style``.
+            value: plain data.
+            where: the option that it came with.
+        """
+        if self.data is None:
+            self.data = {}
+        if not isinstance(self.data, dict):
+            return  # no spec at all, as will be said when it is checked
+        before = deepcopy(self.data)
+        try:
+            self._put(dotted, value, where)
+        except InputError as error:
+            self.data = before
+            self.problems.append(error)
+
+    def _put(self, dotted: str, value: Any, where: str) -> None:
+        target, location = self.data, Location()
+        *around, last = keys = dotted.split(".")
+        for key, following in zip(around, keys[1:], strict=True):
+            part = _part(target, key, location, where)
+            location = (*location, part)
+            if isinstance(target, dict) and target.get(key) is None:
+                target[key] = [] if following.isdecimal() else {}
+                self.places[location] = where
+            target = target[part]
+        if isinstance(target, list) and last == str(len(target)):
+            target.append(None)  # just beyond the end
+        part = _part(target, last, location, where)
+        target[part] = _marked(value)
+        location = (*location, part)
+        for inner in [loc for loc in self.places if loc[: len(location)] == location]:
+            del self.places[inner]
+        self.places[location] = where
+
+
+def _part(target: Any, key: str, around: Location, where: str) -> str | int:
+    """What a key of ``--set`` stands for in a mapping or a list."""
+    if isinstance(target, dict):
+        return key
+    name = ".".join(map(str, around))
+    if not isinstance(target, list):
+        hint = f"where it may have keys, set it as a whole: --set '{name}={{{key}: ...}}'"
+        raise InputError(f"'{name}' is a single value, it has no '{key}'", where=where, hint=hint)
+    if not key.isdecimal() or int(key) >= len(target):
+        hint = f"the spec has {len(target)} there, counted from 0"
+        raise InputError(f"'{name}' has no entry '{key}'", where=where, hint=hint)
+    return int(key)
+
+
+def _broken(name: str, error: yaml.MarkedYAMLError) -> InputError:
+    mark = error.problem_mark or error.context_mark
+    what = f"this is no YAML: {error.problem}"
+    if error.context:
+        begun, since = error.context_mark, ""
+        if begun and mark and begun.line != mark.line:
+            since = f" that begins in line {begun.line + 1}"
+        what = f"this is no YAML: {error.context}{since}, {error.problem}"
+    hint = "a text with any of : # , [ ] { } & * ! | > ' \" % @ ` in it may need quotes around it"
+    if "'\\t'" in (error.problem or ""):
+        hint = "indent with spaces, not with tabs"
+    return InputError(what, where=f"{name}:{mark.line + 1}" if mark else name, hint=hint)
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, str):
+        return CommandLineText(value)
+    if isinstance(value, list):
+        return [_marked(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _marked(item) for key, item in value.items()}
+    return value

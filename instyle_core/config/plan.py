@@ -1,0 +1,278 @@
+"""From a spec and the installed plugins to a plan: all errors at once, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from instyle_core.config.document import Document, Location
+from instyle_core.config.resolve import resolve
+from instyle_core.config.spec import (
+    COLORS_OF_STYLE,
+    FROM_PRESET,
+    Color,
+    ObjectSpec,
+    Select,
+    Spec,
+    Style,
+    run_folder,
+)
+from instyle_core.errors import InputError, SpecError
+from instyle_core.interfaces.messages import shown
+from instyle_core.interfaces.params import ReaderParams
+from instyle_core.plugin.hookspecs import Kind
+from instyle_core.plugin.registry import Registry
+from instyle_core.plugin.use import Use
+
+if TYPE_CHECKING:
+    from instyle_core.weights.record import Weights
+
+
+PRESETS = ("default", "paper", "draft", "quality")
+
+
+@dataclass(frozen=True)
+class ObjectPlan:
+    """One object, with nothing left to look up."""
+
+    segmenter: Use
+    select: Select
+    style: Style
+    losses: tuple[Use, ...]
+    merger: Use
+    color: Color = COLORS_OF_STYLE
+
+    @property
+    def readers(self) -> list[Use]:
+        """What reads feature maps."""
+        return [*self.losses, *([self.style.ranker] if self.style.ranker else [])]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A spec in which every plugin is found and every parameter is checked.
+
+    Attributes:
+        spec: the checked spec.
+        objects: the objects to repaint, in the order of the spec; for a whole picture, none.
+        whole: how to repaint the whole picture where there are no objects.
+        extractors: the ones that losses and rankers read, by the names that they know them by.
+        inputs: the files that the spec reads.
+    """
+
+    spec: Spec
+    objects: tuple[ObjectPlan, ...]
+    whole: ObjectPlan | None
+    extractors: Mapping[str, Use]
+    inputs: tuple[Path, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run leaves everything but the picture itself."""
+        return run_folder(self.spec.output)
+
+    @property
+    def parts(self) -> list[str]:
+        """What files and tables call the objects, in their order."""
+        return [part_name(number) for number in range(len(self.objects))] or [part_name(None)]
+
+    @property
+    def uses(self) -> list[Use]:
+        """Every plugin that the run will make."""
+        found = list(self.extractors.values())
+        for item in self.objects:
+            refiner = [item.segmenter.refine] if item.segmenter.refine else []
+            found += [item.segmenter, *refiner, *item.readers, item.merger]
+        return found + list(self.whole.readers if self.whole else ())
+
+    @property
+    def pretrained(self) -> tuple[Weights, ...]:
+        """The weights that the run will load."""
+        return tuple(dict.fromkeys(w for use in self.uses for w in use.params.pretrained()))
+
+    def dump(self) -> dict[str, Any]:
+        """The resolved spec as plain data: absolute paths, every default spelt out."""
+        plain = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        plain["extractors"] = {name: use.dump() for name, use in self.extractors.items()}
+        if self.spec.segmenter is None:
+            for written, item in zip(plain.get("objects", []), self.objects, strict=True):
+                written["segmenter"] = item.segmenter.dump()
+        return plain
+
+
+def part_name(item: int | None) -> str:
+    """What files and tables call an object by its number; the whole picture is None."""
+    return "picture" if item is None else f"object-{item}"
+
+
+def load(
+    path: Path, change: Callable[[Document], None] | None = None, registry: Registry | None = None
+) -> Plan:
+    """Read a spec, or the ``run.json`` of an earlier run, and make its plan.
+
+    Args:
+        path: the file.
+        change: is given the document before it is checked, for the options of a command line.
+        registry: the plugins; the installed ones when None.
+
+    Raises:
+        SpecError: with everything that is wrong.
+        InputError: the file cannot be read.
+    """
+    document = Document.read(path)
+    if isinstance(document.data, dict) and {"instyle", "spec"} <= document.data.keys():
+        document = document.child("spec")
+    if change:
+        change(document)
+    return make(document, registry or Registry.installed())
+
+
+def preset_text(name: str) -> str:
+    """A preset as it is written by ``instyle pipeline init``."""
+    return (
+        files("instyle_core.config").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
+    )
+
+
+def make(document: Document, registry: Registry) -> Plan:
+    """Check a document against the models and the plugins.
+
+    Raises:
+        SpecError: with everything that is wrong.
+    """
+    if not isinstance(document.data, dict):
+        what = f"a spec should be keys with values; this is {shown(document.data)}"
+        hint = "`instyle pipeline init` writes one to start from"
+        none = InputError(what, where=document.place(()), hint=hint)
+        raise SpecError([*document.problems, none])
+    # The core knows no plugin by name: what a spec leaves out is as the default preset has it.
+    defaults = Document.parse(preset_text("default"), "the default preset", Path())
+    for key in FROM_PRESET:
+        if document.data.get(key) is None:
+            document.data[key] = defaults.data[key]
+            document.places[(key,)] = defaults.place((key,))
+
+    problems = [*document.problems, *_missing_styles(document)]
+    extractors = document.data.get("extractors")
+    context = {
+        "registry": registry,
+        "folder": document.folder,
+        "extractors": extractors if isinstance(extractors, dict) else {},
+        "inputs": [],
+        "ranker": _left_out().data.get("ranker"),
+    }
+    try:
+        spec = Spec.model_validate(document.data, context=context)
+    except ValidationError as error:
+        problems += [_translate(document, e) for e in error.errors()]
+    if problems:
+        different = {str(problem): problem for problem in problems}
+        raise SpecError(sorted(different.values(), key=_by_line))
+    return _plan(spec, context)
+
+
+def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
+    objects = tuple(_object(spec, item, context) for item in spec.objects or ())
+    whole = None if objects else _object(spec, ObjectSpec(), context)
+    extractors = {}
+    for item in objects or (whole,):
+        for use in item.readers if item else ():
+            assert isinstance(use.params, ReaderParams)
+            for name in use.params.reads():
+                extractors[name] = spec.extractors.get(name) or resolve("extractor", name, context)
+    inputs = tuple(dict.fromkeys(context["inputs"]))
+    return Plan(spec, objects, whole, extractors, inputs)
+
+
+def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:
+    """What finds an object where a spec does not say.
+
+    Args:
+        select: which object it is.
+        context: as `instyle_core.uses.resolve` takes it.
+
+    Raises:
+        SpecError: it is not installed.
+    """
+    pointed = select.class_name is None and (select.point or select.box)
+    key = "by-pointing" if pointed else "by-class"
+    return _default("segmenter", key, context)
+
+
+def default_ranker(context: Mapping[str, Any]) -> Use:
+    """What ranks style pictures where nothing says; otherwise as `default_segmenter`."""
+    return _default("ranker", "ranker", context)
+
+
+def _left_out() -> Document:
+    """The plugins that are used where a spec does not say."""
+    return Document.parse(preset_text("left_out"), "the default plugins", Path())
+
+
+def _default(kind: Kind, key: str, context: Mapping[str, Any]) -> Use:
+    document = _left_out()
+    try:
+        return resolve(kind, document.data[key], context)
+    except ValidationError as error:
+        where = document.place((key,))
+        raise SpecError([InputError(e["msg"], where=where) for e in error.errors()]) from error
+
+
+def _object(spec: Spec, item: ObjectSpec, context: Mapping[str, Any]) -> ObjectPlan:
+    """An object with what it leaves out taken from the top level."""
+    style = item.style or spec.style
+    assert style  # _missing_styles has seen to that
+    return ObjectPlan(
+        segmenter=item.segmenter or spec.segmenter or default_segmenter(item.select, context),
+        select=item.select,
+        style=style,
+        # A weight of 0 turns a loss off: it must not even demand the weights of its network.
+        losses=tuple(loss for loss in item.losses or spec.losses if loss.weight > 0),
+        merger=item.merger or spec.merger,
+        color=item.color or spec.color,
+    )
+
+
+def _missing_styles(document: Document) -> list[InputError]:
+    if document.data.get("style") is not None:
+        return []
+    hint = "add one, such as `style: painting.jpg`"
+    objects = document.data.get("objects")
+    if objects is None:
+        return [InputError("missing key 'style'", where=document.place(()), hint=hint)]
+    return [
+        InputError(
+            f"objects.{index}: missing key 'style'",
+            where=document.place(("objects", index)),
+            hint=hint,
+        )
+        for index, item in enumerate(objects if isinstance(objects, list) else ())
+        if isinstance(item, dict) and item.get("style") is None
+    ]
+
+
+def _translate(document: Document, error: Any) -> InputError:
+    location = _real(document.data, error["loc"])
+    around = f"{'.'.join(map(str, location))}: " if location else ""
+    return InputError(around + error["msg"], where=document.place(location))
+
+
+def _real(data: Any, location: Iterable[str | int]) -> Location:
+    """A location of pydantic's without the parts that name union members, not keys."""
+    real: list[str | int] = []
+    for part in location:
+        here = range(len(data)) if isinstance(data, list) else data
+        if isinstance(here, dict | range) and part in here:
+            data = data[part]
+            real.append(part)
+    return tuple(real)
+
+
+def _by_line(problem: InputError) -> tuple[str, int]:
+    name, _, line = (problem.where or "").rpartition(":")
+    return name, int(line) if line.isdecimal() else 0

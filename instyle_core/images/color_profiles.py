@@ -1,0 +1,87 @@
+"""Colour profiles: from what a file holds to sRGB, and back.
+
+Conversions go through LittleCMS by way of Pillow, which has 8 bits a sample: where a 16-bit picture
+has a profile other than sRGB, its pixels are seen, and its repainted pixels written, in steps of
+1/255.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from instyle_core.images.samples import Samples, squeeze, to_depth
+
+_SRGB = ImageCms.createProfile("sRGB")
+
+
+def _transform(source: Any, target: Any, mode: str = "RGB") -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        source,
+        target,
+        mode,
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+
+
+def _apply(transform: ImageCms.ImageCmsTransform, samples: Samples) -> Samples:
+    """(H, W, 1 or 3) to (H, W, 3) uint8."""
+    image = Image.fromarray(squeeze(to_depth(samples, np.uint8)))
+    return np.asarray(ImageCms.applyTransform(image, transform))
+
+
+def ink_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """CMYK or Lab to RGB; without a usable profile, CMYK is taken as plain complements."""
+    try:
+        lab = image.mode == "LAB"
+        source = ImageCms.createProfile("LAB") if lab else io.BytesIO(icc or b"")
+        converted = ImageCms.applyTransform(image, _transform(source, _SRGB, image.mode))
+        assert converted is not None  # None only when asked to work in place
+        return converted
+    except ImageCms.PyCMSError:
+        return image.convert("RGB")
+
+
+def manage_colour(colour: Samples, icc: bytes | None) -> tuple[Samples, Samples, bytes | None]:
+    """From (H, W, 1 or 3) to RGB samples to keep, the same in sRGB, and the profile to keep."""
+    rgb = colour if colour.shape[2] == 3 else np.repeat(colour, 3, axis=2)
+    if icc is None:
+        return rgb, rgb, None
+    try:
+        space = ImageCms.getOpenProfile(io.BytesIO(icc)).profile.xcolor_space.strip()
+        if space == "GRAY" and colour.shape[2] == 1:
+            srgb = _apply(_transform(io.BytesIO(icc), _SRGB, "L"), colour)
+            return srgb, srgb, None
+        if space != "RGB":
+            return rgb, rgb, None
+        to_srgb = _transform(io.BytesIO(icc), _SRGB)
+        if _is_identity(to_srgb):
+            return rgb, rgb, icc
+        srgb = _apply(to_srgb, rgb)
+    except ImageCms.PyCMSError:
+        return rgb, rgb, None
+    try:
+        _transform(_SRGB, io.BytesIO(icc))
+    except ImageCms.PyCMSError:  # a scanner's profile leads only one way
+        return srgb, srgb, None
+    return rgb, srgb, icc
+
+
+def from_srgb(samples: Samples, icc: bytes) -> Samples:
+    """(H, W, 3) from sRGB to the colours of a profile that `manage_colour` has kept."""
+    if _is_identity(_transform(io.BytesIO(icc), _SRGB)):
+        return samples
+    return to_depth(_apply(_transform(_SRGB, io.BytesIO(icc)), samples), samples.dtype)
+
+
+def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether a profile is sRGB, by what it does: its name and bytes come in dozens of variants."""
+    steps = np.arange(0, 256, 17, dtype=np.uint8)
+    lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    moved = _apply(transform, lattice).astype(int) - lattice
+    return bool(np.abs(moved).max() <= 1)

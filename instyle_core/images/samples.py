@@ -1,0 +1,39 @@
+"""Samples as files hold them: whole numbers of 8 or 16 bits, to and from tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
+
+Samples = NDArray[Any]  # uint8 or uint16, (H, W, C) unless said otherwise
+
+
+def to_tensor(samples: Samples) -> Tensor:
+    """(H, W, C) integers to (C, H, W) float32 in [0, 1]."""
+    top = np.iinfo(samples.dtype).max
+    planes = np.ascontiguousarray(samples.transpose(2, 0, 1), dtype=np.float32)
+    return torch.from_numpy(planes / np.float32(top))
+
+
+def quantise(image: Tensor, dtype: DTypeLike) -> Samples:
+    """(C, H, W) in [0, 1] to (H, W, C) integers, to the nearest; undoes `to_tensor`."""
+    levels = (image.clamp(0, 1) * float(np.iinfo(dtype).max)).round()
+    return levels.numpy().astype(dtype).transpose(1, 2, 0)
+
+
+def to_depth(samples: Samples, dtype: DTypeLike) -> Samples:
+    """8 bits to 16 or back, to the nearest: 255 and 65535 are the same white."""
+    if samples.dtype == dtype:
+        return samples
+    if samples.dtype == np.uint8:
+        return samples.astype(np.uint16) * np.uint16(257)
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def squeeze(samples: Samples) -> Samples:
+    """(H, W, 1) to (H, W), as Pillow and OpenCV hold grey."""
+    return samples[..., 0] if samples.shape[2] == 1 else samples

@@ -1,0 +1,40 @@
+"""What a merger implements."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from instyle_core.interfaces.pictures import Mask
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Merger(ABC):
+    """Sets the stylised object back into the photo. Made by calling the class with its parameters.
+
+    Both methods see a crop of the photo around the object, at the photo's full resolution.
+    """
+
+    def paints(self, mask: Mask) -> Tensor:
+        """Where the merger wants stylised pixels: float32 (1, H, W), 0 or 1.
+
+        The object's own pixels by default; a merger that blends across the boundary asks for a band
+        around them. Pixels outside of it are the photo's own in `merge`'s ``stylized``.
+        """
+        return mask.decision
+
+    @abstractmethod
+    def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
+        """Blend two pictures of one size.
+
+        Args:
+            content: float32 (3, H, W): the photo.
+            stylized: float32 (3, H, W): the same, with the pixels of `paints` stylised.
+            mask: the object's.
+
+        Returns:
+            float32 (3, H, W) in [0, 1]. A pixel that is to stay as it was must be copied, not
+            computed, so that it stays exactly as it was.
+        """

@@ -1,0 +1,1 @@
+"""Finds the object that is meant, and the box around it."""

@@ -1,0 +1,1 @@
+"""Repaints one object."""

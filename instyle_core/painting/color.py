@@ -1,0 +1,93 @@
+"""Whose colours a repainted object has: the style's, or its own.
+
+Source: Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style
+Transfer", arXiv:1606.05897.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from instyle_core.config.spec import Color
+
+#: Variance, in squared units of [0, 1], below which a channel counts as constant: a quarter of a
+#: level of 255.
+_CONSTANT = (0.25 / 255) ** 2
+
+
+class Palette:
+    """The colours of one object, as a spec wants them.
+
+    - ``of: style``: as the style has them; everything stays as it is.
+    - ``of: content, by: luminance`` (section 4 there): with the luminance Y, the networks see only
+      ``Y`` of the object and of the style, whose luminance is matched to the object's beforehand,
+      ``Y' = (s_c / s_s) (Y - m_s) + m_c``, with the means m and the standard deviations s. The
+      object gets the new luminance and keeps its own chrominance: ``x + (Y(p) - Y(x))`` in each
+      channel, with the photo x and the pixels p, which is to replace Y in the space YIQ.
+    - ``of: content, by: histogram`` (section 3 there, by the symmetric root of "Image Analogies",
+      which does not depend on the order of channels): the style picture becomes
+      ``A (s - m_s) + m_c`` with ``A = S_c^(1/2) S_s^(-1/2)`` and the covariances S of the colours.
+
+    Statistics of the photo are those of the object alone.
+
+    Args:
+        color: what the spec says.
+        content: the photo, (3, H, W), in [0, 1].
+        mask: the object, (1, H, W), in [0, 1], not empty.
+    """
+
+    def __init__(self, color: Color, content: Tensor, mask: Tensor) -> None:
+        self._keeps_luminance_only = color.of == "content" and color.by == "luminance"
+        self._matches_colours = color.of == "content" and color.by == "histogram"
+        self._content = content[:, mask[0] > 0]
+
+    def style(self, picture: Tensor) -> Tensor:
+        """A style picture (3, h, w) as it is to be compared with; in [0, 1]."""
+        if self._matches_colours:
+            return _matched(picture, self._content)
+        if self._keeps_luminance_only:
+            grey = _matched(luminance(picture), luminance(self._content))
+            return grey.expand_as(picture).contiguous()
+        return picture
+
+    def seen(self, picture: Tensor) -> Tensor:
+        """What networks are shown of a picture (3, H, W)."""
+        return luminance(picture).expand_as(picture) if self._keeps_luminance_only else picture
+
+    def painted(self, pixels: Tensor, content: Tensor) -> Tensor:
+        """The pixels of the optimisation with the colours that they are to have.
+
+        Args:
+            pixels: (3, H, W), in [0, 1].
+            content: the photo of the same size.
+        """
+        if not self._keeps_luminance_only:
+            return pixels
+        return (content + luminance(pixels) - luminance(content)).clamp(0, 1)
+
+
+def luminance(picture: Tensor) -> Tensor:
+    """Y of YIQ (ITU-R BT.601) of (3, ...), as (1, ...)."""
+    # Numbers, not a tensor of weights, which would be copied to a GPU at each step.
+    red, green, blue = picture
+    return (0.299 * red + 0.587 * green + 0.114 * blue)[None]
+
+
+def _matched(source: Tensor, target: Tensor) -> Tensor:
+    """Colours (C, ...) moved and stretched to the mean and covariance of others (C, n)."""
+    values = source.flatten(1)
+    mean, root = _statistics(values)
+    target_mean, target_root = _statistics(target)
+    linear = target_root @ torch.linalg.inv(root)
+    moved = linear @ (values - mean).double() + target_mean.double()
+    return moved.to(source).clamp(0, 1).reshape(source.shape)
+
+
+def _statistics(values: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean (C, 1) and the symmetric root (C, C) of the covariance of colours (C, n)."""
+    mean = values.mean(dim=1, keepdim=True)
+    centred = (values - mean).double()
+    covariance = centred @ centred.T / values.shape[1]
+    variances, axes = torch.linalg.eigh(covariance)
+    return mean, axes @ torch.diag(variances.clamp(min=_CONSTANT).sqrt()) @ axes.T

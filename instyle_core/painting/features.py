@@ -1,0 +1,363 @@
+"""Feature maps: one forward pass per extractor and step, shared by all losses.
+
+A picture that is too large goes through the networks in tiles, with the same sums and gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from instyle_core.interfaces.extractor import FeatureExtractor
+from instyle_core.interfaces.loss import SummedLoss, Sums, View
+from instyle_core.interfaces.params import ExtractorParams
+from instyle_core.interfaces.pictures import Size
+from instyle_core.painting.style_cache import TargetMemory
+from instyle_core.painting.tiles import Index, Tile, stride_of, tiles_of
+
+Reads = Mapping[str, Sequence[str]]
+
+
+#: A picture of fewer tiles' pixels is not cut up: tiles overlap, and are computed twice.
+WORTH_CUTTING = 1.5
+
+
+class MaskPyramid:
+    """An object's mask at every resolution that is asked for; each is computed once.
+
+    Args:
+        mask: float32 (1, 1, H, W), in [0, 1].
+    """
+
+    def __init__(self, mask: Tensor) -> None:
+        self._mask = mask
+        self._levels: dict[Size, Tensor] = {_size(mask): mask}
+
+    def __call__(self, size: Sequence[int] | None = None) -> Tensor:
+        """The mask averaged over the cells of a feature map: (1, 1, h, w)."""
+        height, width = size or _size(self._mask)
+        if (height, width) not in self._levels:
+            self._levels[height, width] = F.adaptive_avg_pool2d(self._mask, (height, width))
+        return self._levels[height, width]
+
+
+class PictureView(View):
+    """A whole picture: each extractor runs once, when the first of its maps is asked for."""
+
+    def __init__(self, stack: FeatureStack, image: Tensor, mask: MaskPyramid) -> None:
+        self._stack = stack
+        self._image = image
+        self._mask = mask
+        self._maps: dict[str, Mapping[str, Tensor]] = {}
+
+    @property
+    def image(self) -> Tensor:
+        return self._image
+
+    def mask(self, size: Sequence[int] | None = None) -> Tensor:
+        return self._mask(size)
+
+    def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
+        if extractor not in self._maps:
+            layers = self._stack.layers[extractor]
+            self._maps[extractor] = self._stack.extract(extractor, self._image, layers)
+        maps = self._maps[extractor][layer]
+        return maps if raw else at_least_float32(maps)
+
+    def part(self, whole: Tensor) -> Tensor:
+        return whole
+
+    def summed(self, sums: Callable[[View], Sums], reads: Reads, what: str) -> Sums:
+        del reads, what
+        return sums(self)
+
+
+class _TileView(PictureView):
+    """A tile: its own pixels and cells, computed with those around them."""
+
+    def __init__(self, stack: FeatureStack, piece: Tensor, mask: MaskPyramid, tile: Tile) -> None:
+        super().__init__(stack, piece, mask)
+        self._whole = _size(mask())
+        self._tile = tile
+
+    @property
+    def image(self) -> Tensor:
+        return self._image[self._tile.inner(1)]
+
+    def mask(self, size: Sequence[int] | None = None) -> Tensor:
+        wanted = tuple(size or self._tile.size(1))
+        for stride in (1, *self._stack.strides):
+            if self._tile.size(stride) == wanted:
+                level = self._mask((self._whole[0] // stride, self._whole[1] // stride))
+                return level[self._tile.part(stride)]
+        raise ValueError(f"no layer has {wanted[0]} x {wanted[1]} cells of this tile")
+
+    def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
+        maps = super().features(extractor, layer, raw=True)
+        own = self._tile.inner(self._stack.stride(extractor, layer))
+        maps = _Cut.apply(maps, own)  # type: ignore[no-untyped-call]
+        return maps if raw else at_least_float32(maps)
+
+    def part(self, whole: Tensor) -> Tensor:
+        stride = stride_of(_size(whole), self._whole, (1, *self._stack.strides))
+        return whole[self._tile.part(stride)]
+
+
+class _TargetView(PictureView):
+    """A whole picture without a gradient, which may be large, and whose sums may be known."""
+
+    def __init__(
+        self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, memory: TargetMemory | None
+    ) -> None:
+        super().__init__(stack, image, mask)
+        self._tiles = stack.tiles(_size(image))
+        self._memory = memory
+
+    def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
+        stack = self._stack
+        if len(self._tiles) == 1 or not stack.is_local({extractor: [layer]}):
+            return super().features(extractor, layer, raw=raw)
+        stride, (height, width) = stack.stride(extractor, layer), _size(self._image)
+        whole: Tensor | None = None
+        for tile in self._tiles:
+            maps = stack.extract(extractor, self._image[tile.seen], [layer])[layer]
+            if whole is None:
+                whole = maps.new_empty(1, maps.shape[1], height // stride, width // stride)
+            whole[tile.part(stride)] = maps[tile.inner(stride)]
+        assert whole is not None
+        return whole if raw else at_least_float32(whole)
+
+    def summed(self, sums: Callable[[View], Sums], reads: Reads, what: str) -> Sums:
+        def compute() -> Sums:
+            if len(self._tiles) == 1:
+                return sums(self)
+            return _add(
+                sums(self._stack.tile_view(self._image[tile.seen], self._mask, tile))
+                for tile in self._tiles
+            )
+
+        if self._memory is None:
+            return compute()
+        return self._memory.recall(self._image, reads, what, compute)
+
+
+class FeatureStack:
+    """The extractors of one stylisation with the layers that its losses read.
+
+    Args:
+        extractors: by the names that losses know them by.
+        reads: what each loss reads: extractor name to layers.
+        device: where to compute.
+        precision: of the networks, on devices where it is not float32 by automatic mixed precision.
+        params: the extractors' parameters, which tell strides and reach; needed for tiles alone.
+        tile: the side of tiles, in pixels; 0 for none. A picture that is not much larger than one
+            stays whole.
+    """
+
+    def __init__(
+        self,
+        extractors: Mapping[str, FeatureExtractor],
+        reads: Iterable[Reads],
+        device: torch.device,
+        precision: torch.dtype = torch.float32,
+        *,
+        params: Mapping[str, ExtractorParams] | None = None,
+        tile: int = 0,
+    ) -> None:
+        self.layers: dict[str, list[str]] = {}
+        for wanted in reads:
+            for name, layers in wanted.items():
+                have = self.layers.setdefault(name, [])
+                have += [layer for layer in layers if layer not in have]
+        self._extractors = {name: extractors[name] for name in self.layers}
+        self._params = params or {}
+        self._precision = precision
+        self.device = device
+        self.tile = tile
+        #: What gradients are multiplied by within networks in float16: at first too much, so that
+        #: the first overflows tell how much is right.
+        self.gradient_scale = 2.0**32
+
+    def view(self, image: Tensor, mask: MaskPyramid) -> PictureView:
+        """A picture (1, 3, H, W), whose feature maps have a gradient to it if it wants one."""
+        return PictureView(self, image, mask)
+
+    def target(
+        self, image: Tensor, mask: MaskPyramid, memory: TargetMemory | None = None
+    ) -> PictureView:
+        """A picture (1, 3, H, W) to compare with, without a gradient.
+
+        Args:
+            image: of any size.
+            mask: of the same size.
+            memory: what may know its sums.
+        """
+        return _TargetView(self, image, mask, memory)
+
+    def sums(self, losses: Sequence[SummedLoss], image: Tensor, mask: MaskPyramid) -> list[Sums]:
+        """What `SummedLoss.sums` gives, tile by tile; with a gradient to the picture.
+
+        A first pass over the tiles adds up; the gradient computes each of them once more. No more
+        than one tile's feature maps are held at a time.
+        """
+        tiles = self.tiles(_size(image))
+        counts: list[int] = []
+
+        def all_sums(piece: Tensor, tile: Tile) -> Sums:
+            view = self.tile_view(piece, mask, tile)
+            each = [loss.sums(view) for loss in losses]
+            counts[:] = map(len, each)
+            return tuple(tensor for sums in each for tensor in sums)
+
+        flat = iter(_TiledSums.apply(image, all_sums, tiles))  # type: ignore[no-untyped-call]
+        return [tuple(next(flat) for _ in range(count)) for count in counts]
+
+    def tiles(self, size: Size) -> list[Tile]:
+        """The tiles of a picture; a single one for a picture that is not cut up."""
+        local = [name for name in self.layers if self.is_local({name: self.layers[name]})]
+        pairs = [(name, layer) for name in local for layer in self.layers[name]]
+        whole = not pairs or not self.tile or size[0] * size[1] <= WORTH_CUTTING * self.tile**2
+        side = max(size) if whole else self.tile
+        reach = max((self._params[name].reach(layer) or 0 for name, layer in pairs), default=0)
+        return tiles_of(size, side, reach, [self.stride(*pair) for pair in pairs] or [1])
+
+    def is_local(self, reads: Reads) -> bool:
+        """Whether all extractors of these maps can be run tile by tile, for all layers read."""
+        return all(
+            name in self._params and self._params[name].reach(layer) is not None
+            for name in reads
+            for layer in self.layers[name]
+        )
+
+    def stride(self, extractor: str, layer: str) -> int:
+        """The stride of a layer, in pixels."""
+        return self._params[extractor].layers()[layer]
+
+    @property
+    def strides(self) -> list[int]:
+        """All strides of layers that are read and can be computed tile by tile."""
+        return list(
+            {
+                self.stride(name, layer): None
+                for name, layers in self.layers.items()
+                for layer in layers
+                if self.is_local({name: [layer]})
+            }
+        )
+
+    def tile_view(self, piece: Tensor, mask: MaskPyramid, tile: Tile) -> View:
+        """A tile of a picture.
+
+        Args:
+            piece: the pixels that it depends on, (1, 3, h, w).
+            mask: of the whole picture.
+            tile: which one it is.
+        """
+        return _TileView(self, piece, mask, tile)
+
+    def extract(self, name: str, image: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        """Run an extractor on a picture (1, 3, H, W); its maps may have a lower precision."""
+        mixed = self._precision != torch.float32
+        if mixed:  # the layout that convolutions in low precision are fastest in
+            image = image.contiguous(memory_format=torch.channels_last)
+        narrow = self._precision == torch.float16
+        if narrow:
+            image = _Scaled.apply(image, 1 / self.gradient_scale)  # type: ignore[no-untyped-call]
+        with torch.autocast(self.device.type, self._precision, enabled=mixed):
+            maps = self._extractors[name].extract(image, layers)
+        if not narrow:
+            return maps
+        return {
+            layer: _Scaled.apply(tensor, self.gradient_scale)  # type: ignore[no-untyped-call]
+            for layer, tensor in maps.items()
+        }
+
+
+class _Cut(torch.autograd.Function):
+    """A part of a map, with a gradient in the map's own layout, where torch's has rows of pixels.
+
+    A network whose gradients change their layout takes three times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, part: Index) -> Tensor:
+        ctx.shape, ctx.part = maps.shape, part
+        last = maps.stride(1) == 1
+        ctx.layout = torch.channels_last if last else torch.contiguous_format
+        return maps[part]
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        whole = torch.empty(
+            ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=ctx.layout
+        ).zero_()
+        whole[ctx.part] = gradient
+        return whole, None
+
+
+class _Scaled(torch.autograd.Function):
+    """The values in float32, with the gradient multiplied, in float32, before it becomes narrow.
+
+    Gradients of means over millions of cells are too small for float16. Within the network they are
+    larger by a factor, which its input divides by.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, factor: float) -> Tensor:
+        ctx.dtype, ctx.factor = values.dtype, factor
+        return values.float()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return (gradient * ctx.factor).to(ctx.dtype), None
+
+
+class _TiledSums(torch.autograd.Function):
+    """Sums over tiles, each computed anew for its gradient instead of being kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, image: Tensor, sums: Callable[[Tensor, Tile], Sums], tiles: Sequence[Tile]
+    ) -> Sums:
+        ctx.save_for_backward(image)
+        ctx.sums, ctx.tiles = sums, tiles
+        # Copies: what a function returns becomes part of its graph, and a loss may keep constants.
+        return tuple(map(torch.clone, _add(sums(image[tile.seen], tile) for tile in tiles)))
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (image,) = ctx.saved_tensors
+        total = torch.zeros_like(image)
+        for tile in ctx.tiles:
+            piece = image[tile.seen].detach().requires_grad_()
+            with torch.enable_grad():
+                sums = ctx.sums(piece, tile)
+            pairs = [(s, g) for s, g in zip(sums, gradients, strict=True) if s.requires_grad]
+            wanted, outer = [s for s, _ in pairs], [g for _, g in pairs]
+            (gradient,) = torch.autograd.grad(wanted, piece, outer)
+            total[tile.seen] += gradient
+        return total, None, None
+
+
+def _add(sums: Iterable[Sums]) -> Sums:
+    total: list[Tensor] = []
+    for part in sums:
+        total = [a + b for a, b in zip(total, part, strict=True)] if total else list(part)
+    return tuple(total)
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """The same in float32, or as it is if it is float64."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _size(tensor: Tensor) -> Size:
+    return tensor.shape[-2], tensor.shape[-1]

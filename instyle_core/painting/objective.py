@@ -1,0 +1,152 @@
+"""What is minimised for one object at one size: its losses over the composited picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from instyle_core.config.spec import COLORS_OF_STYLE, Color, Style
+from instyle_core.images.resize import resize
+from instyle_core.interfaces.loss import Loss, SummedLoss, Targets
+from instyle_core.interfaces.params import LossParams
+from instyle_core.interfaces.pictures import Size
+from instyle_core.optimization.schedule import SMALLEST_SIDE
+from instyle_core.painting.color import Palette
+from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.style_cache import TargetMemory
+from instyle_core.plugin.use import Use
+
+
+@dataclass(frozen=True)
+class Task:
+    """What there is to repaint.
+
+    Attributes:
+        content: the photo as it stands, float32 (3, H, W), in [0, 1].
+        paints: 0 or 1, (1, H, W): the pixels to repaint.
+        mask: 0 or 1, (1, H, W): the object, over which losses are measured.
+        styles: the style pictures, float32 (3, h, w).
+        start: a picture to start from, (3, H, W); None for the content or noise.
+        color: whose colours the object is to have.
+    """
+
+    content: Tensor
+    paints: Tensor
+    mask: Tensor
+    styles: Sequence[Tensor]
+    start: Tensor | None = None
+    color: Color = COLORS_OF_STYLE
+
+    def palette(self) -> Palette:
+        """The colours that the object is to have."""
+        return Palette(self.color, self.content, self.mask)
+
+
+def term_names(losses: Sequence[Use]) -> list[str]:
+    """A name for each loss: the plugin's, numbered from the second of its kind on."""
+    names: list[str] = []
+    for use in losses:
+        name, count = use.plugin.name, 2
+        while name in names:
+            name = f"{use.plugin.name}-{count}"
+            count += 1
+        names.append(name)
+    return names
+
+
+class _Term:
+    """A term of the objective: a loss with its weight."""
+
+    def __init__(self, name: str, use: Use) -> None:
+        assert isinstance(use.params, LossParams)
+        self.name = name
+        self.weight = use.weight
+        self.reads = use.params.reads()
+        self.loss: Loss = use.create()
+
+    def is_local(self, stack: FeatureStack) -> bool:
+        """Whether it can be computed tile by tile."""
+        return isinstance(self.loss, SummedLoss) and stack.is_local(self.reads)
+
+
+class _Problem:
+    """The `Scale` of one object: its pixels composited over their true background."""
+
+    def __init__(
+        self,
+        task: Task,
+        style: Style,
+        palette: Palette,
+        terms: Sequence[_Term],
+        stack: FeatureStack,
+        memory: TargetMemory | None,
+        size: Size,
+    ) -> None:
+        self.size = size
+        self._device = stack.device
+        self._stack = stack
+        self._palette = palette
+        self._terms = terms
+        self._content = resize(task.content, size).to(self._device)
+        self._paints = _paints_at(task.paints, size).to(self._device) > 0
+        coverage = F.interpolate(task.mask[None], size, mode="area")
+        self._mask = MaskPyramid(coverage.to(self._device))
+        self._prepare(task.styles, style, memory)
+
+    @torch.no_grad()
+    def _prepare(
+        self, pictures: Sequence[Tensor], style: Style, memory: TargetMemory | None
+    ) -> None:
+        weights = style.weights or [1.0] * len(pictures)
+        views = []
+        for picture in pictures:
+            resized = style_at(picture, self.size, style.scale).to(self._device)[None]
+            everywhere = MaskPyramid(torch.ones_like(resized[:, :1]))
+            views.append(self._stack.target(resized, everywhere, memory))
+        targets = Targets(
+            content=self._stack.target(self._palette.seen(self._content)[None], self._mask),
+            styles=tuple(views),
+            style_weights=tuple(weight / sum(weights) for weight in weights),
+        )
+        for term in self._terms:
+            term.loss.prepare(targets)
+
+    def enter(self, picture: Tensor) -> Tensor:
+        return self.compose(resize(picture, self.size).to(self._device)).clone()
+
+    def compose(self, pixels: Tensor) -> Tensor:
+        painted = self._palette.painted(pixels, self._content)
+        return torch.where(self._paints, painted, self._content)
+
+    def terms(self, pixels: Tensor) -> dict[str, Tensor]:
+        image = self._palette.seen(self.compose(pixels))[None]
+        values: dict[str, Tensor] = {}
+        if len(self._stack.tiles(self.size)) > 1:
+            summed = {
+                term.name: term.loss
+                for term in self._terms
+                if isinstance(term.loss, SummedLoss) and term.is_local(self._stack)
+            }
+            sums = self._stack.sums([*summed.values()], image, self._mask)
+            values = {name: summed[name].value(own) for name, own in zip(summed, sums, strict=True)}
+        view = self._stack.view(image, self._mask)
+        for term in self._terms:
+            if term.name not in values:
+                values[term.name] = term.loss(view)
+        return {term.name: term.weight * values[term.name] for term in self._terms}
+
+
+def _paints_at(paints: Tensor, size: Size) -> Tensor:
+    """The pixels to repaint at a working size: every one that a pixel to repaint falls into."""
+    return (F.interpolate(paints[None], size, mode="area") > 0).float()[0]
+
+
+def style_at(style: Tensor, size: Size, scale: float) -> Tensor:
+    """A style picture whose long side is `scale` times that of the crop."""
+    factor = scale * max(size) / max(style.shape[1:])
+    height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in style.shape[1:])
+    return resize(style, (height, width))

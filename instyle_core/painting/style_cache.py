@@ -1,0 +1,102 @@
+"""Sums of style pictures, kept between objects and runs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from instyle_core.errors import InstyleError
+from instyle_core.files import write_atomically
+from instyle_core.interfaces.loss import Sums
+from instyle_core.plugin.use import Use
+from instyle_core.weights.cache import user_folder
+
+#: Files beyond so many bytes in all are removed, those that were not used for longest first.
+MOST_BYTES = 256 * 2**20
+
+
+class TargetMemory:
+    """Keeps sums in files, under a hash of all that they depend on.
+
+    That is the picture's pixels, after all resizing and recolouring; the extractors with their
+    parameters, versions and weights' hashes; the layers and what is summed; and how it is computed.
+    Extractors that name no pretrained weights may have any, so that nothing of theirs is kept.
+
+    A folder that cannot be written to, or a damaged file, costs nothing but time.
+
+    Args:
+        uses: the extractors, by the names that losses know them by.
+        computed: how, such as the precision; texts that tell results apart.
+        folder: where to keep the files; by default one in the user's cache folder.
+    """
+
+    def __init__(
+        self, uses: Mapping[str, Use], computed: Sequence[str], folder: Path | None = None
+    ) -> None:
+        self._uses = uses
+        self._computed = [*computed, torch.__version__, f"{torch.get_num_threads()} threads"]
+        self._folder = folder or user_folder("targets")
+
+    def recall(
+        self,
+        image: Tensor,
+        reads: Mapping[str, Sequence[str]],
+        what: str,
+        compute: Callable[[], Sums],
+    ) -> Sums:
+        """The sums over a picture, out of a file if there is one, and else computed and kept.
+
+        Args:
+            image: (1, 3, H, W).
+            reads: the layers that they are computed from, by extractor.
+            what: tells what is summed.
+            compute: computes them.
+        """
+        if not all(name in self._uses and self._uses[name].params.pretrained() for name in reads):
+            return compute()
+        path = self._folder / f"{self._hash(image, reads, what)}.safetensors"
+        try:
+            found = load_file(path)
+            sums = tuple(found[str(index)].to(image.device) for index in range(len(found)))
+        except (OSError, SafetensorError, KeyError):
+            sums = compute()
+            with contextlib.suppress(OSError, InstyleError):
+                self._keep(path, sums)
+            return sums
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return sums
+
+    def _hash(self, image: Tensor, reads: Mapping[str, Sequence[str]], what: str) -> str:
+        networks = [
+            [
+                self._uses[name].dump(),
+                self._uses[name].distribution,
+                [weights.sha256 for weights in self._uses[name].params.pretrained()],
+                layers,
+            ]
+            for name, layers in reads.items()
+        ]
+        picture = hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest()
+        key = [picture, list(image.shape), networks, what, self._computed]
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+
+    def _keep(self, path: Path, sums: Sums) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        data = save({str(index): tensor.contiguous().clone() for index, tensor in enumerate(sums)})
+        write_atomically(path, data)
+        files = sorted(self._folder.glob("*.safetensors"), key=os.path.getmtime, reverse=True)
+        total = 0
+        for file in files:
+            total += file.stat().st_size
+            if total > MOST_BYTES:
+                file.unlink()

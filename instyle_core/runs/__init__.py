@@ -1,0 +1,1 @@
+"""What a run leaves behind, and going on from it."""

@@ -1,0 +1,211 @@
+"""What a run leaves behind: the folder beside the picture, with ``run.json`` and the report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from instyle_core.config.plan import Plan, part_name
+from instyle_core.errors import InputError
+from instyle_core.events import Event, Note, StageFinished, Step
+from instyle_core.files import write_atomically
+from instyle_core.images.picture import write_mask, write_picture
+from instyle_core.runs import report
+from instyle_core.runs.losses_csv import Row, row_of, write_rows
+from instyle_core.runs.record import STATE_FILE, hash_of, origins
+from instyle_core.runs.state import RunState, damaged, dump_state
+
+if TYPE_CHECKING:
+    from instyle_core.runs.record import Earlier
+
+
+class RunFolder:
+    """Gathers what a run leaves behind in a hidden folder, and shows it when it is complete.
+
+    Used as a context manager and as an observer of the run's events. An earlier run's folder stays
+    as it is until `show`.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._losses: list[Row] = []
+        self._seconds = {"total": 0.0}
+        self._notes: list[str] = []
+        self._objects: dict[str, dict[str, Any]] = {}
+        self._resumed: list[dict[str, Any]] = []
+        self._began = time.time()
+        self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(self._began))
+
+    def __enter__(self) -> RunFolder:
+        target = self._plan.folder
+        if target.exists() and not (target / "run.json").is_file():
+            raise InputError(
+                "this is where the run's files go, but it is there and is not an earlier run's",
+                where=str(target),
+                hint="move it away, or choose another output",
+            )
+        # Now: by the end of the run, a file may have been changed or moved away.
+        self._inputs = {str(path): hash_of(path) for path in self._plan.inputs}
+        try:
+            hidden = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
+        except OSError as error:
+            raise InputError(
+                f"the folder cannot be written to: {error.strerror}", where=str(target.parent)
+            ) from error
+        self._hidden = Path(hidden)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self._hidden, ignore_errors=True)
+
+    # --- gathering --------------------------------------------------------------------------------
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        if isinstance(event, Step):
+            self._losses.append(row_of(event))
+            if self._snaps(event.step):
+                path = self._path(_snapshot(part_name(event.item), event.step))
+                write_picture(path, event.picture())
+        elif isinstance(event, StageFinished):
+            self._seconds[event.stage] = self._seconds.get(event.stage, 0.0) + event.seconds
+        elif isinstance(event, Note) and event.message not in self._notes:
+            self._notes.append(event.message)  # a resumed run finds most of them anew
+
+    def keep(self, item: int | None, mask: Tensor | None, stylized: Tensor, **facts: Any) -> None:
+        """Keep the mask (1, H, W) and the stylised crop (3, h, w) of an object, and facts."""
+        part = part_name(item)
+        if mask is not None:
+            write_mask(self._path(f"{part}/mask.png"), mask)
+        write_picture(self._path(f"{part}/stylized.png"), stylized)
+        self._objects[part] = facts
+
+    def take_over(self, earlier: Earlier) -> None:
+        """Take over what an interrupted run made of the steps that need not be done again.
+
+        Raises:
+            InputError: a picture of it is not there any more, or cannot be copied.
+        """
+        record, state = earlier.record, earlier.state
+        *finished, part = self._plan.parts[: state.finished + 1]
+        self._losses = [*earlier.losses]
+        self._seconds = {"total": 0.0, **record.seconds}
+        self._notes = [*record.notes]
+        self._objects = {name: record.objects.get(name, {}) for name in finished}
+        self._resumed = [*record.resumed, {"object": part, "step": state.steps}]
+        self._started = record.started
+        names = [f"{name}/{kind}.png" for name in finished for kind in ("mask", "stylized")]
+        taken = [(str(row["object"]), int(row["step"])) for row in self._losses]
+        names += [_snapshot(name, step) for name, step in taken if self._snaps(step)]
+        for name in names:
+            try:
+                shutil.copyfile(earlier.folder / name, self._path(name))
+            except OSError as error:
+                raise damaged(earlier.folder / name, error.strerror or str(error)) from error
+
+    def _snaps(self, step: int) -> bool:
+        every = self._plan.spec.snapshots
+        return every > 0 and step % every == 0
+
+    def _path(self, name: str) -> Path:
+        path = self._hidden / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    # --- publishing -------------------------------------------------------------------------------
+
+    def complete(
+        self, status: str, reason: str, machine: Mapping[str, Any], state: RunState | None
+    ) -> None:
+        """Write ``run.json``, ``losses.csv`` and ``report.html``, still out of sight.
+
+        Args:
+            status: ``finished``, ``interrupted`` or ``diverged``.
+            reason: why it did not finish, else empty.
+            machine: facts about device and precision.
+            state: to go on from; None for a run that cannot go on.
+        """
+        plan, folder = self._plan, self._hidden
+        self._seconds["total"] += time.time() - self._began
+        record = {
+            "instyle": version("instyle"),
+            "status": status,
+            "reason": reason,
+            "spec": plan.dump(),
+            "started": self._started,
+            "resumed": self._resumed,
+            "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
+            "objects": self._objects,
+            "losses": self._last_losses(),
+            "notes": self._notes,
+            "inputs": self._inputs,
+            **origins(plan),
+            "machine": machine,
+            "state": self._write_state(state) if state else None,
+        }
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(folder / "run.json", _encoded(text))
+        write_atomically(folder / "losses.csv", write_rows(self._losses).encode())
+        page = report.page(record, self._losses, plan.spec.output.name)
+        write_atomically(folder / "report.html", _encoded(page))
+        folder.chmod(0o777 & ~_umask())
+
+    def _write_state(self, state: RunState) -> str:
+        """Write the state; returns the SHA-256 of its file."""
+        data = dump_state(state)
+        write_atomically(self._hidden / STATE_FILE, data)
+        return hashlib.sha256(data).hexdigest()
+
+    def show(self) -> None:
+        """Put the folder in its place."""
+        folder, target = self._hidden, self._plan.folder
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+            try:
+                os.replace(target, old)
+                os.replace(folder, target)
+            finally:
+                if not target.exists():  # it stopped between the two
+                    os.replace(old, target)
+                shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(folder, target)
+
+    def _last_losses(self) -> dict[str, dict[str, float]]:
+        last = {row["object"]: row for row in self._losses}
+        hidden = {"object", "height", "width"}
+        return {
+            name: {k: v for k, v in row.items() if k not in hidden} for name, row in last.items()
+        }
+
+
+def _encoded(text: str) -> bytes:
+    # The name of a file may be any bytes. What is no UTF-8 of it becomes the escape that JSON has
+    # for it, which is read as the same name again.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _snapshot(part: str, step: int) -> str:
+    return f"{part}/snapshots/{step:06}.png"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

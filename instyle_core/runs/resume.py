@@ -1,0 +1,166 @@
+"""Going on with an interrupted run: finding it, and seeing that it still fits."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from instyle_core.config.plan import Plan
+from instyle_core.errors import InputError
+from instyle_core.interfaces.messages import in_words, shown
+from instyle_core.runs.losses_csv import Row, read_rows
+from instyle_core.runs.record import STATE_FILE, Earlier, Record, hash_of, origins
+from instyle_core.runs.state import RunState, damaged, load_state
+
+_START_ANEW = "to start again from the beginning, leave out --resume"
+
+
+def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
+    """The interrupted run in the folder of a plan, if the plan is its own and can go on with it.
+
+    Args:
+        plan: of the run that is to go on.
+        machine: where that is computed, as `describe_machine` tells it.
+
+    Raises:
+        InputError: there is none; it came to its end; the spec, a file, weights or the device is
+            not the same; or what it left behind is damaged.
+    """
+    folder = plan.folder
+    record = _record(folder)
+    _check_status(folder, record)
+    _check_sameness(plan, machine, record)
+    if record.state is None:
+        raise InputError(
+            "this run was interrupted within a step, before there was anything to go on from",
+            where=str(folder),
+            hint=_START_ANEW,
+        )
+    state = load_state(folder / STATE_FILE, record.state, machine["device"])
+    losses = _losses(folder / "losses.csv", plan, state)
+    return Earlier(folder, record, state, losses, _changes(plan, machine, record))
+
+
+def _record(folder: Path) -> Record:
+    path = folder / "run.json"
+    try:
+        # Not pydantic's parser, which refuses the escapes in names that are no UTF-8.
+        return Record.model_validate(json.loads(path.read_bytes()))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what, hint = "there is no run here to go on with", "to start one, leave out --resume"
+        raise InputError(what, where=str(folder), hint=hint) from error
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    except ValidationError as error:
+        raise damaged(path, in_words(error.errors()[0])) from error
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"invalid JSON: {error}") from error
+
+
+def _check_status(folder: Path, record: Record) -> None:
+    ends = {"finished": "this run is finished", "diverged": "this run diverged"}
+    if record.status != "interrupted":
+        what = ends.get(record.status, f"the status of this run is {shown(record.status)}")
+        what = f"{what}, so that there is nothing to go on with"
+        raise InputError(what, where=str(folder), hint=_START_ANEW)
+
+
+def _check_sameness(plan: Plan, machine: Mapping[str, Any], record: Record) -> None:
+    folder = str(plan.folder)
+    # As JSON has it: there are no tuples in a record.
+    difference = _difference(record.spec, json.loads(json.dumps(plan.dump())))
+    if difference:
+        key, old, new = difference
+        raise InputError(
+            f"the spec is not that of the interrupted run: {key} was {old} and is {new}",
+            where=folder,
+            hint=f"change it back, or give {plan.folder / 'run.json'} as the spec; {_START_ANEW}",
+        )
+    inputs = {str(path): hash_of(path) for path in plan.inputs}
+    for name in {**inputs, **record.inputs}:
+        if record.inputs.get(name) != inputs.get(name):
+            what, hint = "this file has changed since the run was begun", "put the old one back"
+            if name not in record.inputs:  # in a style folder, as in the case below
+                what, hint = "this file was not there when the run was begun", "take it away"
+            elif name not in inputs:
+                what = "this file was there when the run was begun, and cannot be read now"
+            raise InputError(what, where=name, hint=f"{hint}; {_START_ANEW}")
+    for name, sha256 in origins(plan)["weights"].items():
+        if record.weights.get(name) != sha256:
+            what = f"the weights '{name}' are not those that the run was begun with"
+            hint = f"install the version of the plugin that it was begun with; {_START_ANEW}"
+            raise InputError(what, where=folder, hint=hint)
+    before, now = record.machine.get("device"), machine["device"]
+    if before != now:
+        what = f"the run was begun on the device '{before}', and here it would go on on '{now}'"
+        raise InputError(what, where=folder, hint=f"go on where it was begun; {_START_ANEW}")
+
+
+def _difference(old: Any, new: Any, place: str = "") -> tuple[str, str, str] | None:
+    """The first key that has two values, and both, as they may have been written."""
+    pairs: list[tuple[Any, Any, Any]]
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [(key, old.get(key), new.get(key)) for key in {**new, **old}]
+    elif isinstance(old, list) and isinstance(new, list):
+        pairs = [(index, *pair) for index, pair in enumerate(zip_longest(old, new))]
+    else:
+        return None if old == new else (place, _said(old), _said(new))
+    inner = (_difference(a, b, f"{place}.{key}" if place else str(key)) for key, a, b in pairs)
+    return next(filter(None, inner), None)
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "not there"
+    return f"'{value}'" if isinstance(value, str) else shown(value)  # paths are not shortened
+
+
+def _changes(plan: Plan, machine: Mapping[str, Any], record: Record) -> str:
+    """What is different of all that may make other numbers of the same input."""
+    before = _circumstances(record.model_dump(), record.machine)
+    now = _circumstances(origins(plan), machine)
+    changed = [
+        f"{name} {before.get(name, 'not there')} (now {now.get(name, 'not there')})"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
+    if not changed:
+        return ""
+    what = f"this run was begun with {', '.join(changed)}"
+    return f"{what}: the result may differ a little from that of an unbroken run"
+
+
+def _circumstances(origin: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
+    brought = (distribution.rpartition(" ") for distribution in origin["plugins"].values())
+    return {
+        **{name: number for name, _, number in brought},
+        "instyle": origin["instyle"],
+        **origin["versions"],
+        **{key: machine.get(key) for key in ("processor", "threads", "precision")},
+    }
+
+
+def _losses(path: Path, plan: Plan, state: RunState) -> list[Row]:
+    """The rows of the steps up to the state; an interrupt at once leaves some beyond it."""
+    *finished, part = plan.parts[: state.finished + 1]
+    try:
+        rows = [
+            row
+            for row in read_rows(path.read_text(encoding="utf-8"))
+            if row["object"] in finished or (row["object"] == part and row["step"] <= state.steps)
+        ]
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise damaged(path, "it is not as it was written") from error
+    settings = plan.spec.optimizer
+    expected = state.finished * settings.steps + state.steps
+    if len(rows) > expected or (len(rows) < expected and not settings.tolerance):
+        raise damaged(path, "it has not a row for each step")
+    return rows

@@ -1,0 +1,1 @@
+"""Files of weights: shipped, cached, downloaded, verified."""
