@@ -53,7 +53,7 @@ class WeightsError(InstyleError):
 
 
 class DivergedError(InstyleError):
-    """The optimisation stopped at a loss that is no number or has exploded."""
+    """The optimization stopped at a loss that is no number or has exploded."""
 
 
 class InterruptedRun(InstyleError):

@@ -45,7 +45,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the optimisation.
+    """One step of the optimization.
 
     Attributes:
         item: number of the object, None for the whole picture.
@@ -53,7 +53,7 @@ class Step:
         size: (height, width) of this scale.
         losses: each term with its weight, by name.
         total: the objective, their sum.
-        seconds_left: of the optimisation of this object and those after it, as far as can be told;
+        seconds_left: of the optimization of this object and those after it, as far as can be told;
             None after the first step, which tells nothing of others.
         picture: gives the crop as it stands, float32 (3, H, W) at this scale.
     """

@@ -1,4 +1,4 @@
-"""The one way through: read, segment, stylise, merge, write."""
+"""The one way through: read, segment, stylize, merge, write."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.interfaces.pictures import Box, Mask, Size
 from instyle_core.interfaces.ranker import Rating
 from instyle_core.interfaces.segmenter import Segmentation
-from instyle_core.objects.boxes import box_of, crop_box, cut, paste
+from instyle_core.objects.boxes import box_of, crop, crop_box, paste
 from instyle_core.objects.select import prompt_of, refine, select_object, shrunk
 from instyle_core.optimization.interrupts import deferred
-from instyle_core.optimization.optimize import Outcome, Progress, State
+from instyle_core.optimization.optimize import OptimizationState, Outcome, Progress
 from instyle_core.optimization.random_state import random_state, restore_random_state
-from instyle_core.optimization.time_left import Clock
-from instyle_core.painting.objective import Task
+from instyle_core.optimization.time_left import TimeLeft
+from instyle_core.painting.objective import Crop
 from instyle_core.painting.ranking import dump_ranking, rank_for_each
-from instyle_core.painting.style_cache import TargetMemory
-from instyle_core.painting.stylize import Setting, legs_of, put_back, stylize
+from instyle_core.painting.style_cache import StyleCache
+from instyle_core.painting.stylize import Networks, levels_for, put_back, stylize
 from instyle_core.runs.folder import RunFolder
 from instyle_core.runs.record import Earlier
 from instyle_core.runs.resume import find
@@ -84,7 +84,7 @@ class Result:
 def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Result:
     """Carry out a plan.
 
-    Ctrl-C and a loss that diverges end the optimisation early; the best so far is merged and
+    Ctrl-C and a loss that diverges end the optimization early; the best so far is merged and
     written, and the result says so. The first Ctrl-C lets the step under way end, or the merging
     and writing where nothing is left to be stopped; a second one ends it at once.
 
@@ -99,7 +99,7 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
             or not with this plan.
         WeightsError: weights cannot be had.
         InterruptedRun: interrupted before there was anything to save.
-        KeyboardInterrupt: interrupted while there was no optimisation under way.
+        KeyboardInterrupt: interrupted while there was no optimization under way.
     """
     began = time.monotonic()
     keep_freed_memory()
@@ -132,11 +132,11 @@ class _Scene:
 
     photo: Picture
     start: Tensor | None
-    setting: Setting
+    setting: Networks
     masks: Mapping[int | None, Mask]
     rankings: Mapping[int | None, Mapping[Path, Rating]]
     paints: Mapping[int | None, Tensor]
-    clock: Clock
+    clock: TimeLeft
 
 
 class _Job:
@@ -163,7 +163,7 @@ class _Job:
                 machine = _machine(self._plan)
                 self._folder.complete(outcome.status, outcome.reason, machine, kept)
                 write_picture(self._spec.output, canvas, like=scene.photo)
-                self._folder.show()
+                self._folder.publish()
         return outcome, resumable
 
     # --- the steps --------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class _Job:
         rankings = self._rank(photo, masks, setting)
         paints = self._divide(masks, photo.pixels)
         boxes = [self._crop_box(masks.get(number), area) for number, area in paints.items()]
-        clock = Clock([legs_of(_size(box), spec) for box in boxes])
+        clock = TimeLeft([levels_for(_size(box), spec) for box in boxes])
         return _Scene(photo, start, setting, masks, rankings, paints, clock)
 
     def _items(self) -> Mapping[int | None, ObjectPlan]:
@@ -238,7 +238,7 @@ class _Job:
         return masks
 
     def _rank(
-        self, photo: Picture, masks: Mapping[int | None, Mask], setting: Setting
+        self, photo: Picture, masks: Mapping[int | None, Mask], setting: Networks
     ) -> Mapping[int | None, Mapping[Path, Rating]]:
         """How well the pictures of style folders suit the objects."""
         items, spec = self._items(), self._spec
@@ -293,7 +293,7 @@ class _Job:
         canvas: Tensor,
         number: int | None,
         item: ObjectPlan,
-        resume_from: State | None,
+        resume_from: OptimizationState | None,
     ) -> tuple[Patch | None, Outcome]:
         """What one more object makes of the canvas; None where nothing good came of it."""
         mask = scene.masks.get(number)
@@ -301,12 +301,12 @@ class _Job:
         ranking = scene.rankings.get(number)
         pictures = [next(iter(ranking))] if ranking else item.style.images or []
         box = self._crop_box(mask, paints)
-        task = Task(
-            content=cut(canvas, box),
-            paints=cut(paints, box),
-            mask=cut(mask.decision if mask else paints, box),
+        task = Crop(
+            content=crop(canvas, box),
+            paints=crop(paints, box),
+            mask=crop(mask.decision if mask else paints, box),
             styles=[self._read(path).pixels for path in pictures],
-            start=None if scene.start is None else cut(scene.start, box),
+            start=None if scene.start is None else crop(scene.start, box),
             color=item.color,
         )
         with self._stage("stylize", number), _about(number):
@@ -333,7 +333,7 @@ class _Job:
             facts: dict[str, Any] = {"crop": list(box), "worked_at": list(picture.shape[1:])}
             stylized = merged = put_back(task, picture)
             if mask:
-                part = Mask(cut(mask.probability, box), cut(mask.decision, box))
+                part = Mask(crop(mask.probability, box), crop(mask.decision, box))
                 merger: Merger = item.merger.create()
                 merged = merger.merge(task.content, stylized, part)
                 merged = torch.where(task.paints > 0, merged, task.content)
@@ -405,20 +405,20 @@ def _about(number: int | None) -> Iterator[None]:
         raise
 
 
-def _setting(plan: Plan) -> Setting:
+def _setting(plan: Plan) -> Networks:
     device = choose_device(plan.spec.device)
     extractors: dict[str, FeatureExtractor] = {
         name: use.create().to(device, torch.float32) for name, use in plan.extractors.items()
     }
     precision = choose_precision(plan.spec.precision, device)
     tile = choose_tile(plan.spec.tile, device, precision)
-    memory = TargetMemory(plan.extractors, [device.type, str(precision), f"tiles of {tile}"])
+    memory = StyleCache(plan.extractors, [device.type, str(precision), f"tiles of {tile}"])
     params = {
         name: use.params
         for name, use in plan.extractors.items()
         if isinstance(use.params, ExtractorParams)
     }
-    return Setting(extractors, device, precision, params, tile, memory)
+    return Networks(extractors, device, precision, params, tile, memory)
 
 
 def _machine(plan: Plan) -> dict[str, Any]:

@@ -1,11 +1,18 @@
-"""What holds for all tests."""
+"""What holds for all tests, and the fixtures that they share."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from instyle_core.cli import main
+from tests.core.helpers.commands import Command, Done
+from tests.core.helpers.hub import Hub, hub_of_this_machine
+from tests.core.helpers.studio import Studio
+from tests.core.helpers.weights_server import WeightsServer
 
 # A shell starts jobs in the background with SIGINT ignored. The processes that tests start and
 # interrupt would inherit that.
@@ -21,3 +28,50 @@ def _no_test_uses_the_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSTYLE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    """A folder in which the toy plugin is at work."""
+    return Studio.open(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def instyle(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command in this process. There is no terminal, whatever the tests run in."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str | Path) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return Done(int(caught.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder; and no waiting between attempts."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("INSTYLE_CACHE", str(folder))
+    monkeypatch.delenv("INSTYLE_OFFLINE", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
+    return folder
+
+
+@pytest.fixture
+def server(cache: Path) -> Iterator[WeightsServer]:
+    server = WeightsServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with hub_of_this_machine(monkeypatch) as hub:
+        yield hub

@@ -12,10 +12,10 @@ How it works
    convolution proper, gives the bristle marks.  The *highest-numbered disc* that the walk
    meets gives the brush strokes: a disc of paint dragged along the flow covers just those
    pixels whose streamline meets it, so the "highest wins" rule paints crisp strokes that
-   overlap like wet paint, where the mean would only blur the colours together.
-3. Strokes come in layers, from a broad underpainting to fine accents.  A stroke takes its colour
+   overlap like wet paint, where the mean would only blur the colors together.
+3. Strokes come in layers, from a broad underpainting to fine accents.  A stroke takes its color
    from a palette that is laid out along the stream function, with a good deal of chance, and
-   each of its hairs carries a slightly different mixture of that colour and a second one.
+   each of its hairs carries a slightly different mixture of that color and a second one.
 4. Every stroke adds to a height map (round back, bristle grooves, a ridge at its rim), which is
    lit from the upper left, so that the paint looks thick.
 
@@ -30,10 +30,10 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 SCALE = 2.0  # everything is painted this much larger and then scaled down
-LIGHT = np.array([-0.55, -0.60, 0.58])  # where the light comes from: x, y (down), towards us
+LIGHT = np.array([-0.55, -0.60, 0.58])  # where the light comes from: x, y (down), toward us
 
-# The palettes, in the order in which colours are laid along the bands of the flow.  The number is
-# the share of the picture that a colour gets.  `night` goes from prussian blue over ultramarine,
+# The palettes, in the order in which colors are laid along the bands of the flow.  The number is
+# the share of the picture that a color gets.  `night` goes from prussian blue over ultramarine,
 # slate violet, cobalt, cerulean, teal, sage, cream, naples yellow, ochre and cadmium orange to
 # burnt red.
 NIGHT = [
@@ -96,7 +96,7 @@ VORTICES = [
     (0.95, 0.55, 0.50, 1.3, 0.5),
 ]
 # Layers of strokes, bottom first: width and length of a stroke, how densely the paint is
-# laid (mean number of strokes over a place), how far a colour strays along the palette.
+# laid (mean number of strokes over a place), how far a color strays along the palette.
 LAYERS = [
     dict(width=26, length=110, cover=7.0, stray=0.06),
     dict(width=18, length=90, cover=1.0, stray=0.09),
@@ -117,7 +117,7 @@ def smooth_noise(rng, shape, sigma):
 
 
 def flow_field(rng, shape):
-    """The unit flow of the brush, as (vy, vx), and the bands of colour that run with it."""
+    """The unit flow of the brush, as (vy, vx), and the bands of color that run with it."""
     height, width = shape
     unit = np.hypot(height, width) / 8
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -150,14 +150,14 @@ def lay_discs(rng, shape, layer):
     """Seeds of one layer of strokes and, for every pixel, the number of the disc it is in."""
     width, length = layer["width"] * SCALE, layer["length"] * SCALE
     count = int(layer["cover"] * shape[0] * shape[1] / (width * length))
-    centre = rng.random((count, 2)) * shape
+    center = rng.random((count, 2)) * shape
     radius = 0.5 * width * rng.uniform(0.7, 1.25, count)
     half = 0.5 * length * rng.uniform(0.6, 1.3, count)
     y, x = np.mgrid[: shape[0], : shape[1]]
-    distance, number = cKDTree(centre).query(np.c_[y.ravel(), x.ravel()])
+    distance, number = cKDTree(center).query(np.c_[y.ravel(), x.ravel()])
     number = np.where(distance < radius[number], number, -1).astype(np.int32)
     return dict(
-        centre=centre.astype(np.float32),
+        center=center.astype(np.float32),
         number=number,
         radius=radius.astype(np.float32),
         half=half.astype(np.float32),
@@ -190,7 +190,7 @@ def walk_streamlines(shape, vy, vx, layers, grain):
                 new = np.flatnonzero(number > layer["win"])
                 new = new[i * step <= layer["half"][number[new]]]
                 number = number[new]
-                oy, ox = (layer["centre"][number] - np.c_[y[new], x[new]]).T
+                oy, ox = (layer["center"][number] - np.c_[y[new], x[new]]).T
                 layer["win"][new] = number
                 layer["along"][new] = -sign * i * step - oy * dy[new] - ox * dx[new]
                 layer["along"][new] /= layer["half"][number] + layer["radius"][number]
@@ -200,8 +200,8 @@ def walk_streamlines(shape, vy, vx, layers, grain):
     return total / weight
 
 
-def palette_colour(palette, where):
-    """Colours at the places `where` (0 to 1) of a palette: always one pot, never a gradient."""
+def palette_color(palette, where):
+    """Colors at the places `where` (0 to 1) of a palette: always one pot, never a gradient."""
     pots = np.array([ImageColor.getrgb(name) for name, _ in palette]) / 255
     edges = np.cumsum([share for _, share in palette])
     return pots[np.searchsorted(edges / edges[-1], np.clip(where, 0, 0.9999), side="right")]
@@ -219,21 +219,21 @@ def paint(size=(640, 512), seed=11, palette=NIGHT, strokes=1.0):
     bristle = (bristle - bristle.mean()) / bristle.std()
 
     ground = np.array(ImageColor.getrgb(GROUND)) / 255
-    colour = 0.5 * palette_colour(palette, band.ravel()) + 0.5 * ground
+    color = 0.5 * palette_color(palette, band.ravel()) + 0.5 * ground
     relief = np.zeros(bristle.size)
     for plan, layer in zip(plans, layers, strict=True):
         # The two pots of paint of every stroke, and its lightness.
-        cy, cx = np.clip(layer["centre"].astype(int), 0, np.array(shape) - 1).T
+        cy, cx = np.clip(layer["center"].astype(int), 0, np.array(shape) - 1).T
         count = len(cy)
         where = band[cy, cx] + plan["stray"] * rng.standard_normal(count)
-        first = palette_colour(palette, np.abs(where)) * rng.uniform(0.86, 1.12, (count, 1))
-        second = palette_colour(palette, np.abs(where + 0.1 * rng.standard_normal(count)))
+        first = palette_color(palette, np.abs(where)) * rng.uniform(0.86, 1.12, (count, 1))
+        second = palette_color(palette, np.abs(where + 0.1 * rng.standard_normal(count)))
         # What each pixel sees of the stroke on top of it.
         win, along, across = layer["win"], layer["along"], np.clip(layer["across"], -1, 1)
         mixture = np.clip(0.22 + 0.2 * bristle + 0.25 * across, 0, 0.8)[:, None]
         paint_here = first[win] * (1 - mixture) + second[win] * mixture
         paint_here *= 1 + 0.05 * bristle[:, None]
-        # A stroke thins out towards its end: the hairs part and the paint below shows.
+        # A stroke thins out toward its end: the hairs part and the paint below shows.
         dry = np.clip((along - 0.3) / 0.7, 0, 1)
         cover = np.clip(2.6 + 0.9 * bristle - 2.6 * dry, 0, 1) * (win >= 0)
         # Its outline: round where the brush was set down, drawn out where it was lifted.
@@ -242,7 +242,7 @@ def paint(size=(640, 512), seed=11, palette=NIGHT, strokes=1.0):
         back = np.sqrt(1 - 0.9 * across**2) + 0.25 * np.abs(across) ** 6 + 0.045 * bristle
         thick = plan["width"] ** 0.5 * back * (1 - 0.3 * along)
         relief += cover * (thick - 0.55 * relief)
-        colour += cover[:, None] * (paint_here - colour)
+        color += cover[:, None] * (paint_here - color)
 
     # Light on the relief: a diffuse part and a little gloss.
     relief = gaussian_filter(relief.reshape(shape), 0.5 * SCALE)
@@ -253,7 +253,7 @@ def paint(size=(640, 512), seed=11, palette=NIGHT, strokes=1.0):
     diffuse = normal @ light / light[2]
     half = light + np.array([0, 0, 1])
     gloss = np.clip(normal @ (half / np.linalg.norm(half)), 0, 1) ** 40
-    picture = colour.reshape(*shape, 3) * np.clip(0.4 + 0.6 * diffuse, 0.4, 1.3)[..., None]
+    picture = color.reshape(*shape, 3) * np.clip(0.4 + 0.6 * diffuse, 0.4, 1.3)[..., None]
     picture += 0.10 * (gloss - gloss.mean())[..., None]
     picture = Image.fromarray((255 * np.clip(picture, 0, 1)).round().astype(np.uint8))
     return picture.resize(size, Image.LANCZOS)
@@ -262,7 +262,7 @@ def paint(size=(640, 512), seed=11, palette=NIGHT, strokes=1.0):
 def main():
     parser = argparse.ArgumentParser(description="Paint a swirling style picture from nothing.")
     parser.add_argument("output", help="the picture to write (.jpg or .png)")
-    parser.add_argument("--palette", choices=PALETTES, default="night", help="its colours")
+    parser.add_argument("--palette", choices=PALETTES, default="night", help="its colors")
     parser.add_argument("--strokes", type=float, default=1.0, help="size of the strokes")
     parser.add_argument("--seed", type=int, default=11, help="another seed, another picture")
     parser.add_argument("--size", default="640x512", help="width x height in pixels")

@@ -46,10 +46,10 @@ def list_(as_json: bool) -> None:
     table.add_column("Used by", overflow="fold")
     table.add_column("State", no_wrap=True)
     table.add_column("Size", no_wrap=True, justify="right")
-    table.add_column("Licence", overflow="fold")
+    table.add_column("License", overflow="fold")
     for weights, users in known.items():
         size = f"{weights.megabytes:g} MB"
-        table.add_row(weights.name, ", ".join(users), _state(weights), size, weights.licence)
+        table.add_row(weights.name, ", ".join(users), _state(weights), size, weights.license)
     Console(markup=False).print(table)
 
 

@@ -1,4 +1,4 @@
-"""A photo with objects marked on it: tinted, outlined and labelled."""
+"""A photo with objects marked on it: tinted, outlined and labeled."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from instyle_core.images.samples import quantise, to_tensor
+from instyle_core.images.samples import quantize, to_tensor
 from instyle_core.interfaces.pictures import Box
 from instyle_core.interfaces.segmenter import Prompt
 
-#: Told apart by people with and without full colour vision (S. Trubetskoy's list of distinct
-#: colours, without those near grey).
-COLOURS = (
+#: Told apart by people with and without full color vision (S. Trubetskoy's list of distinct
+#: colors, without those near gray).
+COLORS = (
     (230, 25, 75),
     (60, 180, 75),
     (255, 225, 25),
@@ -37,11 +37,11 @@ COLOURS = (
 )
 
 
-#: How much of the colour is seen within an object, and within one that was not chosen.
+#: How much of the color is seen within an object, and within one that was not chosen.
 TINT, FAINT = 0.5, 0.12
 
 
-#: How much of its colours the photo keeps, so that those of the objects stand out.
+#: How much of its colors the photo keeps, so that those of the objects stand out.
 KEPT = 0.4
 
 
@@ -55,7 +55,7 @@ SMALLEST_LETTERS, LARGEST_LETTERS = 13, 160
 Canvas = NDArray[np.uint8]
 
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Marked:
 
 
 def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
-    """The photo in muted colours with its objects, and what was pointed at.
+    """The photo in muted colors with its objects, and what was pointed at.
 
     Args:
         image: (3, H, W) in [0, 1].
@@ -85,22 +85,22 @@ def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
     Returns:
         (3, H, W) in [0, 1].
     """
-    grey = image.mean(dim=0, keepdim=True) * (1 - KEPT) + image * KEPT
-    canvas = np.ascontiguousarray(quantise(grey.cpu(), np.uint8))
+    gray = image.mean(dim=0, keepdim=True) * (1 - KEPT) + image * KEPT
+    canvas = np.ascontiguousarray(quantize(gray.cpu(), np.uint8))
     longest = max(canvas.shape[:2])
     line = max(1, round(LINES * longest))
     labels = []
     for number, marked in enumerate(objects):
-        colour = COLOURS[number % len(COLOURS)]
-        box = _paint(canvas, marked, colour, line)
-        labels.append((marked.label, box, colour))
+        color = COLORS[number % len(COLORS)]
+        box = _paint(canvas, marked, color, line)
+        labels.append((marked.label, box, color))
     picture = Image.fromarray(canvas)
     _point_at(picture, prompt, line)
     _write(picture, labels)
     return to_tensor(np.asarray(picture))
 
 
-def _paint(canvas: Canvas, marked: Marked, colour: Colour, line: int) -> Box:
+def _paint(canvas: Canvas, marked: Marked, color: Color, line: int) -> Box:
     """Tint and outline an object; returns its box."""
     whole = (marked.mask[0] > 0).cpu().numpy().astype(np.uint8)
     x, y, width, height = cv2.boundingRect(whole)
@@ -108,38 +108,38 @@ def _paint(canvas: Canvas, marked: Marked, colour: Colour, line: int) -> Box:
     left, top = max(0, x - line), max(0, y - line)
     part = np.s_[top : y + height + line, left : x + width + line]
     mask, seen = whole[part], canvas[part]
-    shade = np.asarray(colour, np.float32)
+    shade = np.asarray(color, np.float32)
     strength = TINT if marked.chosen else FAINT
     inside = mask > 0
     seen[inside] = np.rint(seen[inside] * (1 - strength) + shade * strength).astype(np.uint8)
     reach = np.ones((2 * line + 1, 2 * line + 1), np.uint8)
     seen[(cv2.dilate(mask, reach) > 0) & ~inside] //= 3
     # Where the picture ends, so does the outline.
-    seen[inside & (cv2.erode(mask, reach) == 0)] = colour
+    seen[inside & (cv2.erode(mask, reach) == 0)] = color
     return x, y, x + width, y + height
 
 
 def _point_at(picture: Image.Image, prompt: Prompt, line: int) -> None:
     """Draw the box and a ring around the point, in white on black."""
     draw = ImageDraw.Draw(picture)
-    for colour, width in (("black", 3 * line), ("white", line)):
+    for color, width in (("black", 3 * line), ("white", line)):
         spread = (width - line) // 2
         if prompt.box is not None:
             x0, y0, x1, y1 = prompt.box
             corners = (x0 - spread, y0 - spread, x1 - 1 + spread, y1 - 1 + spread)
-            draw.rectangle(corners, outline=colour, width=width)
+            draw.rectangle(corners, outline=color, width=width)
         if prompt.point is not None:
             x, y = prompt.point
             radius = 4 * line + spread
             ring = (x - radius, y - radius, x + radius, y + radius)
-            draw.ellipse(ring, outline=colour, width=width)
+            draw.ellipse(ring, outline=color, width=width)
 
 
-def _write(picture: Image.Image, labels: Sequence[tuple[str, Box, Colour]]) -> None:
+def _write(picture: Image.Image, labels: Sequence[tuple[str, Box, Color]]) -> None:
     """Write each label near its object and, where there is room, beside the others."""
     draw = ImageDraw.Draw(picture)
     taken: list[Box] = []
-    for text, box, colour in labels:
+    for text, box, color in labels:
         font = _font(draw, text, picture.size)
         left, _, right, _ = draw.textbbox((0, 0), text, font=font)
         _, top, _, bottom = draw.textbbox((0, 0), "Ag", font=font)  # all labels as high
@@ -147,8 +147,8 @@ def _write(picture: Image.Image, labels: Sequence[tuple[str, Box, Colour]]) -> N
         size = round(right - left) + 2 * margin, round(bottom - top) + 2 * margin
         x, y = place(size, box, taken, picture.size)
         taken.append((x, y, x + size[0], y + size[1]))
-        draw.rectangle((x, y, x + size[0] - 1, y + size[1] - 1), fill=colour)
-        ink = "black" if _brightness(colour) > 0.18 else "white"
+        draw.rectangle((x, y, x + size[0] - 1, y + size[1] - 1), fill=color)
+        ink = "black" if _brightness(color) > 0.18 else "white"
         draw.text((x + margin - left, y + margin - top), text, fill=ink, font=font)
 
 
@@ -206,7 +206,7 @@ def _wishes(size: tuple[int, int], box: Box, picture: tuple[int, int]) -> Iterat
             yield x, y
 
 
-def _brightness(colour: Colour) -> float:
+def _brightness(color: Color) -> float:
     """The relative luminance in [0, 1]; black on 0.18 has the contrast that white on it has."""
-    linear = [(c / 255) ** 2.2 for c in colour]
+    linear = [(c / 255) ** 2.2 for c in color]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

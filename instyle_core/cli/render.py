@@ -63,7 +63,7 @@ def ranking_table(ranking: Mapping[Path, Rating], *, most: int | None = None) ->
 class RunDisplay:
     """Shows a run as it goes: a bar on a terminal, plain lines elsewhere, on standard error."""
 
-    #: Seconds between two plain lines of one optimisation.
+    #: Seconds between two plain lines of one optimization.
     INTERVAL = 5.0
 
     #: Pictures of a ranking that are shown; all of them are in run.json.

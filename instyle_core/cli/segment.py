@@ -48,7 +48,7 @@ def segment(
     as_json: bool,
     max_megapixels: float,
 ) -> None:
-    """Find objects in IMAGE: a coloured overlay, and a table of what was found.
+    """Find objects in IMAGE: a colored overlay, and a table of what was found.
 
     With --class, --point, --box or --instance, as under `select` in a spec, those that fit are
     listed, and the one that would be repainted stands out.

@@ -32,7 +32,7 @@ def style() -> None:
 @click.option(
     "--use",
     metavar="NAME",
-    help="The ranker; with parameters as in a spec: '{use: affinity, colour: 0}'.",
+    help="The ranker; with parameters as in a spec: '{use: affinity, color: 0}'.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--max-megapixels", type=float, default=100.0, show_default=True, help="Size limit.")

@@ -51,7 +51,7 @@ class Drop(Params):
 class Adam(Params):
     """Adam (Kingma and Ba 2015) on the pixels, which are clamped after each step."""
 
-    use: Literal["adam"] = Field("adam", description="The optimiser.")
+    use: Literal["adam"] = Field("adam", description="The optimizer.")
     steps: int = Field(200, ge=1, le=100_000, description="Steps in all, over all scales.")
     scales: Scales = Field(
         "auto",
@@ -67,7 +67,7 @@ class Adam(Params):
     space: Literal["rgb", "imagenet"] = Field(
         "rgb",
         description="What the pixels are measured in: `rgb`, from 0 to 1; or `imagenet`, "
-        "normalised by ImageNet's mean and standard deviation and clamped to [-1.5, 1.5], as in "
+        "normalized by ImageNet's mean and standard deviation and clamped to [-1.5, 1.5], as in "
         "the paper's code.",
     )
 
@@ -82,7 +82,7 @@ class LBFGS(Params):
     # Without this, an optimizer that leaves `use` out would fit both models of the schema.
     model_config = ConfigDict(json_schema_extra={"required": ["use"]})
 
-    use: Literal["lbfgs"] = Field("lbfgs", description="The optimiser.")
+    use: Literal["lbfgs"] = Field("lbfgs", description="The optimizer.")
     steps: int = Field(100, ge=1, le=100_000, description="Iterations in all, over all scales.")
     scales: Scales = Field("auto", description="Coarse to fine, as for adam.")
     tolerance: Tolerance = 0.0

@@ -96,7 +96,7 @@ class Plan:
         return tuple(dict.fromkeys(w for use in self.uses for w in use.params.pretrained()))
 
     def dump(self) -> dict[str, Any]:
-        """The resolved spec as plain data: absolute paths, every default spelt out."""
+        """The resolved spec as plain data: absolute paths, every default spelled out."""
         plain = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
         plain["extractors"] = {name: use.dump() for name, use in self.extractors.items()}
         if self.spec.segmenter is None:

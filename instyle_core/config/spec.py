@@ -184,24 +184,24 @@ class Style(Params):
 
 
 class Color(Params):
-    """Whose colours a repainted object has (Gatys et al. 2016, arXiv:1606.05897)."""
+    """Whose colors a repainted object has (Gatys et al. 2016, arXiv:1606.05897)."""
 
     of: Literal["style", "content"] = Field(description="The style's, or the photo's own.")
     by: Literal["luminance", "histogram"] = Field(
         "luminance",
-        description="How the photo's colours are kept. `luminance`: only lightness is repainted, "
-        "and each pixel keeps its colour. `histogram`: the style picture takes on mean and spread "
-        "of the object's colours beforehand, so that they may move within the object.",
+        description="How the photo's colors are kept. `luminance`: only lightness is repainted, "
+        "and each pixel keeps its color. `histogram`: the style picture takes on mean and spread "
+        "of the object's colors beforehand, so that they may move within the object.",
     )
 
 
-#: Colours are left as the style has them.
+#: Colors are left as the style has them.
 COLORS_OF_STYLE = Color(of="style")
 
 
 def _some_weight(losses: list[Use]) -> list[Use]:
     if losses and not any(loss.weight > 0 for loss in losses):
-        raise ValueError("no loss has a weight above 0, so that there is nothing to minimise")
+        raise ValueError("no loss has a weight above 0, so that there is nothing to minimize")
     return losses
 
 
@@ -220,7 +220,7 @@ class ObjectSpec(Params):
     segmenter: SegmenterUse | None = Field(None, description="What finds the object.")
     select: Select = Field(Select(), description="Which object it is.")
     style: StyleField | None = Field(None, description="What it is to look like.")
-    color: ColorField | None = Field(None, description="Whose colours it is to have.")
+    color: ColorField | None = Field(None, description="Whose colors it is to have.")
     losses: Losses | None = Field(None, min_length=1, description="The objective.")
     merger: MergerUse | None = Field(None, description="How it is set back.")
 
@@ -231,14 +231,14 @@ class Spec(Params):
     version: Literal[1] = Field(description="Version of the format: 1.")
     content: InputFile = Field(description="The photo, relative to the spec's folder.")
     objects: list[ObjectSpec] | None = Field(
-        None, min_length=1, description="The objects; leave it out to stylise the whole picture."
+        None, min_length=1, description="The objects; leave it out to stylize the whole picture."
     )
     style: StyleField | None = Field(
         None, description="A picture, or several with weights: what objects are to look like."
     )
     color: ColorField = Field(
         COLORS_OF_STYLE,
-        description="Whose colours objects are to have: `style`, `content`, or such as {of: "
+        description="Whose colors objects are to have: `style`, `content`, or such as {of: "
         "content, by: histogram}.",
     )
     segmenter: SegmenterUse | None = Field(
@@ -255,12 +255,12 @@ class Spec(Params):
         description="Extractors that need parameters, by the names that losses know them by; "
         "others are used with their defaults.",
     )
-    optimizer: Optimizer = Field(Adam(), description="How the objective is minimised.")
+    optimizer: Optimizer = Field(Adam(), description="How the objective is minimized.")
     size: int = Field(
         512,
         ge=32,
         le=16384,
-        description="Long side, in pixels, that an object's crop is optimised at; a smaller crop "
+        description="Long side, in pixels, that an object's crop is optimized at; a smaller crop "
         "keeps its own resolution. The photo always keeps its own.",
     )
     shrink: int | None = Field(
@@ -278,7 +278,7 @@ class Spec(Params):
     )
     start: Annotated[Literal["content", "noise"] | Path, BeforeValidator(_start)] = Field(
         "content",
-        description="What the optimisation starts from: content, noise, or a picture of the "
+        description="What the optimization starts from: content, noise, or a picture of the "
         "photo's proportions.",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of all that is random.")

@@ -1,4 +1,4 @@
-"""Colour profiles: from what a file holds to sRGB, and back.
+"""Color profiles: from what a file holds to sRGB, and back.
 
 Conversions go through LittleCMS by way of Pillow, which has 8 bits a sample: where a 16-bit picture
 has a profile other than sRGB, its pixels are seen, and its repainted pixels written, in steps of
@@ -47,15 +47,15 @@ def ink_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
         return image.convert("RGB")
 
 
-def manage_colour(colour: Samples, icc: bytes | None) -> tuple[Samples, Samples, bytes | None]:
+def manage_color(color: Samples, icc: bytes | None) -> tuple[Samples, Samples, bytes | None]:
     """From (H, W, 1 or 3) to RGB samples to keep, the same in sRGB, and the profile to keep."""
-    rgb = colour if colour.shape[2] == 3 else np.repeat(colour, 3, axis=2)
+    rgb = color if color.shape[2] == 3 else np.repeat(color, 3, axis=2)
     if icc is None:
         return rgb, rgb, None
     try:
         space = ImageCms.getOpenProfile(io.BytesIO(icc)).profile.xcolor_space.strip()
-        if space == "GRAY" and colour.shape[2] == 1:
-            srgb = _apply(_transform(io.BytesIO(icc), _SRGB, "L"), colour)
+        if space == "GRAY" and color.shape[2] == 1:
+            srgb = _apply(_transform(io.BytesIO(icc), _SRGB, "L"), color)
             return srgb, srgb, None
         if space != "RGB":
             return rgb, rgb, None
@@ -73,7 +73,7 @@ def manage_colour(colour: Samples, icc: bytes | None) -> tuple[Samples, Samples,
 
 
 def from_srgb(samples: Samples, icc: bytes) -> Samples:
-    """(H, W, 3) from sRGB to the colours of a profile that `manage_colour` has kept."""
+    """(H, W, 3) from sRGB to the colors of a profile that `manage_color` has kept."""
     if _is_identity(_transform(io.BytesIO(icc), _SRGB)):
         return samples
     return to_depth(_apply(_transform(_SRGB, io.BytesIO(icc)), samples), samples.dtype)

@@ -1,4 +1,4 @@
-"""Picture files decoded: the samples as they are, upright, before any colour profile is applied."""
+"""Picture files decoded: the samples as they are, upright, before any color profile is applied."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _bomb_check_lock = threading.Lock()
 class Raw:
     """What a file holds, upright, before any profile is applied."""
 
-    colour: Samples  # (H, W, 1 or 3)
+    color: Samples  # (H, W, 1 or 3)
     alpha: Samples | None  # (H, W, 1)
     icc: bytes | None
     exif: bytes | None
@@ -155,7 +155,7 @@ def _without_bomb_check() -> Iterator[None]:
 
 
 def _samples(path: Path, file: BinaryIO, image: Image.Image) -> tuple[Samples, bytes | None]:
-    """The samples, (H, W) or (H, W, 1 to 4), grey or RGB with or without alpha; and the profile."""
+    """The samples, (H, W) or (H, W, 1 to 4), gray or RGB with or without alpha; and the profile."""
     icc: bytes | None = image.info.get("icc_profile")
     if image.format == "PNG" and _png_depth(file) == 16:
         return _decode_deep_png(file), icc
@@ -180,7 +180,7 @@ def _png_depth(file: BinaryIO) -> int:
 
 
 def _decode_deep_png(file: BinaryIO) -> Samples:
-    """A 16-bit PNG through OpenCV, since Pillow cuts all but plain grey down to 8 bits."""
+    """A 16-bit PNG through OpenCV, since Pillow cuts all but plain gray down to 8 bits."""
     import cv2
 
     file.seek(0)

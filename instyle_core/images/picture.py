@@ -1,6 +1,6 @@
 """Reading and writing pictures and masks.
 
-Inside the program a picture is sRGB, float32, in [0, 1]. What the file held beyond that (its colour
+Inside the program a picture is sRGB, float32, in [0, 1]. What the file held beyond that (its color
 profile, 16 bits a sample, transparency, EXIF) travels beside the pixels in a `Picture`, so that
 pixels nobody touched are written back bit for bit.
 """
@@ -19,10 +19,10 @@ from torch import Tensor
 
 from instyle_core.errors import InputError, InstyleError
 from instyle_core.files import picture_format, write_atomically
-from instyle_core.images.color_profiles import from_srgb, manage_colour
+from instyle_core.images.color_profiles import from_srgb, manage_color
 from instyle_core.images.decoding import decode, swap_red_and_blue
 from instyle_core.images.resize import resample
-from instyle_core.images.samples import Samples, quantise, squeeze, to_depth, to_tensor
+from instyle_core.images.samples import Samples, quantize, squeeze, to_depth, to_tensor
 
 #: Pictures with more pixels than this are refused, unless the caller raises the limit.
 MAX_MEGAPIXELS = 100.0
@@ -51,9 +51,9 @@ class Picture:
     #: (1, H, W) float32 in [0, 1], 1 where opaque; None if the file has no transparency.
     alpha: Tensor | None
     path: Path
-    #: (H, W, 3) uint8 or uint16 RGB, in the colours of `icc`.
+    #: (H, W, 3) uint8 or uint16 RGB, in the colors of `icc`.
     samples: Samples
-    #: The colour profile of `samples`; None means sRGB.
+    #: The color profile of `samples`; None means sRGB.
     icc: bytes | None = None
     #: The file's EXIF without the orientation, which has been applied.
     exif: bytes | None = None
@@ -71,7 +71,7 @@ def read_picture(
 ) -> Picture:
     """Read a photo or a painting, upright and in sRGB.
 
-    A colour profile that is damaged, or meant for another kind of picture, is ignored. Grey
+    A color profile that is damaged, or meant for another kind of picture, is ignored. Gray
     becomes RGB; CMYK and Lab become 8-bit sRGB. The EXIF of a TIFF is not kept.
 
     Args:
@@ -83,7 +83,7 @@ def read_picture(
         InputError: the file is missing, unreadable, damaged, too large, animated or no picture.
     """
     raw = decode(path, max_megapixels, longest)
-    samples, srgb, icc = manage_colour(raw.colour, raw.icc)
+    samples, srgb, icc = manage_color(raw.color, raw.icc)
     alpha = None if raw.alpha is None else to_tensor(raw.alpha)
     shrunk = raw.size if raw.size != samples.shape[:2] else None
     return Picture(to_tensor(srgb), alpha, path, samples, icc, raw.exif, shrunk)
@@ -92,7 +92,7 @@ def read_picture(
 def write_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) -> None:
     """Write a picture, whole or not at all, in the format that the suffix of `path` names.
 
-    With `like`, the transparency, colour profile and EXIF of that picture are kept, and wherever
+    With `like`, the transparency, color profile and EXIF of that picture are kept, and wherever
     `pixels` equals `like.pixels` its own samples are written, unconverted. PNG keeps 16 bits a
     sample if `like` has them. JPEG and WebP are lossy (quality 95).
 
@@ -111,7 +111,7 @@ def write_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) ->
         raise ValueError(f"a picture of size {size} cannot be written like one of size {like.size}")
     form = _check_output(path, size, like)
     deep = form == "PNG" and like is not None and like.samples.dtype == np.uint16
-    samples = quantise(pixels, np.uint16 if deep else np.uint8)
+    samples = quantize(pixels, np.uint16 if deep else np.uint8)
     if like is None:
         write_atomically(path, _encode(samples, form))
         return
@@ -120,7 +120,7 @@ def write_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) ->
     untouched = (pixels == like.pixels).all(dim=0).numpy()
     samples = np.where(untouched[..., None], to_depth(like.samples, samples.dtype), samples)
     if like.alpha is not None and form != "JPEG":
-        samples = np.concatenate([samples, quantise(like.alpha, samples.dtype)], axis=2)
+        samples = np.concatenate([samples, quantize(like.alpha, samples.dtype)], axis=2)
     write_atomically(path, _encode(samples, form, like.icc, like.exif))
 
 
@@ -139,8 +139,8 @@ def read_mask(
 ) -> Tensor:
     """Read a mask of any size and fit it to a picture.
 
-    The mask is the mean of the colour channels; or the transparency, where that varies and the
-    colour does not. A mask with just two values is binary, whatever the values: the lower becomes
+    The mask is the mean of the color channels; or the transparency, where that varies and the
+    color does not. A mask with just two values is binary, whatever the values: the lower becomes
     0, the higher 1, and it stays binary when resized.
 
     Args:
@@ -153,7 +153,7 @@ def read_mask(
         InputError: as `read_picture`.
     """
     raw = decode(path, max_megapixels)
-    source = raw.colour
+    source = raw.color
     if raw.alpha is not None and np.ptp(raw.alpha) > 0 and not np.ptp(source, axis=(0, 1)).any():
         source = raw.alpha
     mask = to_tensor(source).mean(dim=0, keepdim=True)
@@ -167,7 +167,7 @@ def read_mask(
 
 
 def write_mask(path: Path, mask: Tensor) -> None:
-    """Write a mask as an 8-bit grey PNG, whole or not at all.
+    """Write a mask as an 8-bit gray PNG, whole or not at all.
 
     Args:
         mask: (1, H, W), clamped to [0, 1].
@@ -175,7 +175,7 @@ def write_mask(path: Path, mask: Tensor) -> None:
     Raises:
         InstyleError: the file cannot be written.
     """
-    write_atomically(path, _encode(quantise(mask.detach().cpu(), np.uint8), "PNG"))
+    write_atomically(path, _encode(quantize(mask.detach().cpu(), np.uint8), "PNG"))
 
 
 def _check_output(path: Path, size: tuple[int, int], like: Picture | None) -> str:

@@ -19,7 +19,7 @@ def to_tensor(samples: Samples) -> Tensor:
     return torch.from_numpy(planes / np.float32(top))
 
 
-def quantise(image: Tensor, dtype: DTypeLike) -> Samples:
+def quantize(image: Tensor, dtype: DTypeLike) -> Samples:
     """(C, H, W) in [0, 1] to (H, W, C) integers, to the nearest; undoes `to_tensor`."""
     levels = (image.clamp(0, 1) * float(np.iinfo(dtype).max)).round()
     return levels.numpy().astype(dtype).transpose(1, 2, 0)
@@ -35,5 +35,5 @@ def to_depth(samples: Samples, dtype: DTypeLike) -> Samples:
 
 
 def squeeze(samples: Samples) -> Samples:
-    """(H, W, 1) to (H, W), as Pillow and OpenCV hold grey."""
+    """(H, W, 1) to (H, W), as Pillow and OpenCV hold gray."""
     return samples[..., 0] if samples.shape[2] == 1 else samples

@@ -19,7 +19,7 @@ class FeatureExtractor(ABC):
         """Compute feature maps, with a gradient to the pictures and none to the weights.
 
         Args:
-            images: (N, 3, H, W), RGB, in [0, 1]; normalising them is the extractor's own business.
+            images: (N, 3, H, W), RGB, in [0, 1]; normalizing them is the extractor's own business.
                 Under automatic mixed precision the maps may come in a lower precision.
             layers: names out of ``params.layers()``.
 

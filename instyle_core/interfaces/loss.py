@@ -68,7 +68,7 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Targets:
-    """What the optimised picture is compared with; constant within a scale.
+    """What the optimized picture is compared with; constant within a scale.
 
     Attributes:
         content: the photo, with the object's mask.
@@ -98,7 +98,7 @@ class Loss(ABC):
 
     @abstractmethod
     def __call__(self, view: View) -> Tensor:
-        """The value for the optimised picture: a scalar tensor with a gradient to its pixels."""
+        """The value for the optimized picture: a scalar tensor with a gradient to its pixels."""
 
 
 class SummedLoss(Loss):

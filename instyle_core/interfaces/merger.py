@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class Merger(ABC):
-    """Sets the stylised object back into the photo. Made by calling the class with its parameters.
+    """Sets the stylized object back into the photo. Made by calling the class with its parameters.
 
     Both methods see a crop of the photo around the object, at the photo's full resolution.
     """
 
     def paints(self, mask: Mask) -> Tensor:
-        """Where the merger wants stylised pixels: float32 (1, H, W), 0 or 1.
+        """Where the merger wants stylized pixels: float32 (1, H, W), 0 or 1.
 
         The object's own pixels by default; a merger that blends across the boundary asks for a band
         around them. Pixels outside of it are the photo's own in `merge`'s ``stylized``.
@@ -31,7 +31,7 @@ class Merger(ABC):
 
         Args:
             content: float32 (3, H, W): the photo.
-            stylized: float32 (3, H, W): the same, with the pixels of `paints` stylised.
+            stylized: float32 (3, H, W): the same, with the pixels of `paints` stylized.
             mask: the object's.
 
         Returns:

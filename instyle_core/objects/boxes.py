@@ -54,7 +54,7 @@ def _whole_cells(first: int, last: int, length: int) -> tuple[int, int]:
     return first, first + wanted
 
 
-def cut(image: Tensor, box: Box) -> Tensor:
+def crop(image: Tensor, box: Box) -> Tensor:
     """The pixels (C, h, w) of a picture (C, H, W) inside of a box."""
     x0, y0, x1, y1 = box
     return image[:, y0:y1, x0:x1]

@@ -124,7 +124,7 @@ def mask_of(chosen: Sequence[Candidate]) -> Mask:
     """The mask of one or several of the `candidates` together."""
     regions = [candidate for candidate in chosen if isinstance(candidate, _Region)]
     if regions:
-        return _cut(regions)
+        return merge_regions(regions)
     return reduce(_union, (candidate.mask() for candidate in chosen))
 
 
@@ -240,10 +240,10 @@ class _Region(Candidate):
         return self.area < 1e-3 * self.territories.size
 
     def mask(self) -> Mask:
-        return _cut([self])
+        return merge_regions([self])
 
 
-def _cut(regions: Sequence[_Region]) -> Mask:
+def merge_regions(regions: Sequence[_Region]) -> Mask:
     """The regions, each with the soft rim around it that is nearer to it than to others."""
     by_class = defaultdict(list)
     for region in regions:
@@ -260,7 +260,7 @@ def _cut(regions: Sequence[_Region]) -> Mask:
 
 
 def _regions(segmentation: Segmentation, select: Select) -> list[_Region]:
-    """The components (8 neighbours) that fit."""
+    """The components (8 neighbors) that fit."""
     winners = np.unique(segmentation.probabilities.argmax(dim=0).cpu().numpy()).tolist()
     regions = []
     for index, name in enumerate(segmentation.classes):

@@ -1,1 +1,1 @@
-"""Minimises an objective over pixels; knows neither networks nor losses."""
+"""Minimizes an objective over pixels; knows neither networks nor losses."""

@@ -15,7 +15,7 @@ from torch import Tensor
 WARM_UP = 3
 
 
-def record(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
+def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
     """Record what a function has a GPU do.
 
     Args:

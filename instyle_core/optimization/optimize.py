@@ -1,4 +1,4 @@
-"""The optimisation loop: coarse to fine, best so far, stopping."""
+"""The optimization loop: coarse to fine, best so far, stopping."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.interrupts import AtOnce, deferred
 from instyle_core.optimization.optimizers import Momentum
 from instyle_core.optimization.random_state import random_state, restore_random_state
-from instyle_core.optimization.scale import Diverged, Scale, ScaleRun, ScaleState, Trouble, never
+from instyle_core.optimization.scale import (
+    Diverged,
+    Scale,
+    ScaleRun,
+    ScaleState,
+    StepFailure,
+    never,
+)
 from instyle_core.optimization.schedule import scale_steps
 
 Status = Literal["finished", "interrupted", "diverged"]
@@ -32,15 +39,15 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class State:
-    """Where an optimisation stands: all that it takes to go on as if nothing had happened.
+class OptimizationState:
+    """Where an optimization stands: all that it takes to go on as if nothing had happened.
 
     Attributes:
         steps: done so far, over all scales.
         best: the best picture so far, (3, H, W); None before the first step.
         random: where random numbers stand.
         scale: None at the beginning of a scale.
-        momentum: what the optimiser knew at the end of the scale before; None within a scale, or
+        momentum: what the optimizer knew at the end of the scale before; None within a scale, or
             if it takes nothing along.
     """
 
@@ -53,7 +60,7 @@ class State:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an optimisation came to.
+    """What an optimization came to.
 
     Attributes:
         picture: the best so far, composed, at the size of the scale that was reached; None where
@@ -68,7 +75,7 @@ class Outcome:
     picture: Tensor | None
     status: Status
     reason: str = ""
-    state: State | None = None
+    state: OptimizationState | None = None
     flat: tuple[int, ...] = ()
 
 
@@ -78,10 +85,10 @@ def optimize(
     start: Tensor,
     settings: Adam | LBFGS,
     on_step: Callable[[Progress], None],
-    resume_from: State | None = None,
-    relieve: Callable[[Trouble], bool] = never,
+    resume_from: OptimizationState | None = None,
+    fall_back: Callable[[StepFailure], bool] = never,
 ) -> Outcome:
-    """Minimise the objective over the pixels, coarse to fine.
+    """Minimize the objective over the pixels, coarse to fine.
 
     Ctrl-C, a loss that is no number and a loss that explodes end it early, with the best picture so
     far. Losses of two scales cannot be compared, so that the best is of the scale that was reached.
@@ -96,17 +103,17 @@ def optimize(
         scale_at: makes the problem at a size; called when its turn comes, so that one is held.
         sizes: of the scales, from coarse to fine.
         start: the picture to start from, (3, H, W), of any size.
-        settings: the optimiser's.
+        settings: the optimizer's.
         on_step: told of each step; a `KeyboardInterrupt` that it raises comes between two steps.
         resume_from: the state that an earlier call with the same arguments ended in.
-        relieve: has the scale compute in another way from then on, because memory has run out or a
-            gradient has left the range of its precision; false if there is none.
+        fall_back: has the scale compute in another way from then on, because memory has run out or
+            a gradient has left the range of its precision; false if there is no other way.
 
     Raises:
         InstyleError: memory has run out for good.
     """
     budget = scale_steps(settings.steps, len(sizes))
-    state = resume_from or State(0, None, random_state())
+    state = resume_from or OptimizationState(0, None, random_state())
     done, between_steps = state.steps, False
     flat: list[int] = []
     run: ScaleRun | None = None
@@ -120,7 +127,7 @@ def optimize(
                     continue
                 entry = random_state()
                 scale = scale_at(sizes[index])
-                run = ScaleRun(scale, start, state.best, settings, state.momentum, relieve)
+                run = ScaleRun(scale, start, state.best, settings, state.momentum, fall_back)
                 if state.scale:
                     run.go_on_from(state.scale)
                     restore_random_state(state.random)
@@ -136,14 +143,14 @@ def optimize(
                     on_step(Progress(done, settings.steps, run.size, run.values, run.current))
                     if stop_is_asked_for():
                         raise KeyboardInterrupt
-                state = State(done, run.best, random_state(), momentum=run.momentum())
+                state = OptimizationState(done, run.best, random_state(), momentum=run.momentum())
                 between_steps = False
     except KeyboardInterrupt as interrupt:
         status, reason = "interrupted", "interrupted"
         if run and between_steps and not isinstance(interrupt, AtOnce):
             within = run.state(entry) if done < end else None
             momentum = None if within else run.momentum()
-            state = State(done, run.best, random_state(), within, momentum)
+            state = OptimizationState(done, run.best, random_state(), within, momentum)
     except Diverged as diverged:
         status, reason = "diverged", str(diverged)
     picture = run.best if run else state.best

@@ -1,4 +1,4 @@
-"""The optimisation at one scale: the optimiser's steps, the best so far, the alarm."""
+"""The optimization at one scale: the optimizer's steps, the best so far, the alarm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from instyle_core.config.optimizer import LBFGS, Adam
 from instyle_core.device import is_out_of_memory
 from instyle_core.errors import InstyleError
 from instyle_core.interfaces.pictures import Size
-from instyle_core.optimization.cuda_graph import WARM_UP, record
+from instyle_core.optimization.cuda_graph import WARM_UP, capture
 from instyle_core.optimization.optimizers import Momentum, solver
 
 #: How far the objective may rise above all of its first values before the run counts as diverged.
@@ -26,12 +26,12 @@ PATIENCE = 20
 
 
 #: What may go wrong with a step that can be done in another way.
-Trouble = Literal["memory", "overflow"]
+StepFailure = Literal["memory", "overflow"]
 
 
-def never(trouble: Trouble) -> bool:
+def never(failure: StepFailure) -> bool:
     """There is no other way."""
-    del trouble
+    del failure
     return False
 
 
@@ -47,7 +47,7 @@ class Scale(Protocol):
     size: Size
 
     def enter(self, picture: Tensor) -> Tensor:
-        """Bring the result of the scale before to this size: the pixels to optimise, (3, H, W)."""
+        """Bring the result of the scale before to this size: the pixels to optimize, (3, H, W)."""
         ...
 
     def terms(self, pixels: Tensor) -> Mapping[str, Tensor]:
@@ -61,10 +61,10 @@ class Scale(Protocol):
 
 @dataclass(frozen=True)
 class ScaleState:
-    """Where the optimisation at one scale stands, between two steps.
+    """Where the optimization at one scale stands, between two steps.
 
     Attributes:
-        pixels: what is optimised, (3, H, W).
+        pixels: what is optimized, (3, H, W).
         solver: the state of what takes the steps.
         bests: the objective of the best picture so far, after each step.
         firsts: the first values of each term, which an explosion is measured by.
@@ -110,7 +110,7 @@ class Diverged(Exception):
 
 
 class ScaleRun:
-    """The optimisation at one scale: takes steps, keeps the best picture, sounds the alarm.
+    """The optimization at one scale: takes steps, keeps the best picture, sounds the alarm.
 
     Attributes:
         size: of the scale.
@@ -125,7 +125,7 @@ class ScaleRun:
         best: Tensor | None,
         settings: Adam | LBFGS,
         momentum: Momentum | None = None,
-        relieve: Callable[[Trouble], bool] = never,
+        fall_back: Callable[[StepFailure], bool] = never,
     ) -> None:
         self.size = scale.size
         self.values: dict[str, float] = {}
@@ -138,10 +138,10 @@ class ScaleRun:
         self._bests: list[float] = []
         self._firsts: list[dict[str, float]] = []
         self._fresh = True
-        self._relieve = relieve
+        self._relieve = fall_back
         self._names: list[str] = []
-        self._play: Callable[[], Tensor] | None = None
-        self._until_recording = WARM_UP if entered.device.type == "cuda" else -1
+        self._replay: Callable[[], Tensor] | None = None
+        self._until_capture = WARM_UP if entered.device.type == "cuda" else -1
 
     def momentum(self) -> Momentum | None:
         """What the next scale can begin with."""
@@ -184,13 +184,13 @@ class ScaleRun:
     def _evaluate(self) -> Tensor:
         """The objective, with its gradient in the pixels."""
         values, slope = self._computed()
-        while not math.isfinite(slope) and self._can_relieve("overflow"):
+        while not math.isfinite(slope) and self._can_fall_back("overflow"):
             values, slope = self._computed()
         self._check(values, slope)
         if self._fresh:  # a line search evaluates more often than once a step
             self._fresh = False
             self._record(values)
-        return torch.tensor(sum(values.values()))  # which optimisers read, if at all, as a number
+        return torch.tensor(sum(values.values()))  # which optimizers read, if at all, as a number
 
     def _computed(self) -> tuple[dict[str, float], float]:
         """The terms, and a sum over their gradient that is a number if all of it is."""
@@ -203,22 +203,22 @@ class ScaleRun:
                 if not is_out_of_memory(error):
                     raise
             # Out here, nothing holds what the failed attempt has allocated.
-            if not self._can_relieve("memory"):
+            if not self._can_fall_back("memory"):
                 raise out_of_memory(self.size)
 
-    def _can_relieve(self, trouble: Trouble) -> bool:
+    def _can_fall_back(self, failure: StepFailure) -> bool:
         """Whether it is computed in another way from now on; a recording would be of the old."""
-        relieved = self._relieve(trouble)
-        if relieved and self._play:
-            self._play, self._until_recording = None, WARM_UP
-        return relieved
+        fell_back = self._relieve(failure)
+        if fell_back and self._replay:
+            self._replay, self._until_capture = None, WARM_UP
+        return fell_back
 
     def _compute(self) -> Tensor:
         """What `_computed` reports, still on the device; on a GPU recorded, once it is warm."""
-        if self._play is None and self._until_recording == 0:
-            self._play = record(self._backward)
-        self._until_recording -= 1
-        return self._play() if self._play else self._backward()
+        if self._replay is None and self._until_capture == 0:
+            self._replay = capture(self._backward)
+        self._until_capture -= 1
+        return self._replay() if self._replay else self._backward()
 
     def _backward(self) -> Tensor:
         self._pixels.grad = None

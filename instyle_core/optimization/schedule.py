@@ -1,4 +1,4 @@
-"""Coarse to fine: at which sizes an object is optimised, and for how many steps."""
+"""Coarse to fine: at which sizes an object is optimized, and for how many steps."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ SMALLEST_SIDE = 32
 
 
 @dataclass(frozen=True)
-class Leg:
+class Level:
     """So many steps at one size."""
 
     size: Size
     steps: int
 
 
-def schedule(size: Size, scales: int | Literal["auto"], steps: int) -> list[Leg]:
+def schedule(size: Size, scales: int | Literal["auto"], steps: int) -> list[Level]:
     """All that is to be done for one object.
 
     Args:
@@ -47,7 +47,7 @@ def schedule(size: Size, scales: int | Literal["auto"], steps: int) -> list[Leg]
         steps: in all.
     """
     sizes = scale_sizes(size, scales)
-    return [Leg(*pair) for pair in zip(sizes, scale_steps(steps, len(sizes)), strict=True)]
+    return [Level(*pair) for pair in zip(sizes, scale_steps(steps, len(sizes)), strict=True)]
 
 
 def scale_sizes(size: Size, scales: int | Literal["auto"]) -> list[Size]:
@@ -72,9 +72,9 @@ def scale_steps(steps: int, scales: int) -> list[int]:
     return [coarse - sum(passing), *passing, steps - coarse]
 
 
-def pixels(legs: Sequence[Leg]) -> int:
+def pixels(levels: Sequence[Level]) -> int:
     """The pixels of all steps, which is what they cost but for what each step costs anyway."""
-    return sum(leg.steps * leg.size[0] * leg.size[1] for leg in legs)
+    return sum(level.steps * level.size[0] * level.size[1] for level in levels)
 
 
 def _scaled(size: Size, factor: float) -> Size:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from statistics import median_low
 
-from instyle_core.optimization.schedule import Leg
+from instyle_core.optimization.schedule import Level
 
 #: What a step costs whatever its size, in pixels that would take as long: two processor cores
 #: compute a step at 64 x 64 in the time that 64 x 64 and so many pixels take at larger sizes.
@@ -21,24 +21,24 @@ PREPARATION = 1.0
 RECENT = 10
 
 
-class Clock:
-    """Tells the seconds that are left of the optimisation of all objects of a run.
+class TimeLeft:
+    """Tells the seconds that are left of the optimization of all objects of a run.
 
     A step is taken to cost so many seconds a pixel, and some whatever its size: in the proportion
     of the last two sizes, once there are two.
 
     Args:
-        objects: the legs of each, in the order in which they are painted.
+        objects: the levels of each, in the order in which they are painted.
     """
 
-    def __init__(self, objects: Sequence[Sequence[Leg]]) -> None:
+    def __init__(self, objects: Sequence[Sequence[Level]]) -> None:
         self._objects = objects
         self._seen: dict[int, list[float]] = {}
         self._entered = True
         self._last = time.monotonic()
 
     def start(self) -> None:
-        """Call when the optimisation of an object begins or goes on."""
+        """Call when the optimization of an object begins or goes on."""
         self._entered = True
         self._last = time.monotonic()
 
@@ -49,7 +49,7 @@ class Clock:
 
         Args:
             index: of the object.
-            step: of its optimisation, counted from 1 over all sizes.
+            step: of its optimization, counted from 1 over all sizes.
         """
         now = time.monotonic()
         seconds, self._last = now - self._last, now
@@ -84,14 +84,14 @@ class Clock:
         return latest, fixed, seconds - fixed
 
 
-def _cost(legs: Sequence[Leg], start: int, end: int | None = None) -> list[tuple[int, float]]:
+def _cost(levels: Sequence[Level], start: int, end: int | None = None) -> list[tuple[int, float]]:
     """What the steps after a step cost, up to another: pixels, and steps with the preparation."""
     cost, begins = [], 0
-    for leg in legs:
-        ends = begins + leg.steps
+    for level in levels:
+        ends = begins + level.steps
         done = min(ends, ends if end is None else end) - max(begins, start)
         if done > 0:
             prepares = PREPARATION if start <= begins else 0.0
-            cost.append((leg.size[0] * leg.size[1], done + prepares))
+            cost.append((level.size[0] * level.size[1], done + prepares))
         begins = ends
     return cost

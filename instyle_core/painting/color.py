@@ -1,4 +1,4 @@
-"""Whose colours a repainted object has: the style's, or its own.
+"""Whose colors a repainted object has: the style's, or its own.
 
 Source: Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style
 Transfer", arXiv:1606.05897.
@@ -17,7 +17,7 @@ _CONSTANT = (0.25 / 255) ** 2
 
 
 class Palette:
-    """The colours of one object, as a spec wants them.
+    """The colors of one object, as a spec wants them.
 
     - ``of: style``: as the style has them; everything stays as it is.
     - ``of: content, by: luminance`` (section 4 there): with the luminance Y, the networks see only
@@ -27,7 +27,7 @@ class Palette:
       channel, with the photo x and the pixels p, which is to replace Y in the space YIQ.
     - ``of: content, by: histogram`` (section 3 there, by the symmetric root of "Image Analogies",
       which does not depend on the order of channels): the style picture becomes
-      ``A (s - m_s) + m_c`` with ``A = S_c^(1/2) S_s^(-1/2)`` and the covariances S of the colours.
+      ``A (s - m_s) + m_c`` with ``A = S_c^(1/2) S_s^(-1/2)`` and the covariances S of the colors.
 
     Statistics of the photo are those of the object alone.
 
@@ -39,16 +39,16 @@ class Palette:
 
     def __init__(self, color: Color, content: Tensor, mask: Tensor) -> None:
         self._keeps_luminance_only = color.of == "content" and color.by == "luminance"
-        self._matches_colours = color.of == "content" and color.by == "histogram"
+        self._matches_colors = color.of == "content" and color.by == "histogram"
         self._content = content[:, mask[0] > 0]
 
     def style(self, picture: Tensor) -> Tensor:
         """A style picture (3, h, w) as it is to be compared with; in [0, 1]."""
-        if self._matches_colours:
+        if self._matches_colors:
             return _matched(picture, self._content)
         if self._keeps_luminance_only:
-            grey = _matched(luminance(picture), luminance(self._content))
-            return grey.expand_as(picture).contiguous()
+            gray = _matched(luminance(picture), luminance(self._content))
+            return gray.expand_as(picture).contiguous()
         return picture
 
     def seen(self, picture: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Palette:
         return luminance(picture).expand_as(picture) if self._keeps_luminance_only else picture
 
     def painted(self, pixels: Tensor, content: Tensor) -> Tensor:
-        """The pixels of the optimisation with the colours that they are to have.
+        """The pixels of the optimization with the colors that they are to have.
 
         Args:
             pixels: (3, H, W), in [0, 1].
@@ -75,7 +75,7 @@ def luminance(picture: Tensor) -> Tensor:
 
 
 def _matched(source: Tensor, target: Tensor) -> Tensor:
-    """Colours (C, ...) moved and stretched to the mean and covariance of others (C, n)."""
+    """Colors (C, ...) moved and stretched to the mean and covariance of others (C, n)."""
     values = source.flatten(1)
     mean, root = _statistics(values)
     target_mean, target_root = _statistics(target)
@@ -85,9 +85,9 @@ def _matched(source: Tensor, target: Tensor) -> Tensor:
 
 
 def _statistics(values: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean (C, 1) and the symmetric root (C, C) of the covariance of colours (C, n)."""
+    """The mean (C, 1) and the symmetric root (C, C) of the covariance of colors (C, n)."""
     mean = values.mean(dim=1, keepdim=True)
-    centred = (values - mean).double()
-    covariance = centred @ centred.T / values.shape[1]
+    centered = (values - mean).double()
+    covariance = centered @ centered.T / values.shape[1]
     variances, axes = torch.linalg.eigh(covariance)
     return mean, axes @ torch.diag(variances.clamp(min=_CONSTANT).sqrt()) @ axes.T

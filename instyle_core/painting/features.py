@@ -17,7 +17,7 @@ from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.loss import SummedLoss, Sums, View
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.interfaces.pictures import Size
-from instyle_core.painting.style_cache import TargetMemory
+from instyle_core.painting.style_cache import StyleCache
 from instyle_core.painting.tiles import Index, Tile, stride_of, tiles_of
 
 Reads = Mapping[str, Sequence[str]]
@@ -100,7 +100,7 @@ class _TileView(PictureView):
     def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
         maps = super().features(extractor, layer, raw=True)
         own = self._tile.inner(self._stack.stride(extractor, layer))
-        maps = _Cut.apply(maps, own)  # type: ignore[no-untyped-call]
+        maps = _OwnCells.apply(maps, own)  # type: ignore[no-untyped-call]
         return maps if raw else at_least_float32(maps)
 
     def part(self, whole: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class _TargetView(PictureView):
     """A whole picture without a gradient, which may be large, and whose sums may be known."""
 
     def __init__(
-        self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, memory: TargetMemory | None
+        self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, memory: StyleCache | None
     ) -> None:
         super().__init__(stack, image, mask)
         self._tiles = stack.tiles(_size(image))
@@ -147,7 +147,7 @@ class _TargetView(PictureView):
 
 
 class FeatureStack:
-    """The extractors of one stylisation with the layers that its losses read.
+    """The extractors of one stylization with the layers that its losses read.
 
     Args:
         extractors: by the names that losses know them by.
@@ -188,7 +188,7 @@ class FeatureStack:
         return PictureView(self, image, mask)
 
     def target(
-        self, image: Tensor, mask: MaskPyramid, memory: TargetMemory | None = None
+        self, image: Tensor, mask: MaskPyramid, memory: StyleCache | None = None
     ) -> PictureView:
         """A picture (1, 3, H, W) to compare with, without a gradient.
 
@@ -278,7 +278,7 @@ class FeatureStack:
         }
 
 
-class _Cut(torch.autograd.Function):
+class _OwnCells(torch.autograd.Function):
     """A part of a map, with a gradient in the map's own layout, where torch's has rows of pixels.
 
     A network whose gradients change their layout takes three times as long.

@@ -1,4 +1,4 @@
-"""What is minimised for one object at one size: its losses over the composited picture."""
+"""What is minimized for one object at one size: its losses over the composited picture."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.schedule import SMALLEST_SIDE
 from instyle_core.painting.color import Palette
 from instyle_core.painting.features import FeatureStack, MaskPyramid
-from instyle_core.painting.style_cache import TargetMemory
+from instyle_core.painting.style_cache import StyleCache
 from instyle_core.plugin.use import Use
 
 
 @dataclass(frozen=True)
-class Task:
+class Crop:
     """What there is to repaint.
 
     Attributes:
@@ -31,7 +31,7 @@ class Task:
         mask: 0 or 1, (1, H, W): the object, over which losses are measured.
         styles: the style pictures, float32 (3, h, w).
         start: a picture to start from, (3, H, W); None for the content or noise.
-        color: whose colours the object is to have.
+        color: whose colors the object is to have.
     """
 
     content: Tensor
@@ -42,7 +42,7 @@ class Task:
     color: Color = COLORS_OF_STYLE
 
     def palette(self) -> Palette:
-        """The colours that the object is to have."""
+        """The colors that the object is to have."""
         return Palette(self.color, self.content, self.mask)
 
 
@@ -73,17 +73,17 @@ class _Term:
         return isinstance(self.loss, SummedLoss) and stack.is_local(self.reads)
 
 
-class _Problem:
+class Objective:
     """The `Scale` of one object: its pixels composited over their true background."""
 
     def __init__(
         self,
-        task: Task,
+        task: Crop,
         style: Style,
         palette: Palette,
         terms: Sequence[_Term],
         stack: FeatureStack,
-        memory: TargetMemory | None,
+        memory: StyleCache | None,
         size: Size,
     ) -> None:
         self.size = size
@@ -98,9 +98,7 @@ class _Problem:
         self._prepare(task.styles, style, memory)
 
     @torch.no_grad()
-    def _prepare(
-        self, pictures: Sequence[Tensor], style: Style, memory: TargetMemory | None
-    ) -> None:
+    def _prepare(self, pictures: Sequence[Tensor], style: Style, memory: StyleCache | None) -> None:
         weights = style.weights or [1.0] * len(pictures)
         views = []
         for picture in pictures:

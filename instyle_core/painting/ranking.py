@@ -23,11 +23,11 @@ from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import RankerParams
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.interfaces.ranker import Ranker, Rating
-from instyle_core.objects.boxes import crop_box, cut
+from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.painting.color import Palette
 from instyle_core.painting.features import FeatureStack, MaskPyramid, PictureView
 from instyle_core.painting.objective import style_at
-from instyle_core.painting.stylize import Setting
+from instyle_core.painting.stylize import Networks
 from instyle_core.plugin.use import Use
 
 #: Long side, in pixels, of the pictures that are compared. All have the same, so that small and
@@ -46,7 +46,7 @@ class Subject:
     Attributes:
         content: the photo around it, float32 (3, H, W), in [0, 1].
         mask: 0 or 1, (1, H, W): the object.
-        palette: whose colours it is to have.
+        palette: whose colors it is to have.
     """
 
     content: Tensor
@@ -68,7 +68,7 @@ def rank(
 ) -> list[dict[Path, Rating]]:
     """Rank style pictures for each of some objects.
 
-    Each picture is read once, and goes through the networks once, unless it takes on colours of the
+    Each picture is read once, and goes through the networks once, unless it takes on colors of the
     objects. Networks compute in float32 on any device, so that the choice is the same.
 
     Args:
@@ -128,7 +128,7 @@ def rank_for_each(
     photo: Picture,
     masks: Mapping[int | None, Mask],
     margin: float,
-    setting: Setting,
+    setting: Networks,
     on_event: Observer,
     *,
     max_megapixels: float,
@@ -182,7 +182,7 @@ def subject_of(photo: Tensor, mask: Mask | None, color: Color, margin: float) ->
     """An object of a photo with context around it; the whole photo where there is no mask."""
     decision = mask.decision if mask else torch.ones_like(photo[:1])
     box = crop_box(decision, margin)
-    content, inside = cut(photo, box), cut(decision, box)
+    content, inside = crop(photo, box), crop(decision, box)
     return Subject(content, inside, Palette(color, content, inside))
 
 

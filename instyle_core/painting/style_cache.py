@@ -24,10 +24,10 @@ from instyle_core.weights.cache import user_folder
 MOST_BYTES = 256 * 2**20
 
 
-class TargetMemory:
+class StyleCache:
     """Keeps sums in files, under a hash of all that they depend on.
 
-    That is the picture's pixels, after all resizing and recolouring; the extractors with their
+    That is the picture's pixels, after all resizing and recoloring; the extractors with their
     parameters, versions and weights' hashes; the layers and what is summed; and how it is computed.
     Extractors that name no pretrained weights may have any, so that nothing of theirs is kept.
 

@@ -1,4 +1,4 @@
-"""One object: crop, targets, losses, optimise, put back."""
+"""One object: crop, targets, losses, optimize, put back."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from instyle_core.images.resize import resample
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.interfaces.pictures import Size
-from instyle_core.optimization.optimize import Outcome, Progress, State, optimize
-from instyle_core.optimization.scale import Trouble, out_of_memory
-from instyle_core.optimization.schedule import SMALLEST_SIDE, Leg, schedule
+from instyle_core.optimization.optimize import OptimizationState, Outcome, Progress, optimize
+from instyle_core.optimization.scale import StepFailure, out_of_memory
+from instyle_core.optimization.schedule import SMALLEST_SIDE, Level, schedule
 from instyle_core.painting.features import FeatureStack
-from instyle_core.painting.objective import Task, _paints_at, _Problem, _Term, term_names
-from instyle_core.painting.style_cache import TargetMemory
+from instyle_core.painting.objective import Crop, Objective, _paints_at, _Term, term_names
+from instyle_core.painting.style_cache import StyleCache
 
 #: Tiles that are smaller than this, in pixels, would consist of their surroundings.
 SMALLEST_TILE = 128
@@ -31,7 +31,7 @@ SMALLEST_LONG_SIDE = 128
 
 
 @dataclass(frozen=True)
-class Setting:
+class Networks:
     """What all objects of a run share.
 
     Attributes:
@@ -48,11 +48,11 @@ class Setting:
     precision: torch.dtype
     params: Mapping[str, ExtractorParams] = field(default_factory=dict)
     tile: int = 0
-    memory: TargetMemory | None = None
+    memory: StyleCache | None = None
 
 
 def working_size(crop: Size, longest: int) -> Size:
-    """The size that a crop is optimised at: its own, unless it is too large or too small."""
+    """The size that a crop is optimized at: its own, unless it is too large or too small."""
     factor = min(1.0, longest / max(crop))
     if max(crop) * factor < SMALLEST_LONG_SIDE:
         factor = min(SMALLEST_LONG_SIDE, longest) / max(crop)
@@ -60,18 +60,18 @@ def working_size(crop: Size, longest: int) -> Size:
     return height, width
 
 
-def legs_of(crop: Size, spec: Spec) -> list[Leg]:
+def levels_for(crop: Size, spec: Spec) -> list[Level]:
     """What is to be done for a crop of a size, coarse to fine."""
     return schedule(working_size(crop, spec.size), spec.optimizer.scales, spec.optimizer.steps)
 
 
 def stylize(
-    task: Task,
+    task: Crop,
     plan: ObjectPlan,
     spec: Spec,
-    setting: Setting,
+    setting: Networks,
     on_step: Callable[[Progress], None],
-    resume_from: State | None = None,
+    resume_from: OptimizationState | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Repaint the pixels of a crop.
@@ -79,7 +79,7 @@ def stylize(
     Args:
         task: pictures and masks, all cut to the crop.
         plan: the object's losses and style.
-        spec: size, optimiser and start.
+        spec: size, optimizer and start.
         setting: extractors, device and precision.
         on_step: told of each step.
         resume_from: the state that an interrupted call with the same arguments ended in.
@@ -99,7 +99,7 @@ def stylize(
         tile=setting.tile,
     )
     height, width = task.content.shape[1:]
-    sizes = [leg.size for leg in legs_of((height, width), spec)]
+    sizes = [level.size for level in levels_for((height, width), spec)]
     start = task.content if task.start is None else task.start
     if spec.start == "noise":  # drawn at the first size: shrunk, it would be flat
         start = torch.rand(3, *sizes[0])
@@ -107,8 +107,8 @@ def stylize(
     palette = task.palette()
     task = replace(task, styles=[palette.style(picture) for picture in task.styles])
 
-    def relieve(trouble: Trouble) -> bool:
-        if trouble == "overflow":
+    def fall_back(failure: StepFailure) -> bool:
+        if failure == "overflow":
             stack.gradient_scale /= 16
             return setting.precision == torch.float16 and stack.gradient_scale >= 1
         tile = (stack.tile or max(sizes[-1])) // 2
@@ -119,24 +119,24 @@ def stylize(
             on_note(f"memory has run out, so that it goes on in tiles of {tile} pixels")
         return True
 
-    def problem(size: Size) -> _Problem:
+    def problem(size: Size) -> Objective:
         while True:
             try:
-                return _Problem(task, plan.style, palette, terms, stack, setting.memory, size)
+                return Objective(task, plan.style, palette, terms, stack, setting.memory, size)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            if not relieve("memory"):
+            if not fall_back("memory"):
                 raise out_of_memory(size)
 
-    return optimize(problem, sizes, start, spec.optimizer, on_step, resume_from, relieve)
+    return optimize(problem, sizes, start, spec.optimizer, on_step, resume_from, fall_back)
 
 
-def put_back(task: Task, picture: Tensor) -> Tensor:
+def put_back(task: Crop, picture: Tensor) -> Tensor:
     """The content with the painted pixels replaced by those of a result, at full resolution.
 
     Only painted pixels have a part in the resampling: those of the photo around them would show as
-    a fringe along the object's rim. Colours that are the photo's own are taken from it at full
+    a fringe along the object's rim. Colors that are the photo's own are taken from it at full
     resolution.
     """
     full = picture

@@ -19,7 +19,7 @@ A plugin is a Python module that an entry point of the group ``instyle`` names::
                 name="sepia",
                 params=SepiaParams,
                 factory="instyle_sepia.loss:SepiaLoss",
-                summary="Pulls the object's colours towards sepia.",
+                summary="Pulls the object's colors toward sepia.",
             )
         ]
 

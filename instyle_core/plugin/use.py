@@ -46,7 +46,7 @@ class Use:
         return thing
 
     def dump(self) -> dict[str, Any]:
-        """As it would be written in a spec, every default spelt out."""
+        """As it would be written in a spec, every default spelled out."""
         added: dict[str, Any] = {}
         if self.plugin.kind == "loss":
             added = {"weight": self.weight}

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 class RunFolder:
-    """Gathers what a run leaves behind in a hidden folder, and shows it when it is complete.
+    """Gathers what a run leaves behind in a hidden folder, and publishes it when it is complete.
 
     Used as a context manager and as an observer of the run's events. An earlier run's folder stays
-    as it is until `show`.
+    as it is until `publish`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -89,7 +89,7 @@ class RunFolder:
             self._notes.append(event.message)  # a resumed run finds most of them anew
 
     def keep(self, item: int | None, mask: Tensor | None, stylized: Tensor, **facts: Any) -> None:
-        """Keep the mask (1, H, W) and the stylised crop (3, h, w) of an object, and facts."""
+        """Keep the mask (1, H, W) and the stylized crop (3, h, w) of an object, and facts."""
         part = part_name(item)
         if mask is not None:
             write_mask(self._path(f"{part}/mask.png"), mask)
@@ -172,7 +172,7 @@ class RunFolder:
         write_atomically(self._hidden / STATE_FILE, data)
         return hashlib.sha256(data).hexdigest()
 
-    def show(self) -> None:
+    def publish(self) -> None:
         """Put the folder in its place."""
         folder, target = self._hidden, self._plan.folder
         if target.exists():

@@ -13,7 +13,7 @@ from urllib.parse import quote
 _WIDTH, _HEIGHT = 640, 200
 
 
-_COLOURS = ("#1f5fa8", "#c8502d", "#3f8f4f", "#8a4fa0", "#a8841f", "#4fa0a0")
+_COLORS = ("#1f5fa8", "#c8502d", "#3f8f4f", "#8a4fa0", "#a8841f", "#4fa0a0")
 
 
 _STYLE = (
@@ -43,7 +43,7 @@ def page(record: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], picture
             sections.append(f'<img src="{name}/mask.png" alt="mask">')
         if facts.get("style"):
             sections.append(_ranking(facts["style"]["ranking"]))
-        sections.append(f'<img src="{name}/stylized.png" alt="stylised crop">')
+        sections.append(f'<img src="{name}/stylized.png" alt="stylized crop">')
         sections.append(_chart([row for row in losses if row["object"] == name]))
     rows = "".join(
         f"<tr><th>{html.escape(stage)}</th><td>{seconds:.2f} s</td></tr>"
@@ -80,16 +80,16 @@ def _chart(rows: Sequence[Mapping[str, Any]]) -> str:
     last = max(row["step"] for row in rows)
     lines, legend = [], []
     for index, name in enumerate(names):
-        colour = _COLOURS[index % len(_COLOURS)]
+        color = _COLORS[index % len(_COLORS)]
         points = " ".join(
             f"{row['step'] / last * _WIDTH:.1f},"
             f"{(high - math.log10(row[name])) / span * _HEIGHT:.1f}"
             for row in rows
             if row.get(name, 0) > 0
         )
-        lines.append(f'<polyline fill="none" stroke="{colour}" points="{points}"/>')
+        lines.append(f'<polyline fill="none" stroke="{color}" points="{points}"/>')
         final = rows[-1].get(name, 0.0)
-        legend.append(f'<span style="color:{colour}">{html.escape(name)} {final:.4g}</span>')
+        legend.append(f'<span style="color:{color}">{html.escape(name)} {final:.4g}</span>')
     return (
         f'<p>{" &nbsp; ".join(legend)}</p><svg viewBox="0 -4 {_WIDTH} {_HEIGHT + 8}" '
         f'width="{_WIDTH}" role="img" aria-label="losses over steps, logarithmic">'

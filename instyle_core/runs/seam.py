@@ -12,7 +12,7 @@ from torch import Tensor
 
 from instyle_core.interfaces.pictures import Mask
 
-#: Standard deviation of the Gaussian window that a side's colour is averaged over, in pixels.
+#: Standard deviation of the Gaussian window that a side's color is averaged over, in pixels.
 WINDOW = 2.0
 
 
@@ -28,7 +28,7 @@ _ALIKE = 2.0
 class Seam:
     """Two figures that belong together: whoever blends widely has no jump, but a halo.
 
-    Both are in levels, from 0 to 255; a difference of colours is the root of its mean square over
+    Both are in levels, from 0 to 255; a difference of colors is the root of its mean square over
     R, G and B.
 
     Attributes:
@@ -62,7 +62,7 @@ def measure_seam(content: Tensor, stylized: Tensor, merged: Tensor, mask: Mask) 
 def painting_side(content: Tensor, stylized: Tensor, merged: Tensor, mask: Mask) -> Tensor:
     """Where the merged picture is painting rather than photo: float32 (1, H, W), 0 or 1.
 
-    A pixel goes to the nearer of the two by its colour. Where they differ by less than 2 levels, it
+    A pixel goes to the nearer of the two by its color. Where they differ by less than 2 levels, it
     goes with the nearest pixel that can be told; outside of the mask, where they are the same to
     the last bit, nothing was painted, so that it is photo. Arguments as for `measure_seam`.
     """
@@ -80,7 +80,7 @@ def jump_across(content: Tensor, merged: Tensor, side: Tensor) -> float:
     """How much more a merged picture M jumps across a boundary than the photo C, in levels.
 
     ``mean over x of max(0, |M_1(x) - M_0(x)| - |C_1(x) - C_0(x)|)``, where x goes over the pixels
-    with one of their four neighbours on the other side of the boundary, and ``P_i(x)`` is the mean
+    with one of their four neighbors on the other side of the boundary, and ``P_i(x)`` is the mean
     of a picture over the pixels of side i around x, in a Gaussian window of 2 pixels.
 
     A flat disc of level b on a field of level a that is repainted to c has

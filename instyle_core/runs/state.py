@@ -13,7 +13,7 @@ from torch import Tensor
 from instyle_core.errors import InputError
 from instyle_core.files import sha256_of
 from instyle_core.interfaces.pictures import Box
-from instyle_core.optimization.optimize import State
+from instyle_core.optimization.optimize import OptimizationState
 from instyle_core.optimization.scale import ScaleState
 
 _FORMAT = 4
@@ -33,13 +33,13 @@ class RunState:
         finished: how many objects are finished, which is the number of the one under way.
         patches: what the finished ones made of the photo, in their order.
         random: where random numbers stood when the object under way was begun.
-        optimization: where its optimisation stands; None at the beginning.
+        optimization: where its optimization stands; None at the beginning.
     """
 
     finished: int
     patches: Sequence[Patch]
     random: list[Tensor]
-    optimization: State | None = None
+    optimization: OptimizationState | None = None
 
     @property
     def begun(self) -> bool:
@@ -83,7 +83,7 @@ def load_state(path: Path, sha256: str, device: str) -> RunState:
         if (inner := content["optimization"]) is not None:
             inner["scale"] = inner["scale"] and ScaleState(**inner["scale"])
             inner["best"] = inner["best"].to(device)  # it is resized there at the next scale
-            content["optimization"] = State(**inner)
+            content["optimization"] = OptimizationState(**inner)
         return RunState(**content)
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from error

@@ -82,8 +82,9 @@ def hub_weights(
     name: str,
     sha256: str,
     megabytes: float,
-    licence: str,
     summary: str,
+    license: str = "",
+    licence: str | None = None,
     file: str = "model.safetensors",
     beside: Sequence[str] = (),
 ) -> Weights:
@@ -98,8 +99,9 @@ def hub_weights(
         name: see `instyle_core.Weights`, as for all that follows.
         sha256: of the file.
         megabytes: about how large it is.
-        licence: under which it may be used.
         summary: one line.
+        license: under which it may be used.
+        licence: what 0.1.0 called `license`; accepted still.
         file: its path in the repository.
         beside: small files of the repository that come along, such as ``config.json``.
     """
@@ -108,7 +110,7 @@ def hub_weights(
         file=_place(repository, file, revision),
         sha256=sha256,
         megabytes=megabytes,
-        licence=licence,
+        license=license if licence is None else licence,
         summary=summary,
         url=_url(repository, file, revision),
         beside=tuple((repository, other, revision) for other in beside),

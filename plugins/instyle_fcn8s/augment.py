@@ -17,7 +17,7 @@ from torchvision.transforms import v2
 from instyle_fcn8s.recipes import Recipe
 from instyle_fcn8s.voc import IGNORED
 
-#: What is put around photos that are too small: grey, about the mean of all photos.
+#: What is put around photos that are too small: gray, about the mean of all photos.
 _GREY = (124, 116, 104)
 
 
@@ -88,8 +88,8 @@ def _transform(recipe: Recipe) -> v2.Transform:
     steps.append(v2.RandomCrop(recipe.crop, pad_if_needed=recipe.small == "pad", fill=fill))
     if recipe.flip:
         steps.append(v2.RandomHorizontalFlip())
-    if recipe.colour:
-        amount = recipe.colour
+    if recipe.color:
+        amount = recipe.color
         steps.append(v2.ColorJitter(amount, amount, amount, hue=amount / 5))
     return v2.Compose(steps)
 

@@ -26,8 +26,8 @@ def boundary_scores(
     one that lies so near the found one, and F = 2 P R / (P + R). A class without any boundary
     (it fills the picture) has F = 1 where both have none.
 
-    VOC leaves a band along its boundaries unlabelled. Ignored pixels get the label of the nearest
-    labelled one in `truth`, so that the true boundary runs in the middle of the band; what was
+    VOC leaves a band along its boundaries unlabeled. Ignored pixels get the label of the nearest
+    labeled one in `truth`, so that the true boundary runs in the middle of the band; what was
     found is judged everywhere. A picture without any label has no scores.
 
     Args:

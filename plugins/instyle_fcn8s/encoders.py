@@ -16,7 +16,7 @@ from instyle_core import InputError, WeightsError, fetch_from_hub, read_state_di
 from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
 
 
-def normalisation(encoder: str) -> tuple[Sequence[float], Sequence[float]]:
+def normalization(encoder: str) -> tuple[Sequence[float], Sequence[float]]:
     """Mean and standard deviation of R, G and B that an encoder was pretrained with."""
     if encoder.startswith("tu-"):
         known = timm.get_pretrained_cfg(encoder.removeprefix("tu-"), allow_unregistered=True)

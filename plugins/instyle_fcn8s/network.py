@@ -28,7 +28,7 @@ class FCN(nn.Module):
         scores = up_8(score_8(f_8) + up_16(score_16(f_16) + up_32(score_32(f_32))))
 
     where score_s is a 1x1 convolution to the K classes, and up_s a transposed convolution without
-    bias, initialised to bilinear interpolation, to the next stride (the last one to the picture's
+    bias, initialized to bilinear interpolation, to the next stride (the last one to the picture's
     size). Kernel, stride and padding: 4, 2, 1 from 32 to 16 and from 16 to 8; 16, 8, 4 from 8 to 1;
     32, 16, 8 from 16 to 1 (variant 16s); 64, 32, 16 from 32 to 1 (variant 32s).
 

@@ -20,7 +20,7 @@ class Recipe:
         crop: side of the squares that are cut out at random, in pixels.
         scale: the range that each photo is scaled by at random before; None leaves it as it is.
         flip: whether every second photo is mirrored.
-        colour: how far brightness, contrast and saturation are changed at random, as a fraction;
+        color: how far brightness, contrast and saturation are changed at random, as a fraction;
             the hue by a fifth of that.
         small: what becomes of photos smaller than a crop: ``skip`` leaves them out, ``pad`` adds
             pixels without a label.
@@ -37,7 +37,7 @@ class Recipe:
     crop: int
     scale: tuple[float, float] | None
     flip: bool
-    colour: float
+    color: float
     small: Literal["skip", "pad"]
     average: float
     precision: str
@@ -53,7 +53,7 @@ PAPER = Recipe(
     crop=224,
     scale=None,
     flip=False,
-    colour=0.0,
+    color=0.0,
     small="skip",
     average=0.0,
     precision="32-true",
@@ -69,7 +69,7 @@ MODERN = Recipe(
     crop=288,
     scale=(0.75, 2.0),
     flip=True,
-    colour=0.3,
+    color=0.3,
     small="pad",
     average=0.999,
     precision="bf16-mixed",

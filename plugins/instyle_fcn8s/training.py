@@ -165,7 +165,7 @@ def fit(
 
 
 class _Module(L.LightningModule):
-    """One step, one look at a validation photo, and the optimiser of a recipe.
+    """One step, one look at a validation photo, and the optimizer of a recipe.
 
     It is copied for the moving average, so that it must not lead to the data or the trainer.
     """
@@ -239,7 +239,7 @@ class _Data(L.LightningDataModule):
         super().__init__()
         numbers = renumbering(classes)
         self._train = Augmented(train, recipe, numbers, seed)
-        self._val = _Labelled(val, numbers)
+        self._val = _Labeled(val, numbers)
         self._recipe = recipe
         self._seed = seed
         self._workers = workers
@@ -277,7 +277,7 @@ def _batches(photos: int, processes: int, recipe: Recipe) -> int:
     return photos // processes // recipe.batch
 
 
-class _Labelled(Dataset[tuple[Tensor, Tensor]]):
+class _Labeled(Dataset[tuple[Tensor, Tensor]]):
     """Whole photos with the network's labels."""
 
     def __init__(self, photos: _Photos, numbers: Tensor) -> None:

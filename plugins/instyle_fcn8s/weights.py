@@ -9,7 +9,7 @@ ANIMALS = Weights(
     file="fcn8s-animals.safetensors",
     sha256="da79db37ff85abb66f7bcf724a5f3dc9a08acf4fcc7e5ebb169f729777405303",
     megabytes=6.1,
-    licence="MIT",
+    license="MIT",
     summary="FCN-8s on EfficientNet-Lite0: cat, cow, dog, horse, person and sheep.",
     package="instyle_fcn8s",
 )

@@ -28,7 +28,7 @@ def instyle_plugins() -> list[Plugin]:
             name="style",
             params=StyleParams,
             factory="instyle_losses.style:StyleLoss",
-            summary="Takes over colours and brushwork: the painting's Gram matrices.",
+            summary="Takes over colors and brushwork: the painting's Gram matrices.",
             source="Gatys, Ecker and Bethge 2016, equations 3 to 5",
         ),
         Plugin(

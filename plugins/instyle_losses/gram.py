@@ -36,7 +36,7 @@ def gram_matrix(maps: Tensor, mask: Tensor | None = None, gram: Gram = "mean") -
     Returns:
         (1, C, C), symmetric, float32 or float64; zeros where the mask is zero everywhere.
     """
-    return normalised_gram(*weighted_gram(maps, None if mask is None else Coverage(mask)), gram)
+    return normalized_gram(*weighted_gram(maps, None if mask is None else Coverage(mask)), gram)
 
 
 def weighted_gram(maps: Tensor, coverage: Coverage | None) -> tuple[Tensor, Tensor]:
@@ -52,7 +52,7 @@ def weighted_gram(maps: Tensor, coverage: Coverage | None) -> tuple[Tensor, Tens
     return product, coverage.cells
 
 
-def normalised_gram(product: Tensor, cells: Tensor, gram: Gram) -> Tensor:
+def normalized_gram(product: Tensor, cells: Tensor, gram: Gram) -> Tensor:
     """The Gram matrix out of what `weighted_gram` gives."""
     if gram == "sum":
         return product

@@ -16,10 +16,10 @@ from instyle_losses.params import LaplacianParams
 from instyle_losses.reduction import SquaredError
 
 #: The mean square of the response below which a photo counts as flat. 0.1 is what a cell answers
-#: that differs from its four neighbours by 2 of 255 levels in each channel, which is hardly seen.
+#: that differs from its four neighbors by 2 of 255 levels in each channel, which is hardly seen.
 FLAT = 0.1**2
 
-# kornia.filters.laplacian has the eight neighbours, this one (Li et al.) has four.
+# kornia.filters.laplacian has the eight neighbors, this one (Li et al.) has four.
 _KERNEL = ((0.0, -1.0, 0.0), (-1.0, 4.0, -1.0), (0.0, -1.0, 0.0))
 
 

@@ -80,7 +80,7 @@ class StyleParams(FeatureParams):
 
     layers: Layers = Field(
         default=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
-        description="The layers that are compared. Shallow ones take over colours and grain, "
+        description="The layers that are compared. Shallow ones take over colors and grain, "
         "deeper ones larger strokes.",
     )
     gram: Gram = Field(
@@ -128,5 +128,5 @@ class TVParams(ReducedParams):
     reduction: Reduction = Field(
         default="relative",
         description="`relative`: over the total variation of the photo, so that the photo's own is "
-        "1. `mean`: the mean squared difference of neighbours. `sum`: their sum.",
+        "1. `mean`: the mean squared difference of neighbors. `sum`: their sum.",
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from instyle_core import SummedLoss, Targets, View
 from instyle_losses.coverage import Coverage
-from instyle_losses.gram import normalised_gram, weighted_gram
+from instyle_losses.gram import normalized_gram, weighted_gram
 from instyle_losses.params import StyleParams
 from instyle_losses.reduction import SquaredError
 
@@ -79,4 +79,4 @@ class StyleLoss(SummedLoss):
     def _grams(self, sums: tuple[Tensor, ...]) -> list[Tensor]:
         count = len(self._params.layers)
         pairs = zip(sums[:count], sums[count:], strict=True)
-        return [normalised_gram(gram, cells, self._params.gram) for gram, cells in pairs]
+        return [normalized_gram(gram, cells, self._params.gram) for gram, cells in pairs]

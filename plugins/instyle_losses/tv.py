@@ -11,16 +11,16 @@ from instyle_core import Loss, Targets, View
 from instyle_losses.params import TVParams
 from instyle_losses.reduction import reducing_factor, weighted_squares
 
-#: The mean squared difference of neighbours below which a photo counts as flat: 1/100 of the range
+#: The mean squared difference of neighbors below which a photo counts as flat: 1/100 of the range
 #: from black to white, 2.5 of 255 levels. Ordinary photos have ten times as much and more.
 FLAT = 0.01**2
 
 
 class TVLoss(Loss):
-    """The squared differences of neighbouring pixels within the object.
+    """The squared differences of neighboring pixels within the object.
 
     ``L = sum_c sum_pq m_p m_q (x_cp - x_cq)² / D`` over all pairs p, q of horizontal or vertical
-    neighbours, with the picture x (1, 3, H, W) in [0, 1], the mask m (1, 1, H, W), and D by
+    neighbors, with the picture x (1, 3, H, W) in [0, 1], the mask m (1, 1, H, W), and D by
     reduction: ``relative``, the same sum for the photo, but at least `FLAT` for each pair and
     channel; ``mean``, the weight of all pairs and channels; ``sum``, 1.
 
@@ -28,7 +28,7 @@ class TVLoss(Loss):
     (beta = 1); squares (beta = 2) are smooth at zero and leave no spikes where a network pools.
 
     Source: Mahendran and Vedaldi 2015, "Understanding Deep Image Representations by Inverting
-    Them", the regulariser of total variation, with beta = 2; after Rudin, Osher and Fatemi 1992.
+    Them", the regularizer of total variation, with beta = 2; after Rudin, Osher and Fatemi 1992.
     """
 
     def __init__(self, params: TVParams) -> None:

@@ -56,7 +56,7 @@ def smoothstep(distance: Tensor, width: float) -> Tensor:
 
 
 def signed_distance(decision: Tensor) -> Tensor:
-    """The distance of each pixel's centre to the object's boundary, in pixels.
+    """The distance of each pixel's center to the object's boundary, in pixels.
 
     ``d = D - 1/2`` inside and ``1/2 - D`` outside, where D is the Euclidean distance to the nearest
     pixel of the other side: the boundary is half-way between the two. The border of the picture is

@@ -16,7 +16,7 @@ _LARGEST = 2**30 - 1
 def minimum_cut(
     costs: NDArray[np.float64], pairs: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Minimise ``E(x) = sum_p costs[x_p, p] + sum_(p,q) weights[p,q] [x_p != x_q]`` exactly.
+    """Minimize ``E(x) = sum_p costs[x_p, p] + sum_(p,q) weights[p,q] [x_p != x_q]`` exactly.
 
     The minimum is a minimum cut between two terminals: a node's label says which one it stays
     connected to. Capacities are whole numbers, the largest one about 2^30, so the energy found is
@@ -28,7 +28,7 @@ def minimum_cut(
         weights: (M,), at least 0.
 
     Returns:
-        (N,), the labels. Of several minima, that with the fewest nodes labelled 1.
+        (N,), the labels. Of several minima, that with the fewest nodes labeled 1.
 
     Source: Greig, Porteous and Seheult 1989; Boykov and Jolly 2001.
     """

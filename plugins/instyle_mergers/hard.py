@@ -12,7 +12,7 @@ from instyle_mergers.params import HardParams
 
 
 class HardMerger(Merger):
-    """The stylised pixel inside of the object, the photo's outside.
+    """The stylized pixel inside of the object, the photo's outside.
 
     Source: Zhao and Zhang, section on merging.
     """

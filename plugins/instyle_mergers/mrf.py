@@ -30,7 +30,7 @@ _EDGE, _MATCH = 1.0, 2.0
 #: What a seam costs where photo and painting agree, so that it is short and on an edge there too.
 _LEAST = 0.3
 
-#: Steps (dy, dx) to the eight neighbours.
+#: Steps (dy, dx) to the eight neighbors.
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 
 
@@ -39,7 +39,7 @@ class MRFMerger(Merger):
 
     With the photo C, the painting S and the labels x,
     ``E(x) = - sum_p log P_p(x_p) + smoothness * sum_(p,q) V_pq [x_p != x_q]``, over the pixels p
-    and the pairs (p,q) of 8 neighbours, of which at least one is free.
+    and the pairs (p,q) of 8 neighbors, of which at least one is free.
 
     - Pixels are free up to ``band`` times the object's size (the square root of its area) away from
       the boundary, at least 3 and at most 24 pixels, but only half-way to the middle of the object
@@ -52,7 +52,7 @@ class MRFMerger(Merger):
     - ``V_pq = (|D_p| + |D_q| + 0.3) exp(-|B_p - B_q|² / 2σ²) / |p - q|``, with D the mean of
       ``S - C`` over the painted pixels in a Gaussian window of 2 pixels, and B the photo smoothed
       by one of 1 pixel: the seam runs where photo and painting agree (Kwatra et al. 2003, equation
-      1, which is without a window) and along edges of the photo, where a change of colour is
+      1, which is without a window) and along edges of the photo, where a change of color is
       expected (Boykov and Jolly 2001). Norms are Euclidean over RGB; σ² is the mean of
       ``|B_p - B_q|²`` over the band. Kwatra's division by the gradients
       is left out: a painting has gradients everywhere, and they drew the seam onto its strokes.
@@ -91,7 +91,7 @@ class MRFMerger(Merger):
         reach = self._reach(mask)
         free = _free(distance, reach)
         if free.any():
-            first, second, length = _neighbours(free)
+            first, second, length = _neighbors(free)
             photo = cv2.GaussianBlur(_pixels(content), (0, 0), _EDGE).reshape(-1, 3)
             step = photo[first] - photo[second]
             edge = np.einsum("pc,pc->p", step, step)
@@ -133,7 +133,7 @@ def _pixels(picture: Tensor) -> NDArray[np.float32]:
 
 def _differences(change: NDArray[np.float32], painted: NDArray[np.bool_]) -> NDArray[np.float32]:
     """How far the painting is from the photo around each pixel, (H, W)."""
-    # Averaged over painted pixels alone: towards the others, it would seem to come ever nearer.
+    # Averaged over painted pixels alone: toward the others, it would seem to come ever nearer.
     total, mass = (
         cv2.GaussianBlur(layer, (0, 0), _MATCH, borderType=cv2.BORDER_CONSTANT)
         for layer in (change, painted.astype(np.float32))
@@ -141,10 +141,10 @@ def _differences(change: NDArray[np.float32], painted: NDArray[np.bool_]) -> NDA
     return np.sqrt(np.einsum("yxc,yxc->yx", total, total)) / np.maximum(mass, 1e-6)
 
 
-def _neighbours(
+def _neighbors(
     free: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Each free pixel with each of its neighbours, as flat indices, and how far they are apart."""
+    """Each free pixel with each of its neighbors, as flat indices, and how far they are apart."""
     height, width = free.shape
     y, x = np.nonzero(free)
     first, second, length = [], [], []
@@ -172,7 +172,7 @@ def _solve(
     second: NDArray[np.int64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """The best labels of the free pixels; the pairs are those of `_neighbours`."""
+    """The best labels of the free pixels; the pairs are those of `_neighbors`."""
     count = len(odds)
     node = np.full(free.size, -1)
     node[free.ravel()] = np.arange(count)

@@ -25,7 +25,7 @@ class MultibandMerger(Merger):
     linear, so this is the photo plus the bands ``G_k L_k(stylized - content)``, as is computed
     here; pixels that blending moves by less than rounding does are copies of either picture.
 
-    Coarse bands carry the photo's colours into the object and the painting's out of it, as a glow.
+    Coarse bands carry the photo's colors into the object and the painting's out of it, as a glow.
     Of that, what would fall outside of the painted band of ``2^(levels + 1)`` pixels is left out;
     at its rim, an even change has less than a twentieth of its strength.
 

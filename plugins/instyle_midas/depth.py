@@ -22,7 +22,7 @@ class DepthLoss(Loss):
     """The photo's inverse relative depth, compared pixel by pixel within the object.
 
     ``L = sum_p m_p (e_p - t_p)² / D`` with the mask m (1, 1, H, W) and the maps e (1, 1, H, W) of
-    the picture and t of the photo, each `normalised` over the object unless ``normalize`` is false.
+    the picture and t of the photo, each `normalized` over the object unless ``normalize`` is false.
     D by reduction: ``relative``, ``sum_p m_p t_p²``; ``mean``, ``sum_p m_p``; ``sum``, 1.
 
     Depth out of one picture has no scale and no shift. Each map is brought to a mean of 0 and a
@@ -39,7 +39,7 @@ class DepthLoss(Loss):
     Where there is no object, or a single pixel of it, the loss is 0 with `normalize`.
 
     Source: Zhao and Zhang, section on style transfer; Liu et al. 2017, "Depth-aware Neural Style
-    Transfer"; Ranftl et al. 2020, arXiv:1907.01341, equations 6 and 7, for the normalisation.
+    Transfer"; Ranftl et al. 2020, arXiv:1907.01341, equations 6 and 7, for the normalization.
     """
 
     def __init__(self, params: DepthParams) -> None:
@@ -70,10 +70,10 @@ class DepthLoss(Loss):
     def _compared(self, depth: Tensor) -> Tensor:
         if not self._params.normalize:
             return depth
-        return normalised(depth, self._weights, self._flat)
+        return normalized(depth, self._weights, self._flat)
 
 
-def normalised(depth: Tensor, weights: Tensor, flat: Tensor) -> Tensor:
+def normalized(depth: Tensor, weights: Tensor, flat: Tensor) -> Tensor:
     """A map without its scale and shift: ``(d - mean(d)) / max(std(d), flat)``.
 
     Args:
@@ -85,6 +85,6 @@ def normalised(depth: Tensor, weights: Tensor, flat: Tensor) -> Tensor:
         The same shape; finite, whatever the weights are.
     """
     total = weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
-    centred = depth - (weights * depth).sum() / total
-    variance = (weights * centred.square()).sum() / total
-    return centred / variance.clamp(min=flat.square()).sqrt()
+    centered = depth - (weights * depth).sum() / total
+    variance = (weights * centered.square()).sum() / total
+    return centered / variance.clamp(min=flat.square()).sqrt()

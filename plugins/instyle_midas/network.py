@@ -21,7 +21,7 @@ from instyle_midas.preprocessing import Preprocessing
 from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED
 
 #: The types whose networks, but for some that say so themselves, predict inverse relative depth.
-#: Others that transformers has predict metres, which grow with the distance.
+#: Others that transformers has predict meters, which grow with the distance.
 _TYPES = ("dpt", "depth_anything")
 
 #: Tensors that published files lack because they are never used: the first fusion layer has no

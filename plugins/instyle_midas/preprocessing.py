@@ -31,7 +31,7 @@ _STEPS: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resizing and normalising, as transformers' ``DPTImageProcessor`` does them.
+    """Resizing and normalizing, as transformers' ``DPTImageProcessor`` does them.
 
     That one rounds to 256 levels in between and cuts off what bicubic resampling overshoots; here
     nothing is rounded or cut off, since neither would let the gradient through.

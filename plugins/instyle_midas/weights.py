@@ -9,7 +9,7 @@ from instyle_core import hub_weights
 #: What describes a network of transformers, beside its weights.
 CONFIG, PREPROCESSOR, STATE = "config.json", "preprocessor_config.json", "model.safetensors"
 
-_weights = partial(hub_weights, licence="Apache-2.0", file=STATE, beside=(CONFIG, PREPROCESSOR))
+_weights = partial(hub_weights, license="Apache-2.0", file=STATE, beside=(CONFIG, PREPROCESSOR))
 
 #: By name, each at one commit for good.
 PUBLISHED = {

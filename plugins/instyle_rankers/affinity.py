@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from instyle_core import Ranker, Rating, View
-from instyle_rankers.colour import colour_distance
+from instyle_rankers.color import color_distance
 from instyle_rankers.features import feature_distance
 from instyle_rankers.params import AffinityParams
 
 
 class AffinityRanker(Ranker):
-    """Prefers a style that is made of what the object is made of, in colours like its own.
+    """Prefers a style that is made of what the object is made of, in colors like its own.
 
     ``score = a d + b W`` with the mean d of `feature_distance` over the layers, W of
-    `colour_distance`, and the weights a (``features``) and b (``colour``).
+    `color_distance`, and the weights a (``features``) and b (``color``).
     """
 
     def __init__(self, params: AffinityParams) -> None:
@@ -25,9 +25,9 @@ class AffinityRanker(Ranker):
         if params.features:
             distances = [self._distance(content, style, layer) for layer in params.layers]
             figures["features"] = sum(distances) / len(distances)
-        if params.colour:
-            figures["colour"] = colour_distance(content.image, content.mask(), style.image)
-        weights = {"features": params.features, "colour": params.colour}
+        if params.color:
+            figures["color"] = color_distance(content.image, content.mask(), style.image)
+        weights = {"features": params.features, "color": params.color}
         return Rating(sum(weights[name] * value for name, value in figures.items()), figures)
 
     def _distance(self, content: View, style: View, layer: str) -> float:

@@ -29,17 +29,17 @@ class AffinityParams(RankerParams):
         description="Weight of the distance of the features, which is 0 for the object itself and "
         "1 where nothing is like it; 0 leaves the network out.",
     )
-    colour: float = Field(
+    color: float = Field(
         default=0.005,
         ge=0,
-        description="Weight of the distance of the colours, for each unit of CIELAB (Delta E). "
+        description="Weight of the distance of the colors, for each unit of CIELAB (Delta E). "
         "Among paintings, both distances spread about alike with the default; more keeps the "
-        "object's colours, less its shapes.",
+        "object's colors, less its shapes.",
     )
 
     @model_validator(mode="after")
     def _some_weight(self) -> AffinityParams:
-        if not (self.features or self.colour):
+        if not (self.features or self.color):
             raise ValueError("both weights are 0; give at least one above 0")
         return self
 

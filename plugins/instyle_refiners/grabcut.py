@@ -21,14 +21,14 @@ _MOST = 250_000
 #: How much around the object is looked at as an example of background, by its box's longer side.
 _CONTEXT = 0.25
 
-#: Learning the colours of either side takes so many pixels at least.
+#: Learning the colors of either side takes so many pixels at least.
 _FEWEST = 5
 
 
 class GrabCutRefiner(Refiner):
     """Leaves pixels of which the segmenter is sure, and cuts anew between them.
 
-    Mixtures of Gaussians are fitted to the colours of object and background, and the cut is found
+    Mixtures of Gaussians are fitted to the colors of object and background, and the cut is found
     that is cheapest by them and by the edges that it follows.
 
     Source: Rother, Kolmogorov and Blake, "GrabCut", SIGGRAPH 2004, as OpenCV has it.
@@ -42,7 +42,7 @@ class GrabCutRefiner(Refiner):
         probability = mask.probability[0].cpu().numpy()
         x0, y0, x1, y1 = _window(probability > 1 - self._params.sure)
         pixels = (image[:, y0:y1, x0:x1] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        found = self._cut(pixels, probability[y0:y1, x0:x1])
+        found = self._grabcut(pixels, probability[y0:y1, x0:x1])
         if found is None:
             return mask
         refined = probability.copy()
@@ -50,7 +50,7 @@ class GrabCutRefiner(Refiner):
         tensor = torch.from_numpy(refined)[None].to(mask.probability.device)
         return Mask(tensor, (tensor > 0.5).float())
 
-    def _cut(
+    def _grabcut(
         self, pixels: NDArray[np.uint8], probability: NDArray[np.float32]
     ) -> NDArray[np.float32] | None:
         height, width = probability.shape

@@ -15,7 +15,7 @@ _SIDE = 512
 
 
 class GuidedRefiner(Refiner):
-    """Fits the mask, window by window, by a linear function of the photo's colours.
+    """Fits the mask, window by window, by a linear function of the photo's colors.
 
     In each window of ``2 r + 1`` pixels the probability p is replaced by ``a . I + b``, with a and
     b of least squares and a ridge of ``epsilon``; windows are averaged. Where p crosses over near

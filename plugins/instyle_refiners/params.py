@@ -21,7 +21,7 @@ class GuidedParams(Params):
         default=1e-4,
         gt=0,
         le=1,
-        description="Variance of colour, in [0, 1], below which an edge is none.",
+        description="Variance of color, in [0, 1], below which an edge is none.",
     )
 
 
@@ -35,5 +35,5 @@ class GrabCutParams(Params):
         description="Pixels at least so probable, or improbable, are left as they are.",
     )
     iterations: int = Field(
-        default=3, ge=1, le=50, description="How often colours are learnt and the mask is cut."
+        default=3, ge=1, le=50, description="How often colors are learned and the mask is cut."
     )

@@ -23,7 +23,7 @@ def instyle_plugins() -> list[Plugin]:
             name="grabcut",
             params=params.GrabCutParams,
             factory="instyle_segmenters.grabcut:GrabCut",
-            summary="Cuts out what a box or a point marks, by colour and edges; needs no weights.",
+            summary="Cuts out what a box or a point marks, by color and edges; needs no weights.",
             source="Rother, Kolmogorov and Blake 2004, GrabCut",
         ),
         Plugin(
@@ -40,7 +40,7 @@ def instyle_plugins() -> list[Plugin]:
             name="region",
             params=params.RegionParams,
             factory="instyle_segmenters.region:Region",
-            summary="Grows a region from a point, by random walks or by colour; needs no weights.",
+            summary="Grows a region from a point, by random walks or by color; needs no weights.",
             source="Grady 2006, random walks; Adams and Bischof 1994, seeded region growing",
         ),
         Plugin(

@@ -1,4 +1,4 @@
-"""The segmenter ``grabcut``: an object cut out by its colours and edges, without weights."""
+"""The segmenter ``grabcut``: an object cut out by its colors and edges, without weights."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -26,7 +26,7 @@ from instyle_segmenters.pointing import (
 #: The most pixels that a first cut is made on, and that it is refined on. A cut's time grows faster
 #: than their number, but a cut along an edge that is nearly known is quick.
 COARSE, FINE = 250_000, 4_000_000
-#: The colours of either side are a mixture of 5 Gaussians, and learning them takes 5 pixels.
+#: The colors of either side are a mixture of 5 Gaussians, and learning them takes 5 pixels.
 FEWEST = 5
 
 # The proportions are the best of a few by mean IoU on 40 photos of VOC; only the disc of sure
@@ -44,7 +44,7 @@ Labels = NDArray[np.uint8]
 class GrabCut(Segmenter):
     """Cuts one object out of a photo, from a box, a point or both.
 
-    By turns, mixtures of Gaussians are fitted to the colours of object and background, and the cut
+    By turns, mixtures of Gaussians are fitted to the colors of object and background, and the cut
     is found that is cheapest by them and by the edges that it follows. Known beforehand are
 
     - from a box: nothing outside of it is the object; the ellipse in its middle is;
@@ -102,11 +102,11 @@ def _cut_out(pixels: Pixels, seed: Labels, iterations: int) -> Binary:
     height, width = seed.shape
     pixels, seed = _shrink(pixels, seed, FINE)
     coarse_pixels, coarse_seed = _shrink(pixels, seed, COARSE)
-    found = _cut(coarse_pixels, coarse_seed, iterations)
+    found = _grabcut(coarse_pixels, coarse_seed, iterations)
     if coarse_seed.size < seed.size:
         band = _band(found, coarse_seed)
         band = cv2.resize(band, seed.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        found = _cut(pixels, band, iterations=1)
+        found = _grabcut(pixels, band, iterations=1)
     return np.asarray(cv2.resize(found.astype(np.float32), (width, height)) >= 0.5)
 
 
@@ -132,7 +132,7 @@ def _band(found: Binary, seed: Labels) -> Labels:
     return band
 
 
-def _cut(pixels: Pixels, seed: Labels, iterations: int) -> Binary:
+def _grabcut(pixels: Pixels, seed: Labels, iterations: int) -> Binary:
     """GrabCut proper, tidied up."""
     sure = seed == cv2.GC_FGD
     inside = int((sure | (seed == cv2.GC_PR_FGD)).sum())

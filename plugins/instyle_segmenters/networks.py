@@ -81,7 +81,7 @@ def enlarged(probabilities: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(probabilities[None], size, mode="bilinear")[0]
 
 
-def normalised(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+def normalized(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """(N, 3, H, W) in [0, 1], less the mean and divided by the standard deviation."""
     shape = (3, 1, 1)
     return (image - image.new_tensor(mean).view(shape)) / image.new_tensor(std).view(shape)

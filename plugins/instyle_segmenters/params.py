@@ -27,7 +27,7 @@ class MaskParams(Params):
 
     path: InputFile = Field(
         description="The mask: a PNG or another picture file of any size, white where the object "
-        "is. Grey is a soft edge; the object's pixels are those above one half."
+        "is. Gray is a soft edge; the object's pixels are those above one half."
     )
     invert: bool = Field(default=False, description="Whether the object is black instead.")
 
@@ -39,7 +39,7 @@ class GrabCutParams(Params):
         default=5,
         ge=1,
         le=50,
-        description="How many times colours are learnt and the picture is cut by turns.",
+        description="How many times colors are learned and the picture is cut by turns.",
     )
 
 
@@ -48,7 +48,7 @@ class SnakeParams(Params):
 
     method: Literal["chan-vese", "geodesic"] = Field(
         default="chan-vese",
-        description="What moves the contour: `chan-vese`, what the colours on either side are "
+        description="What moves the contour: `chan-vese`, what the colors on either side are "
         "like; `geodesic`, edges, for an object with a clear outline on a quiet background.",
     )
     iterations: int = Field(
@@ -78,7 +78,7 @@ class RegionParams(Params):
     method: Literal["walker", "growing"] = Field(
         default="walker",
         description="`walker`: where a random walk comes to the object rather than to the "
-        "background first. `growing`: what is connected to the point and of nearly its colour, as "
+        "background first. `growing`: what is connected to the point and of nearly its color, as "
         "the magic wand of a paint program has it.",
     )
     radius: float | None = Field(
@@ -93,14 +93,14 @@ class RegionParams(Params):
         default=25.0,
         ge=0,
         le=200,
-        description="Of `growing`: how far a colour may be from that of the disc, in CIE Lab, "
+        description="Of `growing`: how far a color may be from that of the disc, in CIE Lab, "
         "where 2 can just be seen and black is 100 from white.",
     )
     beta: float = Field(
         default=2000.0,
         gt=0,
         le=1e6,
-        description="Of `walker`: how much a walk avoids to cross a difference in colour.",
+        description="Of `walker`: how much a walk avoids to cross a difference in color.",
     )
 
 

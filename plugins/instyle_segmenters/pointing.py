@@ -1,7 +1,7 @@
 """What a user points at, for the segmenters that cut one object out: ``background`` and ``object``.
 
 They look at the box with what is around it, at a size that takes seconds, and share how an object's
-colours are told from those around it and how its edge is softened.
+colors are told from those around it and how its edge is softened.
 """
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
@@ -28,8 +28,8 @@ Box = tuple[int, int, int, int]
 CONTEXT = 0.25
 #: The largest hole that is filled, by the object's area.
 HOLE = 0.01
-#: Of `contrast`: the variance that is added to each colour channel, in squared units of CIE Lab,
-#: so that a flat colour is no point; and the largest contrast, so that no pixel decides alone.
+#: Of `contrast`: the variance that is added to each color channel, in squared units of CIE Lab,
+#: so that a flat color is no point; and the largest contrast, so that no pixel decides alone.
 LEAST_VARIANCE, MOST_CONTRAST = 3.0, 3.0
 
 
@@ -159,7 +159,7 @@ def shrunk_size(size: tuple[int, int], most: int) -> tuple[int, int]:
 
 
 def to_lab(pixels: Pixels) -> Plane:
-    """CIE Lab, (h, w, 3): lightness in [0, 100], and two axes of colour on the same scale.
+    """CIE Lab, (h, w, 3): lightness in [0, 100], and two axes of color on the same scale.
 
     Grain is taken away first, by a median, which leaves edges where they are.
     """
@@ -169,9 +169,9 @@ def to_lab(pixels: Pixels) -> Plane:
 
 
 def contrast(lab: Plane, inside: Binary, outside: Binary) -> Plane:
-    """How much more a pixel's colour is like the one example than like the other, (h, w).
+    """How much more a pixel's color is like the one example than like the other, (h, w).
 
-    The logarithm of how many times likelier the colour is under a Gaussian fitted to `inside` than
+    The logarithm of how many times likelier the color is under a Gaussian fitted to `inside` than
     under one fitted to `outside`, clipped.
 
     Args:
@@ -181,13 +181,13 @@ def contrast(lab: Plane, inside: Binary, outside: Binary) -> Plane:
     """
 
     def likelihood(example: NDArray[np.float64]) -> NDArray[np.float64]:
-        away = colours - example.mean(axis=0)
+        away = colors - example.mean(axis=0)
         spread = np.cov(example.T, bias=True) + LEAST_VARIANCE * np.eye(3)
         distance = np.einsum("...i,ij,...j->...", away, np.linalg.inv(spread), away)
         return -0.5 * (distance + np.linalg.slogdet(spread).logabsdet)
 
-    colours = lab.astype(np.float64)
-    ratio = likelihood(colours[inside]) - likelihood(colours[outside])
+    colors = lab.astype(np.float64)
+    ratio = likelihood(colors[inside]) - likelihood(colors[outside])
     return ratio.clip(-MOST_CONTRAST, MOST_CONTRAST).astype(np.float32)
 
 
@@ -202,7 +202,7 @@ def fill_holes(found: Binary) -> Binary:
 
 
 def largest(found: Binary) -> Binary:
-    """The largest connected region (8 neighbours) of a mask; nothing of an empty one."""
+    """The largest connected region (8 neighbors) of a mask; nothing of an empty one."""
     _, regions, statistics, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
     areas = statistics[1:, cv2.CC_STAT_AREA]
     return regions == 1 + int(areas.argmax()) if len(areas) else found

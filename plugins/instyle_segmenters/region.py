@@ -32,9 +32,9 @@ WALKED, GROWN = 100_000, 4_000_000
 #: The axes of the ellipse amid a box that is the object where there is no point, by the sides.
 CORE = 0.5
 #: The radius of the disc around a point that is the object, within a box and without, and the one
-#: beyond which colours are examples of background, by the shorter side of the box or picture.
+#: beyond which colors are examples of background, by the shorter side of the box or picture.
 WITHIN, WITHOUT, FAR = 0.2, 0.15, 0.35
-#: The radius of the disc whose median colour a growing region is compared with.
+#: The radius of the disc whose median color a growing region is compared with.
 SPOT = 0.03
 
 
@@ -43,10 +43,10 @@ class Region(Segmenter):
 
     - ``walker``: the disc around the point is the object, the outside of the box, or else the
       picture's border, is not. A random walk starts from every other pixel and avoids to cross
-      differences in how much the colour is more like the object's than like the background's (a
+      differences in how much the color is more like the object's than like the background's (a
       Gaussian in CIE Lab for either). Its probability to come to the object first is the pixel's.
     - ``growing``: the object is all that is connected to the point by pixels whose distance to the
-      median colour of the disc, in CIE Lab, is at most the tolerance. Pin-holes are filled.
+      median color of the disc, in CIE Lab, is at most the tolerance. Pin-holes are filled.
 
     The object never leaves the box. The same picture and prompt give the same mask, bit for bit.
 
@@ -78,11 +78,11 @@ class Region(Segmenter):
     def _grow(self, scene: Scene) -> Binary:
         lab = to_lab(scene.pixels)
         disc = scene.disc(self._params.radius or SPOT)
-        colour = np.median(lab[disc], axis=0)
-        away = np.linalg.norm(lab - colour, axis=2)
+        color = np.median(lab[disc], axis=0)
+        away = np.linalg.norm(lab - color, axis=2)
         away[~scene.inside] = np.inf
         x, y = scene.point
-        away[y, x] = 0  # the point belongs to its region, whatever its colour
+        away[y, x] = 0  # the point belongs to its region, whatever its color
         grown = flood(away, (y, x), tolerance=self._params.tolerance)
         return fill_holes(np.asarray(grown, np.bool_))
 

@@ -25,7 +25,7 @@ from instyle_segmenters.networks import (
     IMAGENET_STD,
     enlarged,
     load_state,
-    normalised,
+    normalized,
     read_state,
     shrunk,
 )
@@ -99,7 +99,7 @@ class Smp(Segmenter):
         if fixed:
             shrink = min(fixed[0] / height, fixed[1] / width)
         h, w = max(1, round(height * shrink)), max(1, round(width * shrink))
-        seen = normalised(shrunk(image, (h, w)), self._mean, self._std)
+        seen = normalized(shrunk(image, (h, w)), self._mean, self._std)
         full = fixed or (max(LEAST, h + -h % STRIDE), max(LEAST, w + -w % STRIDE))
         right, below = full[1] - w, full[0] - h
         scores = self._network(F.pad(seen, (0, right, 0, below), mode="replicate"))

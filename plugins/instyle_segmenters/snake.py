@@ -39,12 +39,12 @@ REFINING, STRIDE = 10, 10
 
 #: Of `geodesic`: the standard deviation, in pixels, of the blur that edges are looked for after.
 EDGE = 3.0
-#: The axes of the ellipse amid a box whose colours are taken for the object's, by the box's sides.
+#: The axes of the ellipse amid a box whose colors are taken for the object's, by the box's sides.
 CORE = 0.5
-#: Around a point alone: the radius that the contour starts from, whose colours are taken for the
+#: Around a point alone: the radius that the contour starts from, whose colors are taken for the
 #: object's, and the one beyond which they are taken for the background's, by the shorter side.
 NEAR, FAR = 0.15, 0.35
-#: How steeply `geodesic` takes a change of colour for an edge, on a scale that falls from 1 where
+#: How steeply `geodesic` takes a change of color for an edge, on a scale that falls from 1 where
 #: nothing changes, and below what on it a balloon is held that shrinks, and one that grows: where
 #: CIE Lab changes by 0.7 per pixel, and by 1.5.
 STEEPNESS, HELD_SHRINKING, HELD_GROWING = 1000.0, 0.35, 0.25
@@ -54,9 +54,9 @@ class Snake(Segmenter):
     """Moves a contour from the ellipse that fills a box, or from a disc around a point.
 
     - ``chan-vese``: to where it best parts the picture into two, each alike in itself. Alike in
-      what: in how much the colour of a pixel is more like those in the middle of the box than like
+      what: in how much the color of a pixel is more like those in the middle of the box than like
       those around it (a Gaussian in CIE Lab for either). Lightness alone finds few objects.
-    - ``geodesic``: to where colours change; until then a balloon shrinks it or blows it up.
+    - ``geodesic``: to where colors change; until then a balloon shrinks it or blows it up.
 
     The contour never leaves the box, and of what it encloses the largest connected region is the
     object. Where there is a box, a point only tells which object is meant. A large picture is

@@ -20,7 +20,7 @@ from instyle_segmenters.networks import (
     IMAGENET_STD,
     enlarged,
     load_state,
-    normalised,
+    normalized,
     read_state,
     shrunk,
 )
@@ -121,7 +121,7 @@ class Torchvision(Segmenter):
         self._network.to(image.device)
         if self._apart:
             return self._objects(image, prompt)
-        seen = normalised(shrunk(image, self._seen_size(image)), IMAGENET_MEAN, IMAGENET_STD)
+        seen = normalized(shrunk(image, self._seen_size(image)), IMAGENET_MEAN, IMAGENET_STD)
         scores: Tensor = self._network(seen)["out"]
         size = (image.shape[1], image.shape[2])
         return Segmentation(self._classes, enlarged(scores.softmax(dim=1)[0], size))

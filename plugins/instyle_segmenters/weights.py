@@ -85,7 +85,7 @@ def _weights(model: Model, file: str, megabytes: float, summary: str) -> Weights
         # torchvision publishes no more of the hash than the file's name tells.
         sha256=file.removesuffix(".pth").rpartition("-")[2],
         megabytes=megabytes,
-        licence="BSD-3-Clause",
+        license="BSD-3-Clause",
         summary=f"{summary}; {trained}.",
         url=f"https://download.pytorch.org/models/{file}",
     )

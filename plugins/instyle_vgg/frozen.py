@@ -73,7 +73,7 @@ class Convolution:
 def max_pool(values: Tensor) -> Tensor:
     """2x2 max pooling with a stride of 2: (N, C, H, W) to (N, C, H // 2, W // 2)."""
     strips = _strips(values)
-    return _joined(F.max_pool2d(_cut(values, strips), 2), strips)
+    return _joined(F.max_pool2d(_split(values, strips), 2), strips)
 
 
 def _strips(values: Tensor) -> int:
@@ -86,13 +86,13 @@ def _strips(values: Tensor) -> int:
     return height // 2 if alone and height % 2 == 0 and _is_channels_last(values) else 1
 
 
-def _cut(values: Tensor, strips: int) -> Tensor:
+def _split(values: Tensor, strips: int) -> Tensor:
     """A picture (1, C, H, W) as a batch (strips, C, H / strips, W)."""
     return values if strips == 1 else _rows_as(values, strips)
 
 
 def _joined(values: Tensor, strips: int) -> Tensor:
-    """What `_cut` cut."""
+    """What `_split` cut."""
     return values if strips == 1 else _rows_as(values, 1)
 
 
@@ -123,7 +123,7 @@ class _ConvolutionReLUPool(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, layer: Convolution) -> Tensor:
         rectified = layer.rectified(values)
         strips = _strips(rectified)
-        parts = _cut(rectified, strips)
+        parts = _split(rectified, strips)
         pooled, indices = torch.ops.aten.max_pool2d_with_indices(parts, _TWOS, _TWOS)
         result = _joined(pooled, strips)
         ctx.save_for_backward(result, indices)
@@ -136,7 +136,7 @@ class _ConvolutionReLUPool(torch.autograd.Function):
         result, indices = ctx.saved_tensors
         layout = torch.channels_last if _is_channels_last(result) else torch.contiguous_format
         positive = torch.ops.aten.threshold_backward(gradient, result, 0)
-        positive = _cut(positive.contiguous(memory_format=layout), ctx.strips)
+        positive = _split(positive.contiguous(memory_format=layout), ctx.strips)
         # What was pooled, of which only shape and layout are looked at.
         like = torch.empty(
             ctx.shape, dtype=positive.dtype, device=positive.device, memory_format=layout

@@ -1,6 +1,6 @@
 """Pretrained weights, brought into one form.
 
-Each set of weights wants its pictures normalised in its own way. Scaling and the order of the
+Each set of weights wants its pictures normalized in its own way. Scaling and the order of the
 channels are linear, so they are folded into the first convolution; the mean is not, because the
 network pads with zeros after subtracting it, and stays a tensor of its own.
 """

@@ -20,7 +20,7 @@ class VGG19(nn.Module, FeatureExtractor):
 
     ``relu(b, i) = max(conv(b, i), 0)``; every ``conv`` is 3x3 with a padding of 1, and 2x2 pooling
     with a stride of 2 is between the five blocks. The values of a layer are in the units of its
-    weights times ``scale``, and are not normalised: those of ``oxford`` reach thousands.
+    weights times ``scale``, and are not normalized: those of ``oxford`` reach thousands.
 
     Source: Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image
     Recognition", table 1, configuration E.

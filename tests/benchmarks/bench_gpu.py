@@ -22,7 +22,7 @@ from instyle_core import testing
 from instyle_core.config.plan import Plan
 from instyle_core.optimization import scale as scale_run
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.painting.stylize import Networks, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -52,7 +52,7 @@ def step_seconds(plan: Plan, network: VGG19, size: int, precision: torch.dtype) 
 
     task = task_for(testing.picture(size, size), testing.picture(size, size, seed=2))
     assert plan.whole
-    stylize(task, plan.whole, plan.spec, Setting({"vgg19": network}, CUDA, precision), watch)
+    stylize(task, plan.whole, plan.spec, Networks({"vgg19": network}, CUDA, precision), watch)
     steps = [after - before for before, after in pairwise(times)]
     return median(steps[len(steps) // 4 :])
 

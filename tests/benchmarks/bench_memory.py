@@ -21,7 +21,7 @@ from whole_picture import plan_for, task_for
 from instyle_core import testing
 from instyle_core.device import choose_precision, choose_tile, keep_freed_memory
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.painting.stylize import Networks, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -36,7 +36,7 @@ def measure(size: int, name: str) -> None:
     plan = plan_for(size, {"steps": 2, "scales": 1})
     task = task_for(testing.picture(size, size), testing.picture(size, size, seed=2))
     params = VGG19Params()
-    setting = Setting({"vgg19": VGG19(params)}, CPU, precision, {"vgg19": params}, tile)
+    setting = Networks({"vgg19": VGG19(params)}, CPU, precision, {"vgg19": params}, tile)
     times: list[float] = []
 
     def watch(progress: Progress) -> None:

@@ -6,7 +6,7 @@
 The plain loop is what one writes first: one size, float32, pictures with their channels first,
 torch's own layers and no memory kept. instyle has its defaults but for the number of steps; then in
 float32, at one size, and with the sizes that it had before and no momentum between them. All
-minimise content, style, laplacian and tv with the default weights over the whole picture (by
+minimize content, style, laplacian and tv with the default weights over the whole picture (by
 default the demo's), with the same learning rate. One independent function judges all, in float32:
 the plain loop's objective; while it judges, the clock stands. With --look, the plain loop's picture
 is written, and each of the others as it was when it had reached its objective.
@@ -33,7 +33,7 @@ from instyle_core.optimization import schedule
 from instyle_core.optimization.optimize import Progress
 from instyle_core.optimization.scale import ScaleRun
 from instyle_core.painting.objective import style_at
-from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.painting.stylize import Networks, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -46,7 +46,7 @@ EDGES = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
 
 
 class Seen(NamedTuple):
-    """Where an optimisation stood."""
+    """Where an optimization stood."""
 
     step: int
     seconds: float
@@ -152,7 +152,7 @@ def ours(
         stood += time.perf_counter() - stopped
 
     assert plan.whole
-    stylize(task, plan.whole, plan.spec, Setting({"vgg19": network}, CPU, precision), watch)
+    stylize(task, plan.whole, plan.spec, Networks({"vgg19": network}, CPU, precision), watch)
     return seen
 
 

@@ -26,7 +26,7 @@ from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization import schedule
 from instyle_core.optimization.time_left import OVERHEAD
 from instyle_core.painting.objective import style_at
-from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.painting.stylize import Networks, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -40,8 +40,8 @@ SCHEDULES = {
 
 def cost(size: Size, steps: int) -> int:
     """In pixels, of the schedule that is set."""
-    legs = schedule.schedule(size, "auto", steps)
-    return schedule.pixels(legs) + OVERHEAD * sum(leg.steps for leg in legs)
+    levels = schedule.schedule(size, "auto", steps)
+    return schedule.pixels(levels) + OVERHEAD * sum(level.steps for level in levels)
 
 
 def steps_at(size: Size, wanted: int) -> int:
@@ -59,7 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     network, precision = VGG19(VGG19Params()), choose_precision("auto", CPU)
-    setting = Setting({"vgg19": network}, CPU, precision)
+    setting = Networks({"vgg19": network}, CPU, precision)
     print("| size | steps at the finest size | of | objective | seconds |")
     print("| --- | --- | --- | --- | --- |")
     for side in map(int, options.sizes.split(",")):

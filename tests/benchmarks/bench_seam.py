@@ -37,10 +37,10 @@ from torch.nn import functional as F
 import instyle_core
 from instyle_core import InputError, Mask, Merger
 from instyle_core.config.plan import Plan, load
-from instyle_core.objects.boxes import crop_box, cut
+from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.objects.select import prompt_of, refine, select_object
-from instyle_core.painting.objective import Task
-from instyle_core.painting.stylize import Setting, put_back, stylize
+from instyle_core.painting.objective import Crop
+from instyle_core.painting.stylize import Networks, put_back, stylize
 from instyle_core.runs.seam import jump_across, measure_seam
 from instyle_fcn8s.voc import CLASSES, IGNORED, Photos, open_voc
 from instyle_mergers.feather import FeatherMerger, signed_distance
@@ -114,7 +114,7 @@ def cases(photos: Photos, masks: str, folder: Path, seed: int = 0) -> Iterator[C
 def largest_object(labels: np.ndarray) -> tuple[str, np.ndarray]:
     """The name and the pixels, bool (H, W), of the largest component of the classes `NAMES`.
 
-    Unlabelled pixels, which are a rim around each object, go to the nearest label.
+    Unlabeled pixels, which are a rim around each object, go to the nearest label.
     """
     nearest = scipy.ndimage.distance_transform_edt(
         labels == IGNORED, return_distances=False, return_indices=True
@@ -138,12 +138,12 @@ def found_object(photo: Tensor, plan: Plan) -> Mask:
 
 
 def write_styles(folder: Path) -> list[str]:
-    """Three styles: calm colours on a canvas, patches of strong colours, and stripes."""
+    """Three styles: calm colors on a canvas, patches of strong colors, and stripes."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:384, :384] / 384
-    seeds, colours = rng.random((60, 2)), rng.integers(0, 256, (60, 3))
+    seeds, colors = rng.random((60, 2)), rng.integers(0, 256, (60, 3))
     distances = (y[..., None] - seeds[:, 0]) ** 2 + (x[..., None] - seeds[:, 1]) ** 2
-    patches = colours[distances.argmin(axis=-1)].astype(np.uint8)
+    patches = colors[distances.argmin(axis=-1)].astype(np.uint8)
     wave = np.sin(60 * (x + 0.1 * np.sin(9 * y)))[..., None] > 0
     stripes = np.where(wave, (250, 60, 30), (20, 40, 160)).astype(np.uint8)
     Image.fromarray(patches).save(folder / "patches.png")
@@ -153,7 +153,7 @@ def write_styles(folder: Path) -> list[str]:
 
 
 def painting_of(case: Case, paints: Tensor, cache: Path | None) -> Tensor:
-    """The photo with at least the pixels of `paints` stylised; kept where there is a cache."""
+    """The photo with at least the pixels of `paints` stylized; kept where there is a cache."""
     path = cache / f"{case.name}.safetensors" if cache else None
     if path and path.is_file():
         kept = load_file(path)
@@ -168,7 +168,7 @@ def painting_of(case: Case, paints: Tensor, cache: Path | None) -> Tensor:
 
 
 def repaint(case: Case, paints: Tensor) -> Tensor:
-    """The photo with the pixels of `paints` stylised."""
+    """The photo with the pixels of `paints` stylized."""
     plan = case.plan
     (item,) = plan.objects
     device = torch.device("cpu")
@@ -177,14 +177,14 @@ def repaint(case: Case, paints: Tensor) -> Tensor:
     }
     box = crop_box(paints, plan.spec.margin)
     style = Image.open(item.style.images[0]).convert("RGB")
-    task = Task(
-        content=cut(case.photo, box),
-        paints=cut(paints, box),
-        mask=cut(case.mask.decision, box),
+    task = Crop(
+        content=crop(case.photo, box),
+        paints=crop(paints, box),
+        mask=crop(case.mask.decision, box),
         styles=[torch.from_numpy(np.array(style)).permute(2, 0, 1) / 255],
     )
     torch.manual_seed(0)
-    setting = Setting(extractors, device, torch.float32)
+    setting = Networks(extractors, device, torch.float32)
     outcome = stylize(task, item, plan.spec, setting, lambda progress: None)
     assert outcome.picture is not None
     x0, y0, x1, y1 = box

@@ -1,4 +1,4 @@
-"""Seconds a step of the optimisation takes, against a bare pass through its network.
+"""Seconds a step of the optimization takes, against a bare pass through its network.
 
     python tests/benchmarks/bench_step.py [--sizes 256,512,1024] [--steps 12] [--give-back]
 
@@ -25,7 +25,7 @@ from instyle_core import testing
 from instyle_core.config.plan import Plan
 from instyle_core.device import choose_precision, keep_freed_memory
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.stylize import Setting, stylize
+from instyle_core.painting.stylize import Networks, stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -88,7 +88,7 @@ def compare(
         last = time.perf_counter()
 
     task = task_for(image, testing.picture(*image.shape[1:], seed=2))
-    setting = Setting({"vgg19": network}, CPU, precision)
+    setting = Networks({"vgg19": network}, CPU, precision)
     assert plan.whole
     stylize(task, plan.whole, plan.spec, setting, watch)
     return times[0][1:], times[1][1:], times[2][1:]

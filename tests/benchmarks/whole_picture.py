@@ -1,4 +1,4 @@
-"""What the benchmarks of the optimisation have in common: a whole picture, and a plan for it."""
+"""What the benchmarks of the optimization have in common: a whole picture, and a plan for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from instyle_core import testing
 from instyle_core.config.plan import Plan, load
 from instyle_core.images.picture import write_picture
-from instyle_core.painting.objective import Task
+from instyle_core.painting.objective import Crop
 
 
 def plan_for(size: int, optimizer: dict[str, Any], **changes: Any) -> Plan:
@@ -34,7 +34,7 @@ def plan_for(size: int, optimizer: dict[str, Any], **changes: Any) -> Plan:
         return load(folder / "spec.yaml")
 
 
-def task_for(content: Tensor, style: Tensor) -> Task:
+def task_for(content: Tensor, style: Tensor) -> Crop:
     """All of a picture (3, H, W) is to be repainted."""
     everything = torch.ones_like(content[:1])
-    return Task(content, everything, everything, [style])
+    return Crop(content, everything, everything, [style])

@@ -16,19 +16,29 @@ from instyle_core import pipeline
 from instyle_core.config.plan import load
 from instyle_core.errors import InputError, InstyleError, InterruptedRun, SpecError, WeightsError
 from instyle_core.events import Event, Finished, Note, StageFinished, StageStarted, Step
-from tests.core.studio import BOX, HEIGHT, WIDTH, Studio, listing, noise, read, rectangle, save
+from tests.core.helpers.studio import (
+    BOX,
+    HEIGHT,
+    WIDTH,
+    Studio,
+    listing,
+    noise,
+    read,
+    rectangle,
+    save,
+)
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
-#: Enough for every pixel to arrive at the colour of `tint`.
+#: Enough for every pixel to arrive at the color of `tint`.
 WELL = {"use": "adam", "steps": 60, "scales": 1, "learning_rate": 0.05}
 
-#: As above, for a colour that is not at the limits, where Adam swings a little.
+#: As above, for a color that is not at the limits, where Adam swings a little.
 EXACTLY = {**WELL, "steps": 150, "learning_rate": 0.02}
 
 
-def tint(colour: tuple[int, int, int]) -> dict[str, Any]:
-    return {"use": "tint", "colour": [value / 255 for value in colour]}
+def tint(color: tuple[int, int, int]) -> dict[str, Any]:
+    return {"use": "tint", "color": [value / 255 for value in color]}
 
 
 def inside(mask: np.ndarray) -> np.ndarray:
@@ -36,14 +46,14 @@ def inside(mask: np.ndarray) -> np.ndarray:
 
 
 def assert_repainted(
-    output: np.ndarray, photo: np.ndarray, where: np.ndarray, colour: Any, tolerance: float = 3
+    output: np.ndarray, photo: np.ndarray, where: np.ndarray, color: Any, tolerance: float = 3
 ) -> None:
-    """The pixels have the colour, nearly; all others are the photo's, exactly."""
+    """The pixels have the color, nearly; all others are the photo's, exactly."""
     assert output.shape == photo.shape
     assert output.dtype == photo.dtype
     np.testing.assert_array_equal(output[~where], photo[~where])
     np.testing.assert_allclose(
-        output[where].astype(float), np.broadcast_to(colour, output[where].shape), atol=tolerance
+        output[where].astype(float), np.broadcast_to(color, output[where].shape), atol=tolerance
     )
 
 
@@ -93,8 +103,8 @@ def test_each_object_has_its_own_style_and_losses_and_the_first_claims_its_pixel
     a, b, c = (inside(rectangle(box)) for box in (first, second, third))
     rest = b & ~a
     expected = studio.photo
-    for where, colour in ((a, BLUE), (rest, RED), (c, (0, 255, 0))):
-        expected[where] = colour
+    for where, color in ((a, BLUE), (rest, RED), (c, (0, 255, 0))):
+        expected[where] = color
     np.testing.assert_allclose(studio.output.astype(float), expected, atol=3)
     untouched = ~(a | b | c)
     np.testing.assert_array_equal(studio.output[untouched], studio.photo[untouched])
@@ -195,13 +205,13 @@ def test_one_segmentation_serves_all_objects_that_ask_for_the_same(
 
 
 @pytest.mark.parametrize("size", [32, 64])
-@pytest.mark.parametrize("kind", ["8 bits", "16 bits", "alpha", "16 bits with alpha", "grey"])
+@pytest.mark.parametrize("kind", ["8 bits", "16 bits", "alpha", "16 bits with alpha", "gray"])
 def test_what_is_not_repainted_is_the_photo_bit_for_bit(
     studio: Studio, kind: str, size: int
 ) -> None:
     height, width = 131, 83  # a crop that is worked at a smaller size
     photo = noise(height, width, depth=16 if "16" in kind else 8)
-    if kind == "grey":
+    if kind == "gray":
         photo = photo[..., 0]
     if "alpha" in kind:
         photo = np.concatenate(
@@ -213,7 +223,7 @@ def test_what_is_not_repainted_is_the_photo_bit_for_bit(
     studio.run(size=size)
     output = studio.output
     assert output.dtype == photo.dtype
-    expected = np.repeat(photo[..., None], 3, axis=2) if kind == "grey" else photo
+    expected = np.repeat(photo[..., None], 3, axis=2) if kind == "gray" else photo
     assert output.shape == expected.shape
     np.testing.assert_array_equal(output[mask == 0], expected[mask == 0])
     assert (output[mask > 0][:, :3] != expected[mask > 0][:, :3]).mean() > 0.9
@@ -221,9 +231,9 @@ def test_what_is_not_repainted_is_the_photo_bit_for_bit(
         np.testing.assert_array_equal(output[..., 3], photo[..., 3])
 
 
-def test_the_colours_of_the_object_come_back_at_full_resolution(studio: Studio) -> None:
-    # Red on the left, blue on the right, optimised at a quarter of the resolution with no force to
-    # change it: what comes back has the photo's size, and its colours in their places.
+def test_the_colors_of_the_object_come_back_at_full_resolution(studio: Studio) -> None:
+    # Red on the left, blue on the right, optimized at a quarter of the resolution with no force to
+    # change it: what comes back has the photo's size, and its colors in their places.
     height, width = 160, 256
     photo = np.zeros((height, width, 3), np.uint8)
     photo[:, :128] = RED
@@ -542,7 +552,7 @@ def test_an_interrupted_run_is_merged_and_written(studio: Studio) -> None:
     save(studio.folder / "photo.png", np.full((HEIGHT, WIDTH, 3), (50, 128, 255), np.uint8))
     result = studio.run(on_event, optimizer={**WELL, "steps": 1000, "learning_rate": 0.1})
     assert result.status == "interrupted"
-    # Adam's first two steps are each about as long as the learning rate, towards red.
+    # Adam's first two steps are each about as long as the learning rate, toward red.
     expected = (50 + 51, 128 - 51, 255 - 51)
     assert_repainted(studio.output, studio.photo, inside(rectangle(BOX)), expected)
 
@@ -629,7 +639,7 @@ def test_a_damaged_picture_is_named(studio: Studio, name: str) -> None:
 # --- with the real network ------------------------------------------------------------------------
 
 
-def test_vgg_takes_over_the_colours_of_a_style(studio: Studio) -> None:
+def test_vgg_takes_over_the_colors_of_a_style(studio: Studio) -> None:
     result = studio.run(
         losses=[
             {"use": "content", "layers": ["relu2_1"]},

@@ -101,7 +101,7 @@ def _draw(
 
 
 def overlay(photo: Tensor, labels: Tensor, count: int) -> Tensor:
-    """A photo with its classes in colours: uint8 (3, H, W).
+    """A photo with its classes in colors: uint8 (3, H, W).
 
     Args:
         photo: uint8 (3, H, W).
@@ -109,8 +109,8 @@ def overlay(photo: Tensor, labels: Tensor, count: int) -> Tensor:
         count: of classes, background included.
     """
     shown = [labels == number for number in range(1, count)] + [labels == IGNORED]
-    colours = [_COLOURS[n % len(_COLOURS)] for n in range(count - 1)] + ["white"]
-    return draw_segmentation_masks(photo, torch.stack(shown).cpu(), alpha=0.55, colors=colours)
+    colors = [_COLORS[n % len(_COLORS)] for n in range(count - 1)] + ["white"]
+    return draw_segmentation_masks(photo, torch.stack(shown).cpu(), alpha=0.55, colors=colors)
 
 
-_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c")
+_COLORS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c")

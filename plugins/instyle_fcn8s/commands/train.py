@@ -52,7 +52,7 @@ def run(
     recipe = replace(PRESETS[preset], **changes)
     if recipe.batch == 1 and recipe.crop <= 32:
         raise InputError(
-            "one crop of 32 pixels a step is one cell at stride 32, which cannot be normalised",
+            "one crop of 32 pixels a step is one cell at stride 32, which cannot be normalized",
             where="--crop",
             hint="raise --batch or --crop",
         )
@@ -90,7 +90,7 @@ def run(
 
 def _network(names: Sequence[str], encoder: str, start: str, variant: Variant) -> FCN:
     encoders.check(encoder)
-    mean, std = encoders.normalisation(encoder)
+    mean, std = encoders.normalization(encoder)
     try:
         network = FCN(names, encoder=encoder, variant=variant, mean=mean, std=std)
         with torch.no_grad():

@@ -13,7 +13,7 @@ from scipy.io import savemat
 Array = NDArray[np.uint8]
 
 CAT, DOG, IGNORED = 8, 12, 255
-_COLOURS = {0: (70, 80, 160), CAT: (220, 60, 50), DOG: (60, 210, 70)}
+_COLORS = {0: (70, 80, 160), CAT: (220, 60, 50), DOG: (60, 210, 70)}
 
 
 def scene(seed: int, height: int = 48, width: int = 64) -> tuple[Array, Array]:
@@ -30,7 +30,7 @@ def scene(seed: int, height: int = 48, width: int = 64) -> tuple[Array, Array]:
         mask[away < radius] = label
     noise = random.normal(0, 8, (height, width, 3))
     inked = np.where(mask == IGNORED, 0, mask)
-    photo = sum((inked == label)[..., None] * np.array(c) for label, c in _COLOURS.items()) + noise
+    photo = sum((inked == label)[..., None] * np.array(c) for label, c in _COLORS.items()) + noise
     return photo.clip(0, 255).astype(np.uint8), mask
 
 

@@ -1,4 +1,4 @@
-"""Augmentation, by photos whose colours tell where each pixel comes from and what it shows."""
+"""Augmentation, by photos whose colors tell where each pixel comes from and what it shows."""
 
 from __future__ import annotations
 
@@ -165,9 +165,9 @@ def test_scales_are_drawn_evenly_on_a_logarithmic_scale() -> None:
     assert (abs(counts - 50) < 20).all()  # three standard deviations
 
 
-def test_colours_change_labels_and_crops_do_not() -> None:
+def test_colors_change_labels_and_crops_do_not() -> None:
     plain = augmented(replace(CROPS, flip=True), (50, 60))
-    tinted = augmented(replace(CROPS, flip=True, colour=0.3), (50, 60))
+    tinted = augmented(replace(CROPS, flip=True, color=0.3), (50, 60))
     differences = []
     for epoch in range(20):
         (before, labels), (after, same) = plain[epoch], tinted[epoch]

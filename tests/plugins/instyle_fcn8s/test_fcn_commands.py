@@ -22,8 +22,8 @@ from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
 from instyle_fcn8s.voc import IGNORED, open_voc, renumbering
-from tests.core.commands import Command, assert_error
-from tests.core.test_lazy_imports import HEAVY, command, imported_by
+from tests.core.helpers.commands import Command, assert_error
+from tests.core.helpers.imports import HEAVY, command, imported_by
 from tests.plugins.instyle_fcn8s.shapes import scene, write_photo, write_voc
 
 CLASSES = ("background", "dog", "cat")
@@ -190,7 +190,7 @@ def test_what_overlays_show(instyle: Command, voc: Path, weights: Path, tmp_path
                 part = numbers == number
                 if part.any():
                     tint = (picture[part] - 0.45 * plain[part]) / 0.55
-                    assert tint.std(axis=0).max() < 1.5  # one colour
+                    assert tint.std(axis=0).max() < 1.5  # one color
                     tints.append((number, *(tint.mean(axis=0) / 8).round()))
         assert len({*tints}) == len({number for number, *_ in tints})  # the same in both halves
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from instyle_core import InputError, WeightsError
 from instyle_fcn8s import encoders
 from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
-from tests.core.hub import Hub
+from tests.core.helpers.hub import Hub
 
 TINY = "tu-test_efficientnet"
 State = dict[str, Tensor]
@@ -135,7 +135,7 @@ def test_another_encoders(written: Callable[[State], Path]) -> None:
 
 
 def test_order_is_not_trusted_where_shapes_agree_by_chance(tmp_path: Path, state: State) -> None:
-    """Weight and bias of a normalisation have the same shape; changed places show in the names."""
+    """Weight and bias of a normalization have the same shape; changed places show in the names."""
     items = list(renamed(state).items())
     place = next(n for n, (name, _) in enumerate(items) if name.endswith(".bias"))
     items[place - 1], items[place] = items[place], items[place - 1]
@@ -232,8 +232,8 @@ def test_unknown(name: str, hint: str) -> None:
         ("tu-convnext_tiny", (IMAGENET_MEAN, IMAGENET_STD)),
     ],
 )
-def test_normalisation(name: str, expected: tuple[object, object]) -> None:
-    assert tuple(map(tuple, encoders.normalisation(name))) == expected
+def test_normalization(name: str, expected: tuple[object, object]) -> None:
+    assert tuple(map(tuple, encoders.normalization(name))) == expected
 
 
 # --- ImageNet weights of the hub ------------------------------------------------------------------

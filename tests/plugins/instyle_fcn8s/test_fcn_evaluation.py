@@ -32,7 +32,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
 
 
 def guess(picture: Tensor) -> Tensor:
-    """Labels out of the colours, some of them wrong."""
+    """Labels out of the colors, some of them wrong."""
     assert picture.dtype == torch.float32
     assert 0 <= picture.min() <= picture.max() <= 1
     red, green, _ = picture

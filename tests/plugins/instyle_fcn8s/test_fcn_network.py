@@ -75,7 +75,7 @@ def test_stacks_start_by_interpolating_exactly(factors: tuple[int, ...]) -> None
     stack = torch.nn.Sequential(*(bilinear_upsampling(2, factor) for factor in factors)).double()
     y, x = torch.meshgrid(torch.arange(8.0), torch.arange(10.0), indexing="ij")
     coarse = torch.stack([torch.full_like(x, 3.0), 2 * x - 0.5 * y + 1])[None].double()
-    # Cell i of the coarse map is centred at 32 (i + 1/2) - 1/2 of the fine one.
+    # Cell i of the coarse map is centered at 32 (i + 1/2) - 1/2 of the fine one.
     fine_y, fine_x = torch.meshgrid(
         (torch.arange(256.0) + 0.5) / 32 - 0.5,
         (torch.arange(320.0) + 0.5) / 32 - 0.5,
@@ -192,7 +192,7 @@ def test_other_encoders(encoder: str) -> None:
         assert network(torch.rand(1, 3, 40, 70)).shape == (1, 3, 40, 70)
 
 
-def test_an_encoder_with_its_own_normalisation() -> None:
+def test_an_encoder_with_its_own_normalization() -> None:
     ours, theirs = random(), random(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))

@@ -25,7 +25,7 @@ def test_the_papers_recipe() -> None:
         "crop": 224,
         "scale": None,
         "flip": False,
-        "colour": 0,
+        "color": 0,
         "small": "skip",
         "average": 0,
         "precision": "32-true",
@@ -33,7 +33,7 @@ def test_the_papers_recipe() -> None:
     assert PRESETS == {"paper": PAPER, "modern": MODERN}
 
 
-def test_the_optimiser_of_the_papers_recipe() -> None:
+def test_the_optimizer_of_the_papers_recipe() -> None:
     """SGD on all weights alike; no schedule, no momentum."""
     network = FCN(CLASSES, encoder="tu-test_efficientnet")
     optimizer = _Module(network, PAPER, photos=80).configure_optimizers()
@@ -59,7 +59,7 @@ def test_a_step_of_the_papers_recipe() -> None:
         torch.testing.assert_close(weight.detach(), expected)
 
 
-def test_the_normalisation_of_the_paper() -> None:
+def test_the_normalization_of_the_paper() -> None:
     network = FCN(CLASSES, encoder="tu-test_efficientnet")
     assert (IMAGENET_MEAN, IMAGENET_STD) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     assert network.mean.flatten().tolist() == pytest.approx(IMAGENET_MEAN)

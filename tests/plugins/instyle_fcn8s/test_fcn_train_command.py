@@ -28,7 +28,7 @@ from instyle_fcn8s.metrics import Figures
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.recipes import MODERN, PAPER
 from instyle_fcn8s.voc import IGNORED, open_voc, renumbering
-from tests.core.commands import Command, Done, assert_error
+from tests.core.helpers.commands import Command, Done, assert_error
 from tests.plugins.instyle_fcn8s.shapes import write_list, write_sbd, write_voc
 
 CLASSES = ("background", "cat", "dog")
@@ -137,7 +137,7 @@ def test_it_tells_how_it_came_to_be(trained: tuple[Path, Done], voc: Path) -> No
         "recipe": {
             "preset": "modern",
             **{name: getattr(MODERN, name) for name in ("momentum", "weight_decay", "schedule")},
-            **{name: getattr(MODERN, name) for name in ("flip", "colour", "small", "average")},
+            **{name: getattr(MODERN, name) for name in ("flip", "color", "small", "average")},
             "scale": list(MODERN.scale or ()),
             **{"epochs": 2, "batch": 4, "crop": 48, "learning_rate": 0.1, "precision": "32-true"},
         },
@@ -184,9 +184,9 @@ def test_half_the_precision(voc: Path, tmp_path: Path, instyle: Command) -> None
 def test_encoder_weights_of_a_file(
     voc: Path, tmp_path: Path, instyle: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a rate so low that the encoder stays what it was; and with its own normalisation."""
+    """With a rate so low that the encoder stays what it was; and with its own normalization."""
     own = ((0.125, 0.25, 0.5), (0.5, 0.75, 1.0))
-    monkeypatch.setattr(encoders, "normalisation", lambda name: own)
+    monkeypatch.setattr(encoders, "normalization", lambda name: own)
     torch.manual_seed(5)
     start = FCN(CLASSES, encoder=TINY).encoder
     torch.save(start.state_dict(), tmp_path / "start.pth")

@@ -178,7 +178,7 @@ def test_the_learning_rate_falls_as_poly_says(trained: tuple[FCN, Seen, Path]) -
     assert seen.rates == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_optimiser_that_is_used(trained: tuple[FCN, Seen, Path]) -> None:
+def test_the_optimizer_that_is_used(trained: tuple[FCN, Seen, Path]) -> None:
     result, seen, _ = trained
     assert isinstance(seen.optimizer, torch.optim.SGD)
     (group,) = seen.optimizer.param_groups
@@ -205,7 +205,7 @@ def test_the_average_of_the_weights(trained: tuple[FCN, Seen, Path]) -> None:
 
 
 def test_the_papers_recipe(voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its optimiser and its rate at every step; there is no average."""
+    """Its optimizer and its rate at every step; there is no average."""
     seen = Seen()
     monkeypatch.setattr(training, "_Lines", seen.callback())
     train(voc, tmp_path, replace(PAPER, epochs=2, crop=48))

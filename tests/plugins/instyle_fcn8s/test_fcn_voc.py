@@ -83,9 +83,9 @@ def test_items(voc: Path) -> None:
         assert set(np.unique(labels)) == {0, CAT, DOG, IGNORED}
 
 
-def test_a_grey_photo(voc: Path) -> None:
-    grey = Image.fromarray(scene(0)[0]).convert("L")
-    grey.save(inside(voc, "JPEGImages", "train_000.jpg"))
+def test_a_gray_photo(voc: Path) -> None:
+    gray = Image.fromarray(scene(0)[0]).convert("L")
+    gray.save(inside(voc, "JPEGImages", "train_000.jpg"))
     pixels, _ = open_voc(voc, "train")[0]
     assert pixels.shape == (3, 48, 64)
     assert torch.equal(pixels[0], pixels[2])
@@ -187,7 +187,7 @@ def test_a_mask_of_another_size(voc: Path) -> None:
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_a_mask_in_colours(voc: Path, channels: int) -> None:
+def test_a_mask_in_colors(voc: Path, channels: int) -> None:
     path = inside(voc, "SegmentationClass", "train_000.png")
     Image.fromarray(np.zeros((48, 64, channels), np.uint8)).save(path)
     error = refused(lambda: open_voc(voc, "train")[0], path)

@@ -60,7 +60,7 @@ def test_relative_does_not_explode_for_a_flat_photo(evaluate, photo, picture, ma
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_no_pair_no_loss(evaluate, photo, picture, mask, reduction) -> None:
-    """A checkerboard has no two neighbours."""
+    """A checkerboard has no two neighbors."""
     y, x = torch.meshgrid(torch.arange(24), torch.arange(32), indexing="ij")
     board = ((y + x) % 2)[None].double()
     for lonely in (torch.zeros_like(mask), board):

@@ -26,7 +26,7 @@ def opacity(decision: Tensor, **params: object) -> Tensor:
 
 
 def half_plane(edge: int) -> Tensor:
-    """The object is to the right; the boundary is at x = edge - 1/2, between pixel centres."""
+    """The object is to the right; the boundary is at x = edge - 1/2, between pixel centers."""
     return (torch.arange(120) >= edge).float().expand(1, 100, 120).contiguous()
 
 
@@ -73,7 +73,7 @@ def test_profile_of_a_disc() -> None:
     distance = 60 - (x**2 + y**2).sqrt()
     expected = smoothstep(0.5 + distance / 20)[None]
     actual = opacity((distance > 0).float()[None], width=20)
-    # A pixel's centre is up to 1/2 off the true circle along an axis, where the slope is 1.5 / 20.
+    # A pixel's center is up to 1/2 off the true circle along an axis, where the slope is 1.5 / 20.
     assert float((actual - expected).abs().max()) < 0.5 * math.sqrt(2) * 1.5 / 20
     assert float((actual - expected).mean()) == pytest.approx(0, abs=2e-3)
 

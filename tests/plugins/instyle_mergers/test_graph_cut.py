@@ -1,4 +1,4 @@
-"""The minimum cut, against every labelling there is."""
+"""The minimum cut, against every labeling there is."""
 
 import itertools
 
@@ -14,7 +14,7 @@ Grid = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 
 
 def grid(height: int, width: int, seed: int, weight: float) -> Grid:
-    """Random costs, and random weights between 8 neighbours, of which some are 0."""
+    """Random costs, and random weights between 8 neighbors, of which some are 0."""
     rng = np.random.default_rng(seed)
     places = list(np.ndindex(height, width))
     pairs = [
@@ -38,7 +38,7 @@ def energy(labels: NDArray[np.bool_], parts: Grid) -> float:
 
 
 def least(parts: Grid) -> float:
-    """The least energy over all labellings."""
+    """The least energy over all labelings."""
     costs, pairs, weights = parts
     count = costs.shape[1]
     every = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
@@ -60,7 +60,7 @@ def test_the_largest_grid_that_can_be_listed(seed: int) -> None:
 @given(
     st.integers(1, 3), st.integers(1, 3), st.integers(0, 10**6), st.sampled_from([0, 0.1, 1, 1e6])
 )
-def test_no_labelling_is_better(height: int, width: int, seed: int, weight: float) -> None:
+def test_no_labeling_is_better(height: int, width: int, seed: int, weight: float) -> None:
     parts = grid(height, width, seed, weight)
     found = energy(minimum_cut(*parts), parts)
     scale = max(np.abs(parts[0]).max(), parts[2].max(initial=0))

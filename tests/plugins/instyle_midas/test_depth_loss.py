@@ -108,7 +108,7 @@ def test_scale_and_shift_are_not_seen(a: float, b: float, c: float, d: float, se
     assert float(evaluate(photo, c * photo + d, mask)) == pytest.approx(0, abs=1e-12)
 
 
-def test_scale_and_shift_are_seen_without_normalising() -> None:
+def test_scale_and_shift_are_seen_without_normalizing() -> None:
     photo, mask = relief(1), cover()
     for changed in (2 * photo, photo + 100):
         assert float(evaluate(photo, changed, mask, normalize=False)) > 1e-3

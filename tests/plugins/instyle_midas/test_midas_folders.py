@@ -23,7 +23,7 @@ from instyle_core.weights.hub import hub_weights
 from instyle_midas import weights
 from instyle_midas.midas import Midas
 from instyle_midas.params import MidasParams
-from tests.core.hub import COMMIT, Hub, hub_of_this_machine
+from tests.core.helpers.hub import COMMIT, Hub, hub_of_this_machine
 from tests.plugins.instyle_midas import networks
 
 FILES = ["config.json", "model.safetensors", "preprocessor_config.json"]
@@ -217,7 +217,7 @@ def test_settings_that_the_network_fails_at(
     assert "preprocessor_config.json" in str(error.hint)
 
 
-def test_metres_are_not_inverse_depth(tmp_path: Path) -> None:
+def test_meters_are_not_inverse_depth(tmp_path: Path) -> None:
     made = networks.depth_anything("metric")
     path = networks.save(tmp_path / "metric", made, **networks.ANYTHING)
     assert "of the type 'depth_anything, metric'" in unusable(path).what
@@ -267,7 +267,7 @@ def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             name="dpt-large",
             sha256=hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
             megabytes=1,
-            licence="",
+            license="",
             summary="",
             beside=("config.json", "preprocessor_config.json"),
         )

@@ -12,8 +12,8 @@ import pytest
 
 from instyle_core.cli import main
 from instyle_core.events import Event, Step
-from tests.core.commands import Done, assert_error
-from tests.core.studio import BOX, Studio, listing
+from tests.core.helpers.commands import Done, assert_error
+from tests.core.helpers.studio import BOX, Studio, listing
 
 LOSSES = [{"use": "depth", "extractor": "near", "weight": 2}]
 
@@ -35,7 +35,7 @@ def run(spec: Path, capsys: pytest.CaptureFixture[str]) -> Done:
     return Done(int(caught.value.code or 0), printed.out, printed.err)
 
 
-def test_a_run_pulls_the_depth_of_noise_towards_that_of_the_photo(
+def test_a_run_pulls_the_depth_of_noise_toward_that_of_the_photo(
     studio: Studio, folder: Path
 ) -> None:
     """By the depth term alone, and within the object alone."""

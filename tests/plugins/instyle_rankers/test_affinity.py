@@ -12,7 +12,7 @@ import instyle_rankers
 from instyle_core import FeatureExtractor, Rating, testing
 from instyle_core.painting.features import FeatureStack, MaskPyramid
 from instyle_rankers.affinity import AffinityRanker
-from instyle_rankers.colour import colour_distance
+from instyle_rankers.color import color_distance
 from instyle_rankers.features import feature_distance
 from instyle_rankers.params import AffinityParams
 from instyle_vgg.params import VGG19Params
@@ -29,7 +29,7 @@ def test_it_is_announced() -> None:
     "params",
     [
         AffinityParams(),
-        AffinityParams(layers=("a",), colour=0),
+        AffinityParams(layers=("a",), color=0),
         AffinityParams(extractor="mine", features=0),
     ],
 )
@@ -42,7 +42,7 @@ def test_what_it_reads() -> None:
     assert AffinityParams(extractor="mine", layers=("x",)).reads() == {"mine": ("x",)}
     assert AffinityParams(features=0).reads() == {}
     with pytest.raises(ValidationError, match="both weights are 0"):
-        AffinityParams(features=0, colour=0)
+        AffinityParams(features=0, color=0)
 
 
 def rate(params: AffinityParams) -> Rating:
@@ -54,7 +54,7 @@ def rate(params: AffinityParams) -> Rating:
 
 def test_the_score_is_the_weighted_sum_of_the_figures() -> None:
     photo, style = testing.picture(seed=1), testing.picture(24, 32, seed=2)
-    params = AffinityParams(layers=("a", "b"), features=2, colour=0.25)
+    params = AffinityParams(layers=("a", "b"), features=2, color=0.25)
     content = testing.view(photo, testing.disc().decision, params)
     other = testing.view(style, torch.ones_like(style[:1]), params)
     features = [
@@ -65,16 +65,16 @@ def test_the_score_is_the_weighted_sum_of_the_figures() -> None:
         )
         for layer in ("a", "b")
     ]
-    colour = colour_distance(photo[None], testing.disc().decision[None], style[None])
+    color = color_distance(photo[None], testing.disc().decision[None], style[None])
     rating = rate(params)
     assert rating.figures["features"] == pytest.approx(sum(features) / 2)
-    assert rating.figures["colour"] == pytest.approx(colour)
-    assert rating.score == pytest.approx(2 * sum(features) / 2 + 0.25 * colour)
+    assert rating.figures["color"] == pytest.approx(color)
+    assert rating.score == pytest.approx(2 * sum(features) / 2 + 0.25 * color)
 
 
 def test_a_weight_of_zero_leaves_its_figure_out() -> None:
-    assert list(rate(AffinityParams(colour=0)).figures) == ["features"]
-    assert list(rate(AffinityParams(features=0)).figures) == ["colour"]
+    assert list(rate(AffinityParams(color=0)).figures) == ["features"]
+    assert list(rate(AffinityParams(features=0)).figures) == ["color"]
 
 
 # --- with the network -----------------------------------------------------------------------------
@@ -116,17 +116,17 @@ def test_the_picture_itself_suits_best(stack: FeatureStack) -> None:
 
 
 def test_each_figure_tells_its_own(stack: FeatureStack) -> None:
-    """Other colours in the same texture, and the same colours in another texture."""
+    """Other colors in the same texture, and the same colors in another texture."""
     photo = stripes(12, ORANGE, BROWN)
-    recoloured = score(stack, photo, stripes(12, WHITE, NAVY)).figures
+    recolored = score(stack, photo, stripes(12, WHITE, NAVY)).figures
     pixels = photo.flatten(1)[:, torch.randperm(96 * 96, generator=torch.manual_seed(0))]
     shuffled = score(stack, photo, pixels.reshape(photo.shape)).figures
-    assert shuffled["colour"] == pytest.approx(0, abs=1e-3)
-    assert recoloured["colour"] > 30
-    assert shuffled["features"] > 1.5 * recoloured["features"]
+    assert shuffled["color"] == pytest.approx(0, abs=1e-3)
+    assert recolored["color"] > 30
+    assert shuffled["features"] > 1.5 * recolored["features"]
 
 
-def test_a_slight_shift_of_colour_costs_less_than_a_large_one(stack: FeatureStack) -> None:
+def test_a_slight_shift_of_color_costs_less_than_a_large_one(stack: FeatureStack) -> None:
     photo = stripes(12, ORANGE, BROWN)
     order = [score(stack, photo, (photo + step).clamp(0, 1)).score for step in (0.02, 0.08, 0.3)]
     assert order == sorted(order)

@@ -80,7 +80,7 @@ def test_pictures_smaller_than_the_filter(refiner: Refiner, size: tuple[int, int
 def by_the_book(
     image: NDArray[np.float64], p: NDArray[np.float64], radius: int, epsilon: float
 ) -> NDArray[np.float64]:
-    """He, Sun and Tang 2010, equations 14 to 16 for a colour guide, away from the border."""
+    """He, Sun and Tang 2010, equations 14 to 16 for a color guide, away from the border."""
     height, width = p.shape
     a = np.zeros((height, width, 3))
     b = np.zeros((height, width))

@@ -119,13 +119,13 @@ def test_a_large_photo_is_cut_coarse_to_fine(monkeypatch: pytest.MonkeyPatch) ->
     image, truth = scene(320, 400)
     monkeypatch.setattr(grabcut, "COARSE", 5_000)
     sizes = []
-    cut = grabcut._cut
+    cut = grabcut._grabcut
 
     def watched(pixels: grabcut.Pixels, seed: grabcut.Labels, iterations: int) -> grabcut.Binary:
         sizes.append(pixels.shape[:2])
         return cut(pixels, seed, iterations)
 
-    monkeypatch.setattr(grabcut, "_cut", watched)
+    monkeypatch.setattr(grabcut, "_grabcut", watched)
     prompt = {"box": (80, 48, 320, 272)}
     assert iou(segment(image, **prompt) > 0.5, truth) > 0.99
     coarse, fine = sizes

@@ -25,8 +25,8 @@ def segment(file: Path, **params: object) -> Segmentation:
     return testing.check_segmenter(segmenter, IMAGE, Prompt())
 
 
-def write(file: Path, grey: np.ndarray) -> None:
-    Image.fromarray(grey.astype(np.uint8)).save(file)
+def write(file: Path, gray: np.ndarray) -> None:
+    Image.fromarray(gray.astype(np.uint8)).save(file)
 
 
 def test_all_segmenters_are_announced() -> None:
@@ -45,16 +45,16 @@ def test_binary(file: Path) -> None:
 
 
 def test_soft(file: Path) -> None:
-    grey = np.linspace(0, 255, 60).round()[None].repeat(40, axis=0)
-    write(file, grey)
-    expected = torch.from_numpy(grey / 255).float()
+    gray = np.linspace(0, 255, 60).round()[None].repeat(40, axis=0)
+    write(file, gray)
+    expected = torch.from_numpy(gray / 255).float()
     torch.testing.assert_close(segment(file).probabilities[1], expected, atol=1e-6, rtol=0)
 
 
 def test_any_size(file: Path) -> None:
-    grey = np.zeros((80, 120))
-    grey[20:60, 40:100] = 255
-    write(file, grey)
+    gray = np.zeros((80, 120))
+    gray[20:60, 40:100] = 255
+    write(file, gray)
     expected = torch.zeros(40, 60)
     expected[10:30, 20:50] = 1
     assert torch.equal(segment(file).probabilities[1], expected)
@@ -83,9 +83,9 @@ def test_no_file(file: Path) -> None:
 
 
 def test_all_pieces_are_one_object(file: Path) -> None:
-    grey = np.zeros((40, 60))
-    grey[2:10, 2:10] = grey[20:35, 30:50] = 255
-    write(file, grey)
+    gray = np.zeros((40, 60))
+    gray[2:10, 2:10] = gray[20:35, 30:50] = 255
+    write(file, gray)
     (instance,) = segment(file).instances or ()
     assert (instance.class_name, instance.score) == ("object", 1)
-    assert torch.equal(instance.mask[0], torch.from_numpy(grey / 255).float())
+    assert torch.equal(instance.mask[0], torch.from_numpy(gray / 255).float())

@@ -80,9 +80,9 @@ def test_the_point_tells_which() -> None:
 # --- growing --------------------------------------------------------------------------------------
 
 
-def flood(lab: NDArray[Any], seed: tuple[int, int], colour: NDArray[Any], tolerance: float) -> Any:
-    """All that is connected to the seed (8 neighbours) by colours within the tolerance."""
-    near = np.linalg.norm(lab - colour, axis=2) <= tolerance
+def flood(lab: NDArray[Any], seed: tuple[int, int], color: NDArray[Any], tolerance: float) -> Any:
+    """All that is connected to the seed (8 neighbors) by colors within the tolerance."""
+    near = np.linalg.norm(lab - color, axis=2) <= tolerance
     near[seed] = True
     found, queue = np.zeros_like(near), deque([seed])
     found[seed] = True
@@ -106,7 +106,7 @@ def flood(lab: NDArray[Any], seed: tuple[int, int], colour: NDArray[Any], tolera
 def test_growing_is_a_flood(
     picture: int, size: tuple[int, int], share: float, at: tuple[float, float]
 ) -> None:
-    """Two colours far apart, with their grain, and without the filling of pin-holes."""
+    """Two colors far apart, with their grain, and without the filling of pin-holes."""
     random = np.random.default_rng(picture)
     pixels = np.where((random.random(size) < share)[..., None], [200, 40, 30], [30, 60, 200])
     pixels = pixels.astype(np.uint8)
@@ -121,7 +121,7 @@ def test_growing_is_a_flood(
 
 
 def test_the_tolerance_is_a_distance_in_cie_lab() -> None:
-    """A ramp of colours, each one further away than the one before."""
+    """A ramp of colors, each one further away than the one before."""
     ramp = torch.linspace(0.3, 0.9, 101).expand(3, 40, 101).clone()
     away = np.abs(rgb2lab(ramp.permute(1, 2, 0).numpy())[20, :, 0] - 0)
     for tolerance in (5.0, 20.0):
@@ -144,7 +144,7 @@ def test_pin_holes_are_filled_and_larger_ones_are_not() -> None:
 
 
 def test_probabilities_solve_the_equations_of_the_walk() -> None:
-    """At an open pixel it is the mean of the neighbours', weighted by how easy the steps are."""
+    """At an open pixel it is the mean of the neighbors', weighted by how easy the steps are."""
     image, _ = scene(24, 30, noise=0.2)
     pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()
     place, _ = Scene.of(pixels, Prompt(point=(15, 12)))

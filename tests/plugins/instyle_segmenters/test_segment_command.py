@@ -27,7 +27,7 @@ from instyle_segmenters.params import (
     SnakeParams,
 )
 from instyle_segmenters.torchvision_model import Torchvision
-from tests.core.conftest import WeightsServer
+from tests.core.helpers.weights_server import WeightsServer
 from tests.plugins.instyle_segmenters.scenes import iou, scene
 
 Run = Callable[..., tuple[int, str, str]]

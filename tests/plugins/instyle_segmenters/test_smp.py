@@ -22,7 +22,7 @@ from instyle_core.objects.select import select_object
 from instyle_segmenters import smp_model
 from instyle_segmenters.params import SmpParams
 from instyle_segmenters.smp_model import Smp
-from tests.core.hub import Hub, hub_of_this_machine
+from tests.core.helpers.hub import Hub, hub_of_this_machine
 
 NAMES = ["background", "cat", "dog"]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -212,14 +212,14 @@ def test_selecting(file: Path) -> None:
     """By class, point and box, with a network that knows red and blue."""
     ours = segmenter(weights=file, encoder="mobilenet_v2", classes=NAMES, mean=[0] * 3, std=[1] * 3)
 
-    class Colours(nn.Module):
+    class Colors(nn.Module):
         encoder = nn.Identity()
 
         def forward(self, image: Tensor) -> Tensor:
             red, _, blue = image[0]
             return 20 * torch.stack([torch.full_like(red, 0.5), red, blue])[None]
 
-    ours._network = Colours()
+    ours._network = Colors()
     image = torch.zeros(3, 64, 64)
     image[0, 8:24, 8:24] = image[0, 40:52, 8:24] = image[2, 8:24, 40:56] = 1
     seen = testing.check_segmenter(ours, image, Prompt())

@@ -66,8 +66,8 @@ def test_an_object_at_the_border() -> None:
     assert iou(segment(image, box=(0, 12, 40, 68)) > 0.5, truth) > 0.97
 
 
-def test_colours_count_where_lightness_is_equal() -> None:
-    """A disc that no picture in grey shows."""
+def test_colors_count_where_lightness_is_equal() -> None:
+    """A disc that no picture in gray shows."""
     _, truth = scene()
     red, green = torch.from_numpy(lab2rgb([[50.0, 40.0, 30.0], [50.0, -30.0, 20.0]])).float()
     image = torch.where(truth, red[:, None, None], green[:, None, None])

@@ -174,7 +174,7 @@ def test_selecting(small: Path) -> None:
     """By class, point and box, with a network that knows red and blue."""
     segmenter = Torchvision(TorchvisionParams(model=SMALL, weights=small, size=64))
 
-    class Colours(nn.Module):
+    class Colors(nn.Module):
         def forward(self, image: Tensor) -> dict[str, Tensor]:
             scores = torch.zeros(1, 21, *image.shape[2:])
             red, blue = image[:, 0] > 0, image[:, 2] > 0
@@ -182,7 +182,7 @@ def test_selecting(small: Path) -> None:
             scores[:, VOC.index("dog")] = torch.where(blue, 9.0, -9.0)
             return {"out": scores}
 
-    segmenter._network = Colours()
+    segmenter._network = Colors()
     image = torch.zeros(3, 64, 64)
     image[0, 8:24, 8:24] = image[0, 40:52, 8:24] = image[2, 8:24, 40:56] = 1
     seen = segmenter.segment(image, Prompt())

@@ -20,7 +20,7 @@ def instyle_plugins() -> list[Plugin]:
             name="palette",
             params=PaletteParams,
             factory="instyle_palette.loss:PaletteLoss",
-            summary="Takes over the colours of the style, and nothing of its brushwork.",
+            summary="Takes over the colors of the style, and nothing of its brushwork.",
             source="after Reinhard, Ashikhmin, Gooch and Shirley 2001, Color Transfer",
         )
     ]

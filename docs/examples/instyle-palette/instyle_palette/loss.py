@@ -18,7 +18,7 @@ ROUNDING = 1e-4
 
 
 class PaletteLoss(Loss):
-    """The means and standard deviations of the object's colours, compared with the style's.
+    """The means and standard deviations of the object's colors, compared with the style's.
 
     ``D(x) = sum_c w_c ((mean_c(x) - mean_c(style))² + spread (sd_c(x) - sd_c(style))²)`` over the
     channels L, a and b of CIELAB, with ``w = (lightness, 1, 1)``. Several styles are taken for one
@@ -26,7 +26,7 @@ class PaletteLoss(Loss):
     so that its weight means the same for any photo and style, and does not depend on their sizes.
 
     Source: Reinhard, Ashikhmin, Gooch and Shirley 2001, "Color Transfer between Images", which sets
-    the two equal. Their own colour space has a logarithm, and so no value for black; CIELAB does,
+    the two equal. Their own color space has a logarithm, and so no value for black; CIELAB does,
     and its channels too are nearly independent.
     """
 

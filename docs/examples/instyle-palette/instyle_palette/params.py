@@ -20,6 +20,6 @@ class PaletteParams(LossParams):
         default=1.0,
         ge=0,
         le=10,
-        description="How much the spread of the colours counts beside their mean; at 0, only the "
+        description="How much the spread of the colors counts beside their mean; at 0, only the "
         "mean is compared.",
     )

@@ -62,7 +62,7 @@ def test_begins_at_one_and_ends_at_the_style(photo: Tensor, style: Tensor) -> No
     assert value(style, photo, style) == 0
 
 
-def test_where_the_colours_are_does_not_matter(photo: Tensor, style: Tensor) -> None:
+def test_where_the_colors_are_does_not_matter(photo: Tensor, style: Tensor) -> None:
     assert value(style.flip(1), photo, style) == pytest.approx(0, abs=1e-6)
 
 

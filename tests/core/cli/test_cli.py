@@ -1,0 +1,137 @@
+"""The command line as a whole: help, usage, exit statuses, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from instyle_core.cli import main
+from tests.core.helpers.commands import Command, assert_error, start
+from tests.core.helpers.studio import Studio
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    monkeypatch.chdir(tmp_path)
+    return Studio.open(tmp_path, monkeypatch)
+
+
+# --- help -----------------------------------------------------------------------------------------
+
+
+COMMANDS = [
+    "",
+    "demo",
+    "pipeline",
+    "pipeline run",
+    "pipeline init",
+    "pipeline validate",
+    "pipeline schema",
+    "plugins",
+    "plugins list",
+    "plugins show",
+    "plugins new",
+    "segment",
+    "models",
+    "models list",
+    "models pull",
+    "models verify",
+    "models path",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_has_help(instyle: Command, command: str, option: str) -> None:
+    done = instyle(*command.split(), option)
+    assert done.status == 0
+    assert done.out.startswith(f"Usage: instyle {command}".rstrip())
+    assert len(done.out.splitlines()) > 3
+    assert done.err == ""
+
+
+def test_version(instyle: Command) -> None:
+    done = instyle("--version")
+    assert done.status == 0
+    assert version("instyle") in done.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["nonsense", "pipeline nonsense", "pipeline run", "pipeline run a.yaml --nonsense", "segment"],
+)
+def test_wrong_usage(instyle: Command, command: str) -> None:
+    done = instyle(*command.split())
+    assert done.status == 2
+    assert done.out == ""
+    assert "Error: " in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("seed", ["x", "1.5"])
+def test_an_option_of_the_wrong_kind(instyle: Command, studio: Studio, seed: str) -> None:
+    done = instyle("pipeline", "run", studio.spec(), "--seed", seed)
+    assert done.status == 2
+    assert "seed" in done.err
+
+
+# --- how it ends ----------------------------------------------------------------------------------
+
+
+def test_a_bug_is_no_traceback_unless_asked_for(instyle: Command, studio: Studio) -> None:
+    spec = studio.spec(merger={"use": "clumsy"})
+    done = instyle("pipeline", "run", spec, "--quiet")
+    assert done.status == 1
+    assert done.out == ""
+    assert "the merger dropped it" in done.err
+    assert "Traceback" not in done.err
+    assert "--debug" in done.err
+    for arguments in (["--debug", "pipeline", "run"], ["pipeline", "run", "--debug"]):
+        with pytest.raises(RuntimeError, match="the merger dropped it"):
+            main([*arguments, str(spec), "--quiet"])
+
+
+def test_exit_statuses_of_real_processes(studio: Studio) -> None:
+    """One process each, without torch where there is nothing to compute."""
+    wrong = studio.spec("wrong.yaml", size=1)
+    with start("pipeline", "validate", wrong, folder=studio.folder) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err.startswith("error: ")
+    with start("models", "path", "toy-missing", folder=studio.folder) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (3, "")
+    assert "no_such_package" in err
+
+
+def test_a_reader_that_leaves_is_no_error_to_speak_of(studio: Studio) -> None:
+    process = start("pipeline", "schema", folder=studio.folder)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(1) == "{"
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    process.wait(60)
+    assert "Traceback" not in err
+    assert "Exception" not in err
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+
+def test_models(instyle: Command, studio: Studio) -> None:
+    done = instyle("models", "list", "--json")
+    assert (done.status, done.err) == (0, "")
+    rows = {row["name"]: row for row in json.loads(done.out)}
+    assert rows["toy-missing"]["used_by"] == ["extractor heavy"]
+    assert rows["toy-missing"]["path"] is None
+    assert "toy-missing" in instyle("models", "list").out
+    done = instyle("models", "path", "vgg19-oxford")
+    assert Path(done.out.removesuffix("\n")).is_file()
+    for command in ("path", "pull"):
+        assert_error(instyle("models", command, "toy-missing"), 3, "no_such_package")
+        assert_error(instyle("models", command, "toy-misssing"), 2, "toy-missing")

@@ -1,0 +1,207 @@
+"""``instyle plugins new``: what it writes works as it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from instyle_core import InputError, InstyleError
+from instyle_core.cli.new_plugin import write_package
+from instyle_core.config import plan
+from instyle_core.config.document import Document
+from instyle_core.plugin.registry import KINDS, Registry
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one new package of each kind, each with the metadata of an installed one."""
+    folder = tmp_path_factory.mktemp("packages")
+    for kind in KINDS:
+        package = write_package(kind, f"my-{kind}", folder / f"instyle-my-{kind}")
+        # What `pip install -e` makes of the file.
+        project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+        info = package / f"instyle_my_{kind}-{project['version']}.dist-info"
+        info.mkdir()
+        metadata = (
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        (info / "METADATA").write_text(metadata)
+        points = project["entry-points"]["instyle"].items()
+        text = "".join(f"{name} = {value}\n" for name, value in points)
+        (info / "entry_points.txt").write_text(f"[instyle]\n{text}")
+    return folder
+
+
+@pytest.fixture
+def installed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The registry with the new packages in it."""
+    monkeypatch.delenv("INSTYLE_PLUGINS", raising=False)
+    for kind in KINDS:
+        monkeypatch.syspath_prepend(packages / f"instyle-my-{kind}")
+    return Registry.installed()
+
+
+def test_their_own_tests_pass(packages: Path) -> None:
+    paths = [str(packages / f"instyle-my-{kind}") for kind in KINDS]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    options = ["-q", "-p", "no:cacheprovider", "-W", "error"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *paths],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=packages,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("format", "--diff")])
+def test_they_pass_ruff(packages: Path, arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", str(packages)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_instyle_finds_them(installed: Registry, kind: str) -> None:
+    plugin = installed.find(kind, f"my-{kind}")
+    (entry,) = (entry for entry in installed.entries(kind) if entry.plugin is plugin)
+    assert entry.distribution == f"instyle-my-{kind} 0.1.0"
+    assert plugin.factory == f"instyle_my_{kind}.{kind}:My{kind.capitalize()}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_their_example_is_a_valid_spec(installed: Registry, packages: Path, kind: str) -> None:
+    def change(document: Document) -> None:
+        demo = ROOT / "instyle_core" / "demo"
+        document.assign("content", str(demo / "cat.png"), "content")
+        chosen = isinstance(document.data["style"], dict)
+        key, style = ("style.choose_from", demo) if chosen else ("style", demo / "swirls.jpg")
+        document.assign(key, str(style), key)
+
+    spec = packages / f"instyle-my-{kind}" / "example.yaml"
+    made = plan.load(spec, change, installed)
+    assert f"my-{kind}" in {use.plugin.name for use in made.uses}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_left_to_fill_in(packages: Path, kind: str) -> None:
+    files = [path for path in (packages / f"instyle-my-{kind}").rglob("*") if path.is_file()]
+    names = {path.name for path in files}
+    assert {"pyproject.toml", "README.md", "example.yaml", "__init__.py", "params.py"} < names
+    assert {f"{kind}.py", f"test_{kind}.py"} < names
+    assert not any(path.suffix == ".tmpl" for path in files)
+    texts = [path.read_text(encoding="utf-8") for path in files if path.suffix != ".pyc"]
+    assert not any("$" in text for text in texts)
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("", "should be lower-case letters"),
+        ("My-Loss", "should be lower-case letters"),
+        ("my_loss", "should be lower-case letters"),
+        ("my loss", "should be lower-case letters"),
+        ("2d", "should be lower-case letters"),
+        ("-x", "should be lower-case letters"),
+        ("x-", "should be lower-case letters"),
+        ("x--y", "should be lower-case letters"),
+        ("../x", "should be lower-case letters"),
+        ("naïve", "should be lower-case letters"),
+        ("class", "is a word of the Python language"),
+        ("instyle-x", "should not begin with 'instyle'"),
+        ("loss", "instyle itself has"),
+        ("style", "is that of a loss of instyle "),
+        ("core", "gives the package instyle_core, which is installed already"),
+    ],
+)
+def test_names_that_cannot_be(tmp_path: Path, name: str, what: str) -> None:
+    with pytest.raises(InputError) as caught:
+        write_package("loss", name, tmp_path / "new")
+    assert what in caught.value.what
+    assert caught.value.where == f"the name '{name}'"
+    assert caught.value.hint
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_kind_that_there_is_not(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no kind 'filter'"):
+        write_package("filter", "x", tmp_path / "new")
+
+
+def test_long_names_keep_the_format(tmp_path: Path) -> None:
+    folder = write_package("loss", "a-2nd-quite-long-name-of-a-loss", tmp_path / "new")
+    assert "class A2ndQuiteLongNameOfALoss(Loss)" in "".join(
+        path.read_text(encoding="utf-8") for path in folder.rglob("*.py")
+    )
+    test_they_pass_ruff(folder, ("format", "--diff"))
+
+
+# --- folders --------------------------------------------------------------------------------------
+
+
+def test_the_folder_is_named_after_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert write_package("merger", "x") == Path("instyle-x")
+    assert (tmp_path / "instyle-x" / "instyle_x" / "merger.py").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["instyle-x"]
+
+
+def test_an_existing_folder_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("precious")
+    with pytest.raises(InputError, match="already there"):
+        write_package("loss", "x", folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["new", "mine.txt"]
+    assert (folder / "mine.txt").read_text() == "precious"
+
+
+def test_an_existing_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("precious")
+    with pytest.raises(InputError, match="already there"):
+        write_package("loss", "x", tmp_path / "new")
+    assert (tmp_path / "new").read_text() == "precious"
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "new").mkdir()
+    monkeypatch.chdir(tmp_path / "new")
+    write_package("loss", "x", Path())
+    assert Path("pyproject.toml").is_file()
+
+
+def test_no_folder_to_write_to(tmp_path: Path) -> None:
+    with pytest.raises(InstyleError, match="could not be written") as caught:
+        write_package("loss", "x", tmp_path / "no" / "such")
+    assert caught.value.where == str(tmp_path / "no" / "such")
+    assert not any(tmp_path.iterdir())
+
+
+def test_nothing_is_left_behind_when_writing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def full(path: Path, *args: object, **options: object) -> int:
+        if path.name == "params.py":
+            raise OSError(28, "No space left on device")
+        return write(path, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InstyleError, match="No space left on device"):
+        write_package("loss", "x", tmp_path / "new")
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,105 @@
+"""``instyle pipeline validate``, ``init`` and ``schema``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from instyle_core.config.plan import PRESETS
+from tests.core.helpers.commands import Command, assert_error
+from tests.core.helpers.studio import Studio, noise, save
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    monkeypatch.chdir(tmp_path)
+    return Studio.open(tmp_path, monkeypatch)
+
+
+def test_validate(instyle: Command, studio: Studio) -> None:
+    spec = studio.spec(objects=[{}, {}])
+    done = instyle("pipeline", "validate", spec)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"{spec}: fine (2 objects of photo.png)\n"
+    done = instyle("pipeline", "validate", spec, "--set", "objects.1.merger={use: clumsy}")
+    assert done.status == 0
+    assert_error(
+        instyle("pipeline", "validate", spec, "--set", "objects.1.merger.use=clumsi"),
+        2,
+        "--set objects.1.merger.use=clumsi: ",
+        hint=False,
+    )
+    assert not (studio.folder / "out.png").exists()
+
+
+def test_validate_a_whole_picture(instyle: Command, studio: Studio) -> None:
+    done = instyle("pipeline", "validate", studio.spec(objects=None))
+    assert "the whole picture of photo.png" in done.out
+
+
+def pictures_of(spec: Any) -> set[str]:
+    """Every picture that a preset names for the user to replace."""
+    found = {spec["content"]}
+    for item in [spec, *spec.get("objects", [])]:
+        style = item.get("style")
+        if isinstance(style, dict):
+            found |= set(style["images"])
+        elif style:
+            found.add(style)
+    return found
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_valid_once_their_pictures_are_there(
+    instyle: Command, tmp_path: Path, preset: str
+) -> None:
+    path = tmp_path / "new.yaml"
+    done = instyle("pipeline", "init", "--preset", preset, "-o", path)
+    assert (done.status, done.err) == (0, "")
+    assert f"instyle pipeline run {path}" in done.out
+    named = pictures_of(yaml.safe_load(path.read_text("utf-8")))
+    assert len(named) >= 2
+    # At first, all that is wrong is that they are missing.
+    done = instyle("pipeline", "validate", path)
+    assert_error(done, 2, *named, hint=False)
+    assert done.err.count("error: ") == len(named)
+    for name in named:
+        save(tmp_path / Path(name).with_suffix(".png"), noise(8, 8)).rename(tmp_path / name)
+    done = instyle("pipeline", "validate", path)
+    assert done.status == 0, done.err
+
+
+def test_init_does_not_overwrite(instyle: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("my work")
+    done = instyle("pipeline", "init", "-o", path)
+    assert_error(done, 2, str(path))
+    assert path.read_text() == "my work"
+
+
+def test_init_writes_to_standard_output(instyle: Command, studio: Studio) -> None:
+    done = instyle("pipeline", "init", "-o", "-", "--preset", "draft")
+    assert done.status == 0
+    assert done.err == ""
+    instyle("pipeline", "init", "--preset", "draft")  # to spec.yaml
+    assert done.out == (studio.folder / "spec.yaml").read_text("utf-8")
+    assert not (studio.folder / "-").exists()
+
+
+def test_init_into_a_folder_that_is_not_there(instyle: Command, tmp_path: Path) -> None:
+    done = instyle("pipeline", "init", "-o", tmp_path / "no" / "spec.yaml")
+    assert_error(done, 1, str(tmp_path / "no" / "spec.yaml"))
+
+
+def test_schema(instyle: Command, studio: Studio) -> None:
+    done = instyle("pipeline", "schema")
+    assert (done.status, done.err) == (0, "")
+    schema = json.loads(done.out)
+    assert {"content", "output", "objects", "losses", "optimizer"} <= set(schema["properties"])
+    for name in ("stencil", "tint", "clumsy", "vgg19", "content", "style", "hard", "mask"):
+        assert f'"{name}"' in done.out
+    assert "color" in done.out

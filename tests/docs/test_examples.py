@@ -1,0 +1,133 @@
+"""docs/examples: its specs are valid, and its plugin works when it is installed as anyone's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instyle_core.config import plan
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+PACKAGE = EXAMPLES / "instyle-palette"
+WITH_THE_PLUGIN = EXAMPLES / "palette.yaml"
+
+
+@pytest.mark.parametrize(
+    "spec", sorted(set(EXAMPLES.glob("*.yaml")) - {WITH_THE_PLUGIN}), ids=lambda path: path.stem
+)
+def test_an_example_is_a_valid_spec(spec: Path) -> None:
+    made = plan.load(spec)
+    assert made.spec.output == spec.with_suffix(".png")
+
+
+def test_the_examples_show_what_they_say() -> None:
+    one, two, whole, both = (
+        plan.load(EXAMPLES / f"{name}.yaml")
+        for name in ("one-object", "two-objects", "whole-picture", "two-styles")
+    )
+    assert (len(one.objects), len(two.objects), len(whole.objects)) == (1, 2, 0)
+    assert two.objects[0].losses != two.objects[1].losses
+    assert two.objects[0].merger != two.objects[1].merger
+    assert both.objects[0].style.weights == [3, 1]
+
+
+# --- the plugin -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the package is installed into, as its users would, but without a network."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "pip", "--quiet", "install", "--target", str(folder)]
+    offline = ["--no-index", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run(
+        [*command, *offline, str(PACKAGE)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def run(site: Path, *arguments: str, cwd: Path) -> str:
+    """The output of a Python program that sees the package."""
+    environment = {**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200"}
+    environment.pop("INSTYLE_PLUGINS", None)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=cwd,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+INSTYLE = ("-c", "from instyle_core.cli import main; main()")
+
+
+def test_it_is_listed_with_its_distribution(site: Path, tmp_path: Path) -> None:
+    listed = json.loads(run(site, *INSTYLE, "plugins", "list", "--json", cwd=tmp_path))
+    (palette,) = (plugin for plugin in listed["plugins"] if plugin["name"] == "palette")
+    assert (palette["kind"], palette["distribution"]) == ("loss", "instyle-palette 0.1.0")
+    assert not [f for f in listed["failures"] if "palette" in f["distribution"]]
+
+
+def test_its_parameters_are_shown(site: Path, tmp_path: Path) -> None:
+    shown = run(site, *INSTYLE, "plugins", "show", "palette", cwd=tmp_path)
+    assert "Reinhard" in shown
+    assert "lightness" in shown
+    assert "number >= 0, <= 1" in shown
+
+
+def test_its_own_tests_pass(site: Path, tmp_path: Path) -> None:
+    options = ("-q", "-p", "no:cacheprovider", "-W", "error", "-c", str(PACKAGE / "pyproject.toml"))
+    run(site, "-m", "pytest", *options, str(PACKAGE / "tests"), cwd=tmp_path)
+
+
+def test_its_example_is_a_valid_spec(site: Path, tmp_path: Path) -> None:
+    said = run(site, *INSTYLE, "pipeline", "validate", str(WITH_THE_PLUGIN), cwd=tmp_path)
+    assert "fine (1 object of cat.png)" in said
+
+
+PIPELINE = """
+from pathlib import Path
+
+from instyle_core import testing
+from instyle_core.events import Step
+from instyle_core.images.picture import write_picture
+from instyle_core.pipeline import run
+from instyle_core.config.plan import load
+
+write_picture(Path("photo.png"), testing.picture(48, 64, seed=1))
+write_picture(Path("style.png"), testing.picture(48, 64, seed=2))
+events = []
+result = run(load(Path("spec.yaml")), events.append)
+values = [event.losses["palette"] for event in events if isinstance(event, Step)]
+print(result.status, result.output.is_file(), values[0], values[-1])
+"""
+
+SPEC = """
+version: 1
+content: photo.png
+style: style.png
+output: painted.png
+size: 64
+device: cpu
+losses: [{use: palette}, {use: tv, weight: 0.001}]
+optimizer: {use: adam, steps: 20}
+"""
+
+
+def test_a_run_takes_over_the_colors(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    said = run(site, "-c", PIPELINE, cwd=tmp_path)
+    status, written, first, last = said.split()
+    assert (status, written) == ("finished", "True")
+    assert float(first) == pytest.approx(1, abs=1e-3)
+    assert float(last) < 0.2
