@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from instyle_core.errors import InstyleError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,3 +117,34 @@ Observer = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The observer that does nothing."""
+
+
+class Teller:
+    """Passes the events of one run on to its observers.
+
+    Args:
+        observers: each is told of every event, in this order.
+        items: how many objects the run has; 0 for the whole picture.
+    """
+
+    def __init__(self, *observers: Observer, items: int = 0) -> None:
+        self._observers = observers
+        self._items = max(1, items)
+
+    def __call__(self, event: Event) -> None:
+        """Tell of an event."""
+        for observer in self._observers:
+            observer(event)
+
+    @contextmanager
+    def stage(self, stage: Stage, item: int | None = None) -> Iterator[None]:
+        """Tell of a part of the work, and of which object an error in it is about."""
+        began = time.monotonic()
+        self(StageStarted(stage, item, self._items))
+        try:
+            yield
+        except InstyleError as error:
+            if error.where is None and item is not None:
+                error.where = f"objects.{item}"
+            raise
+        self(StageFinished(stage, item, time.monotonic() - began))

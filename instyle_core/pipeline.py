@@ -1,63 +1,42 @@
-"""The one way through: read, segment, stylize, merge, write."""
+"""The one way through: read, load, find, choose, paint, merge, write."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from instyle_core.config.plan import ObjectPlan, Plan, part_name
+from instyle_core.config.plan import Plan, part_name
 from instyle_core.device import (
     choose_device,
     choose_precision,
-    choose_tile,
     describe_machine,
     keep_freed_memory,
 )
-from instyle_core.errors import InputError, InstyleError, InterruptedRun
-from instyle_core.events import (
-    Download,
-    Event,
-    Finished,
-    Note,
-    Observer,
-    Stage,
-    StageFinished,
-    StageStarted,
-    Step,
-    ignore,
-)
+from instyle_core.errors import InstyleError, InterruptedRun
+from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore
 from instyle_core.images.picture import Picture, check_output, read_picture, write_picture
 from instyle_core.images.resize import resize
-from instyle_core.interfaces.extractor import FeatureExtractor
-from instyle_core.interfaces.merger import Merger
-from instyle_core.interfaces.params import ExtractorParams
-from instyle_core.interfaces.pictures import Box, Mask, Size
-from instyle_core.interfaces.ranker import Rating
-from instyle_core.interfaces.segmenter import Segmentation
-from instyle_core.objects.boxes import box_of, crop, crop_box, paste
-from instyle_core.objects.select import prompt_of, refine, select_object, shrunk
+from instyle_core.objects.boxes import paste
+from instyle_core.objects.find import FoundObject, find_objects
 from instyle_core.optimization.interrupts import deferred
-from instyle_core.optimization.optimize import OptimizationState, Outcome, Progress
+from instyle_core.optimization.optimize import Outcome, Progress
 from instyle_core.optimization.random_state import random_state, restore_random_state
 from instyle_core.optimization.time_left import TimeLeft
-from instyle_core.painting.objective import Crop
-from instyle_core.painting.ranking import dump_ranking, rank_for_each
-from instyle_core.painting.style_cache import StyleCache
-from instyle_core.painting.stylize import Networks, levels_for, put_back, stylize
+from instyle_core.painting.crop import Crop
+from instyle_core.painting.merge import merge
+from instyle_core.painting.networks import Networks, load_networks
+from instyle_core.painting.ranking import choose_styles
+from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs.folder import RunFolder
-from instyle_core.runs.record import Earlier
 from instyle_core.runs.resume import find
-from instyle_core.runs.seam import measure_seam
-from instyle_core.runs.state import Patch, RunState
-from instyle_core.weights import fetch as weights
+from instyle_core.runs.state import RunState
+from instyle_core.weights.fetch import fetch
 
 
 @dataclass(frozen=True)
@@ -103,324 +82,151 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
     """
     began = time.monotonic()
     keep_freed_memory()
-    earlier = find(plan, _machine(plan)) if resume else None
+    device = choose_device(plan.spec.device)
+    precision = choose_precision(plan.spec.precision, device)
+    machine = describe_machine(device, precision)
+    earlier = find(plan, machine) if resume else None
     with RunFolder(plan) as folder:
+        tell = Teller(folder, on_event, items=len(plan.objects))
         if earlier:
             folder.take_over(earlier)
-        outcome, resumable = _Job(plan, folder, on_event).work(earlier)
+            if earlier.changes:
+                tell(Note(earlier.changes))
+        torch.manual_seed(plan.spec.seed)
+        pictures = read(plan, tell)
+        networks = load(plan, device, precision, tell)
+        objects = find_objects(pictures.photo, plan.items, plan.spec.margin, tell)
+        objects = choose_styles(objects, pictures.photo, plan, networks, tell)
+        with deferred() as stop_is_asked_for:
+            state = earlier.state if earlier else RunState(0, [], random_state())
+            canvas, outcome, state = paint(
+                objects, pictures, networks, plan, folder, tell, state, stop_is_asked_for
+            )
+            resumable = outcome.status == "interrupted" and state.begun
+            with tell.stage("write"):
+                kept = state if resumable else None
+                folder.complete(outcome.status, outcome.reason, machine, kept)
+                write_picture(plan.spec.output, canvas, like=pictures.photo)
+                folder.publish()
         seconds = time.monotonic() - began
-        result = Result(
-            outcome.status, outcome.reason, plan.spec.output, plan.folder, seconds, resumable
-        )
-    on_event(Finished(result.status, result.output, result.folder, result.seconds))
+    status, reason = outcome.status, outcome.reason
+    result = Result(status, reason, plan.spec.output, plan.folder, seconds, resumable)
+    on_event(Finished(status, result.output, result.folder, seconds))
     return result
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """What there is before anything is painted: read, loaded and found, the same in each run.
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The pictures that a plan names.
 
     Attributes:
         photo: the photo.
-        start: a picture to start from, (3, H, W); None for the content or noise.
-        setting: extractors, device and precision.
-        masks: of the objects, by number; none for the whole picture.
-        rankings: of the pictures of a style folder, best first, for objects that choose from one.
-        paints: 0 or 1, (1, H, W): the pixels that each object repaints; no pixel is two objects'.
-        clock: tells how long that will take.
+        start: a picture of its size to start from, (3, H, W); None for the content or noise.
+        read: reads a style picture, each one once.
     """
 
     photo: Picture
     start: Tensor | None
-    setting: Networks
-    masks: Mapping[int | None, Mask]
-    rankings: Mapping[int | None, Mapping[Path, Rating]]
-    paints: Mapping[int | None, Tensor]
-    clock: TimeLeft
+    read: Callable[[Path], Picture]
 
 
-class _Job:
-    """One run under way."""
+def read(plan: Plan, tell: Teller) -> Pictures:
+    """Read all pictures, so that a bad one is known before any work."""
+    spec = plan.spec
+    with tell.stage("read"):
+        one = partial(read_picture, max_megapixels=spec.max_megapixels, longest=spec.shrink)
+        once = cache(one)
+        photo = once(spec.content)
+        check_output(spec.output, photo)
+        for item in plan.items.values():
+            for path in item.style.images or ():
+                once(path)
+        start = None
+        if spec.start not in ("content", "noise"):
+            start = resize(once(Path(spec.start)).pixels, photo.size)
+    return Pictures(photo, start, once)
 
-    def __init__(self, plan: Plan, folder: RunFolder, on_event: Observer) -> None:
-        self._plan = plan
-        self._spec = plan.spec
-        self._folder = folder
-        self._observers = (folder, on_event)
-        self._pictures: dict[Path, Picture] = {}
 
-    def work(self, earlier: Earlier | None) -> tuple[Outcome, bool]:
-        """Go all the way, or the rest of it; returns what it came to, and whether it can go on."""
-        if earlier and earlier.changes:
-            self._emit(Note(earlier.changes))
-        scene = self._prepare()
-        with deferred() as stop_is_asked_for:
-            state = earlier.state if earlier else RunState(0, [], random_state())
-            canvas, outcome, state = self._paint(scene, state, stop_is_asked_for)
-            resumable = outcome.status == "interrupted" and state.begun
-            with self._stage("write"):
-                kept = state if resumable else None
-                machine = _machine(self._plan)
-                self._folder.complete(outcome.status, outcome.reason, machine, kept)
-                write_picture(self._spec.output, canvas, like=scene.photo)
-                self._folder.publish()
-        return outcome, resumable
+def load(plan: Plan, device: torch.device, precision: torch.dtype, tell: Teller) -> Networks:
+    """Download the weights that are not there, and load the extractors."""
+    with tell.stage("load"):
+        for weights in plan.pretrained:
+            name = weights.name
+            fetch(weights, on_progress=lambda *far, name=name: tell(Download(name, *far)))
+        return load_networks(plan, device, precision)
 
-    # --- the steps --------------------------------------------------------------------------------
 
-    def _prepare(self) -> _Scene:
-        plan, spec = self._plan, self._spec
-        torch.manual_seed(spec.seed)
-        with self._stage("read"):
-            photo = self._read(spec.content)
-            check_output(spec.output, photo)
-            for item in self._items().values():
-                for path in item.style.images or ():
-                    self._read(path)
-            start = self._start(photo)
-        with self._stage("load"):
-            for record in plan.pretrained:
-                weights.fetch(record, on_progress=self._on_progress(record.name))
-            setting = _setting(plan)
-        masks = self._segment(photo)
-        rankings = self._rank(photo, masks, setting)
-        paints = self._divide(masks, photo.pixels)
-        boxes = [self._crop_box(masks.get(number), area) for number, area in paints.items()]
-        clock = TimeLeft([levels_for(_size(box), spec) for box in boxes])
-        return _Scene(photo, start, setting, masks, rankings, paints, clock)
+def paint(
+    objects: Sequence[FoundObject],
+    pictures: Pictures,
+    networks: Networks,
+    plan: Plan,
+    folder: RunFolder,
+    tell: Teller,
+    state: RunState,
+    stop_is_asked_for: Callable[[], bool],
+) -> tuple[Tensor, Outcome, RunState]:
+    """Repaint one object after another, from a state on.
 
-    def _items(self) -> Mapping[int | None, ObjectPlan]:
-        """The objects by number, or the whole picture under None."""
-        if self._plan.whole:
-            return {None: self._plan.whole}
-        return dict(enumerate(self._plan.objects))
-
-    def _read(self, path: Path) -> Picture:
-        if path not in self._pictures:
-            limit, longest = self._spec.max_megapixels, self._spec.shrink
-            picture = read_picture(path, max_megapixels=limit, longest=longest)
-            self._pictures[path] = picture
-        return self._pictures[path]
-
-    def _start(self, photo: Picture) -> Tensor | None:
-        if self._spec.start in ("content", "noise"):
-            return None
-        return resize(self._read(Path(self._spec.start)).pixels, photo.size)
-
-    def _segment(self, picture: Picture) -> dict[int | None, Mask]:
-        """The mask of each object; a pixel that two of them claim goes to the first."""
-        photo = picture.pixels
-        masks: dict[int | None, Mask] = {}
-        seen: dict[Any, Segmentation] = {}
-        claimed = torch.zeros_like(photo[:1])
-        for number, item in enumerate(self._plan.objects):
-            with self._stage("segment", number), _about(number):
-                select = shrunk(item.select, picture.full_size or picture.size, picture.size)
-                prompt = prompt_of(select, picture.size)
-                key = (repr(item.segmenter), prompt)
-                if key not in seen:
-                    seen[key] = item.segmenter.create().segment(photo, prompt)
-                mask = select_object(seen[key], select, self._emit)
-                mask = refine(mask, photo, item.segmenter)
-                free = 1 - claimed
-                left = float((mask.decision * free).sum() / mask.decision.sum())
-                if not left:
-                    raise InputError(
-                        "nothing is left of this object: earlier ones cover it",
-                        hint="objects claim their pixels in the order of the spec",
-                    )
-                if left < 1:
-                    self._emit(
-                        Note(f"objects.{number}: earlier objects cover {1 - left:.1%} of it")
-                    )
-                masks[number] = Mask(mask.probability * free, mask.decision * free)
-                claimed = torch.maximum(claimed, mask.decision)
-        return masks
-
-    def _rank(
-        self, photo: Picture, masks: Mapping[int | None, Mask], setting: Networks
-    ) -> Mapping[int | None, Mapping[Path, Rating]]:
-        """How well the pictures of style folders suit the objects."""
-        items, spec = self._items(), self._spec
-        if not any(item.style.choose_from for item in items.values()):
-            return {}
-        with self._stage("rank"):
-            limit = spec.max_megapixels
-            return rank_for_each(
-                items, photo, masks, spec.margin, setting, self._emit, max_megapixels=limit
-            )
-
-    def _divide(self, masks: Mapping[int | None, Mask], photo: Tensor) -> dict[int | None, Tensor]:
-        """The pixels that each object repaints: what its merger wants but for the pixels of other
-        objects, and for those around earlier ones that these have blended."""
-        paints: dict[int | None, Tensor] = {}
-        taken = torch.zeros_like(photo[:1])
-        for number, item in self._items().items():
-            mask = masks.get(number)
-            if mask is None:
-                paints[number] = torch.ones_like(taken)
-                continue
-            others = [other.decision for key, other in masks.items() if key != number]
-            wanted = item.merger.create().paints(mask)
-            paints[number] = wanted * (1 - reduce(torch.maximum, others, taken))
-            taken = torch.maximum(taken, paints[number])
-        return paints
-
-    def _paint(
-        self, scene: _Scene, state: RunState, stop_is_asked_for: Callable[[], bool]
-    ) -> tuple[Tensor, Outcome, RunState]:
-        """The photo with its objects repainted, from a state on, and the state that it ends in."""
-        canvas = scene.photo.pixels
-        for box, pixels in state.patches:
-            canvas = paste(canvas, box, pixels)
-        outcome = Outcome(None, "finished")
-        items = list(self._items().items())
-        for number, item in items[state.finished :]:
-            restore_random_state(state.random)
-            patch, outcome = self._repaint(scene, canvas, number, item, state.optimization)
-            canvas = paste(canvas, *patch) if patch else canvas
-            if outcome.status != "finished":
-                return canvas, outcome, replace(state, optimization=outcome.state)
-            assert patch  # all steps were good
-            state = RunState(state.finished + 1, [*state.patches, patch], random_state())
-            if stop_is_asked_for() and state.finished < len(items):
-                return canvas, Outcome(None, "interrupted", "interrupted"), state
-        return canvas, outcome, state
-
-    def _repaint(
-        self,
-        scene: _Scene,
-        canvas: Tensor,
-        number: int | None,
-        item: ObjectPlan,
-        resume_from: OptimizationState | None,
-    ) -> tuple[Patch | None, Outcome]:
-        """What one more object makes of the canvas; None where nothing good came of it."""
-        mask = scene.masks.get(number)
-        paints = scene.paints[number]
-        ranking = scene.rankings.get(number)
-        pictures = [next(iter(ranking))] if ranking else item.style.images or []
-        box = self._crop_box(mask, paints)
-        task = Crop(
-            content=crop(canvas, box),
-            paints=crop(paints, box),
-            mask=crop(mask.decision if mask else paints, box),
-            styles=[self._read(path).pixels for path in pictures],
-            start=None if scene.start is None else crop(scene.start, box),
-            color=item.color,
-        )
-        with self._stage("stylize", number), _about(number):
-            on_step = self._on_step(number, scene)
-            outcome = stylize(
-                task, item, self._spec, scene.setting, on_step, resume_from, self._on_note(number)
-            )
+    Returns:
+        The photo with its objects repainted, what the last optimization came to, and the state.
+    """
+    spec = plan.spec
+    time_left = TimeLeft([levels_for(found.size, spec) for found in objects])
+    canvas = pictures.photo.pixels
+    for patch in state.patches:
+        canvas = paste(canvas, *patch)
+    outcome = Outcome(None, "finished")
+    for found in objects[state.finished :]:
+        number = found.number
+        restore_random_state(state.random)
+        styles = [pictures.read(path).pixels for path in found.styles]
+        crop = Crop.of(found, canvas, styles, pictures.start)
+        with tell.stage("stylize", number):
+            on_step = _watch(number, time_left, tell)
+            on_note = partial(_note, number, tell)
+            resume_from = state.optimization
+            outcome = stylize(crop, found.plan, spec, networks, on_step, resume_from, on_note)
         for step in outcome.flat:
-            every = self._spec.optimizer.steps
-            message = f"{part_name(number)}: the objective is flat at step {step} of {every}"
-            self._emit(Note(f"{message}; the others of this size are left out"))
-        if outcome.picture is None:
-            if number:  # the objects before it are done, and worth keeping
-                return None, outcome
-            if outcome.status == "interrupted":
-                raise InterruptedRun("interrupted before there was anything to save")
-            raise InstyleError(
-                outcome.reason,
-                where=None if number is None else f"objects.{number}",
-                hint="nothing was written; lower its weight or the learning rate",
-            )
-        with self._stage("merge", number), _about(number):
-            picture = outcome.picture.cpu()
-            facts: dict[str, Any] = {"crop": list(box), "worked_at": list(picture.shape[1:])}
-            stylized = merged = put_back(task, picture)
-            if mask:
-                part = Mask(crop(mask.probability, box), crop(mask.decision, box))
-                merger: Merger = item.merger.create()
-                merged = merger.merge(task.content, stylized, part)
-                merged = torch.where(task.paints > 0, merged, task.content)
-                facts["box"] = list(box_of(mask.decision))
-                facts["pixels"] = int(mask.decision.sum())
-                facts["seam"] = vars(measure_seam(task.content, stylized, merged, part))
-        if ranking:
-            facts["style"] = {"chosen": str(pictures[0]), "ranking": dump_ranking(ranking)}
-        self._folder.keep(number, mask.probability if mask else None, picture, **facts)
-        return (box, merged), outcome
-
-    def _crop_box(self, mask: Mask | None, paints: Tensor) -> Box:
-        return crop_box(mask.decision if mask else paints, self._spec.margin, paints)
-
-    # --- telling ----------------------------------------------------------------------------------
-
-    def _emit(self, event: Event) -> None:
-        for observer in self._observers:
-            observer(event)
-
-    @contextmanager
-    def _stage(self, stage: Stage, number: int | None = None) -> Iterator[None]:
-        began = time.monotonic()
-        self._emit(StageStarted(stage, number, max(1, len(self._plan.objects))))
-        yield
-        self._emit(StageFinished(stage, number, time.monotonic() - began))
-
-    def _on_step(self, number: int | None, scene: _Scene) -> Any:
-        clock, index = scene.clock, number or 0
-        clock.start()
-
-        def tell(progress: Progress) -> None:
-            total = sum(progress.terms.values())
-            self._emit(
-                Step(
-                    number,
-                    progress.step,
-                    progress.steps,
-                    progress.size,
-                    progress.terms,
-                    total,
-                    clock.tick(index, progress.step),
-                    progress.picture,
-                )
-            )
-
-        return tell
-
-    def _on_note(self, number: int | None) -> Callable[[str], None]:
-        return lambda message: self._emit(Note(f"{part_name(number)}: {message}"))
-
-    def _on_progress(self, name: str) -> Any:
-        return lambda done, total: self._emit(Download(name, done, total))
+            flat = f"the objective is flat at step {step} of {spec.optimizer.steps}"
+            _note(number, tell, f"{flat}; the others of this size are left out")
+        if outcome.picture is None and not number:
+            raise _nothing_to_save(outcome, number)
+        if outcome.picture is not None:
+            with tell.stage("merge", number):
+                painted = outcome.picture.cpu()
+                merged, facts = merge(found, crop, painted)
+            folder.keep(number, found.mask.probability, painted, **facts)
+            canvas = paste(canvas, found.box, merged)
+        if outcome.status != "finished":
+            return canvas, outcome, replace(state, optimization=outcome.state)
+        state = RunState(state.finished + 1, [*state.patches, (found.box, merged)], random_state())
+        if stop_is_asked_for() and state.finished < len(objects):
+            return canvas, Outcome(None, "interrupted", "interrupted"), state
+    return canvas, outcome, state
 
 
-def _size(box: Box) -> Size:
-    x0, y0, x1, y1 = box
-    return y1 - y0, x1 - x0
+def _watch(number: int | None, time_left: TimeLeft, tell: Teller) -> Callable[[Progress], None]:
+    """What tells of the steps of one object."""
+    time_left.start()
+
+    def on_step(progress: Progress) -> None:
+        total = sum(progress.terms.values())
+        left = time_left.tick(number or 0, progress.step)
+        step, steps, size = progress.step, progress.steps, progress.size
+        tell(Step(number, step, steps, size, progress.terms, total, left, progress.picture))
+
+    return on_step
 
 
-@contextmanager
-def _about(number: int | None) -> Iterator[None]:
-    """Say which object an error is about."""
-    try:
-        yield
-    except InstyleError as error:
-        if error.where is None and number is not None:
-            error.where = f"objects.{number}"
-        raise
+def _note(number: int | None, tell: Teller, message: str) -> None:
+    tell(Note(f"{part_name(number)}: {message}"))
 
 
-def _setting(plan: Plan) -> Networks:
-    device = choose_device(plan.spec.device)
-    extractors: dict[str, FeatureExtractor] = {
-        name: use.create().to(device, torch.float32) for name, use in plan.extractors.items()
-    }
-    precision = choose_precision(plan.spec.precision, device)
-    tile = choose_tile(plan.spec.tile, device, precision)
-    memory = StyleCache(plan.extractors, [device.type, str(precision), f"tiles of {tile}"])
-    params = {
-        name: use.params
-        for name, use in plan.extractors.items()
-        if isinstance(use.params, ExtractorParams)
-    }
-    return Networks(extractors, device, precision, params, tile, memory)
-
-
-def _machine(plan: Plan) -> dict[str, Any]:
-    device = choose_device(plan.spec.device)
-    return describe_machine(device, choose_precision(plan.spec.precision, device))
+def _nothing_to_save(outcome: Outcome, number: int | None) -> InstyleError:
+    """The error about a first object that has no picture; after others, these are worth saving."""
+    if outcome.status == "interrupted":
+        return InterruptedRun("interrupted before there was anything to save")
+    where = None if number is None else f"objects.{number}"
+    hint = "nothing was written; lower its weight or the learning rate"
+    return InstyleError(outcome.reason, where=where, hint=hint)

@@ -40,10 +40,7 @@ _FEW = 10
 def segment(
     image: Path,
     use: str | None,
-    class_name: str | None,
-    point: list[int] | None,
-    box: list[int] | None,
-    instance: int | str | None,
+    asked: dict[str, Any],
     output: Path | None,
     as_json: bool,
     max_megapixels: float,
@@ -57,10 +54,9 @@ def segment(
     from instyle_core.config.spec import Select
     from instyle_core.errors import InputError
     from instyle_core.images.picture import check_output, read_picture, write_picture
+    from instyle_core.objects.find import segment as find
     from instyle_core.objects.select import candidates, choose, prompt_of
 
-    asked = {"class": class_name, "point": point, "box": box, "instance": instance}
-    asked = {key: value for key, value in asked.items() if value is not None}
     select = Select.model_validate(asked)
     segmenter = segmenter_of(use, select, option="--use")
     picture = read_picture(image, max_megapixels=max_megapixels)
@@ -71,7 +67,7 @@ def segment(
     check_output(output)
     prompt = prompt_of(select, picture.size)
     fetch_weights([segmenter, *([segmenter.refine] if segmenter.refine else [])])
-    segmentation = segmenter.create().segment(picture.pixels, prompt)
+    select, segmentation = find(picture, segmenter, select)
     found = candidates(segmentation, select)
     chosen = choose(found, select, segmentation) if asked else None
     rows: list[dict[str, Any]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import reduce
+from functools import reduce, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +56,25 @@ _OPTIONS = (
 
 
 def selection(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that tell an object, as under `select` in a spec."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+    """Give a command the options that tell an object, as under `select` in a spec.
+
+    The command gets them as one argument `asked`: what was given, by the spec's keys.
+    """
+
+    @wraps(command)
+    def with_asked(
+        *,
+        class_name: str | None,
+        point: list[int] | None,
+        box: list[int] | None,
+        instance: int | str | None,
+        **others: Any,
+    ) -> None:
+        options = {"class": class_name, "point": point, "box": box, "instance": instance}
+        asked = {key: value for key, value in options.items() if value is not None}
+        command(asked=asked, **others)
+
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), with_asked)
 
 
 def segmenter_of(written: str | None, select: Select, *, option: str) -> Use:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from instyle_core.cli.selection import context, fetch_weights, segmenter_of, selection, use_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from instyle_core.config.spec import Select
-    from instyle_core.events import Observer
-    from instyle_core.interfaces.pictures import Mask
-    from instyle_core.plugin.use import Use
 
 
 @click.group()
@@ -39,10 +31,7 @@ def style() -> None:
 def rank(
     photo: Path,
     folder: Path,
-    class_name: str | None,
-    point: list[int] | None,
-    box: list[int] | None,
-    instance: int | str | None,
+    asked: dict[str, Any],
     whole: bool,
     segmenter: str | None,
     use: str | None,
@@ -65,11 +54,10 @@ def rank(
     from instyle_core.images.picture import read_picture
     from instyle_core.interfaces.params import RankerParams
     from instyle_core.objects.boxes import box_of
+    from instyle_core.objects.find import find_object
     from instyle_core.painting.ranking import dump_ranking, subject_of
     from instyle_core.painting.ranking import rank as rank_pictures
 
-    asked = {"class": class_name, "point": point, "box": box, "instance": instance}
-    asked = {key: value for key, value in asked.items() if value is not None}
     if whole and (asked or segmenter):
         raise click.UsageError("--whole means no object, so it goes with no option that tells one")
     select = Select.model_validate(asked)
@@ -78,18 +66,18 @@ def rank(
     assert isinstance(ranker.params, RankerParams)
     readers = {name: resolve("extractor", name, context()) for name in ranker.params.reads()}
     pictures = StyleFolder.open(folder.absolute()).pictures
-    pixels = read_picture(photo, max_megapixels=max_megapixels).pixels
+    picture = read_picture(photo, max_megapixels=max_megapixels)
     finders = [use for use in (finder, finder and finder.refine) if use]
     fetch_weights([*finders, ranker, *readers.values()])
 
     device = choose_device("auto")
     display = RunDisplay()
-    mask = _find(pixels, select, finder, display) if finder else None
+    mask = find_object(picture, finder, select, display) if finder else None
     margin = Spec.model_fields["margin"].default
     (ranking,) = rank_pictures(
         pictures,
         photo,
-        [subject_of(pixels, mask, COLORS_OF_STYLE, margin)],
+        [subject_of(picture.pixels, mask, COLORS_OF_STYLE, margin)],
         ranker,
         {name: use.create().to(device, torch.float32) for name, use in readers.items()},
         device,
@@ -106,12 +94,3 @@ def rank(
     from rich.console import Console
 
     Console(highlight=False).print(ranking_table(ranking), markup=False)
-
-
-def _find(image: Tensor, select: Select, segmenter: Use, on_event: Observer) -> Mask:
-    """The object as a run would find it."""
-    from instyle_core.objects.select import prompt_of, refine, select_object
-
-    prompt = prompt_of(select, (image.shape[1], image.shape[2]))
-    segmentation = segmenter.create().segment(image, prompt)
-    return refine(select_object(segmentation, select, on_event), image, segmenter)

@@ -77,6 +77,11 @@ class Plan:
         return run_folder(self.spec.output)
 
     @property
+    def items(self) -> dict[int | None, ObjectPlan]:
+        """The objects by number, or the whole picture under None."""
+        return {None: self.whole} if self.whole else {**dict(enumerate(self.objects))}
+
+    @property
     def parts(self) -> list[str]:
         """What files and tables call the objects, in their order."""
         return [part_name(number) for number in range(len(self.objects))] or [part_name(None)]

@@ -112,11 +112,11 @@ class _TargetView(PictureView):
     """A whole picture without a gradient, which may be large, and whose sums may be known."""
 
     def __init__(
-        self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, memory: StyleCache | None
+        self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, cache: StyleCache | None
     ) -> None:
         super().__init__(stack, image, mask)
         self._tiles = stack.tiles(_size(image))
-        self._memory = memory
+        self._cache = cache
 
     def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
         stack = self._stack
@@ -141,9 +141,9 @@ class _TargetView(PictureView):
                 for tile in self._tiles
             )
 
-        if self._memory is None:
+        if self._cache is None:
             return compute()
-        return self._memory.recall(self._image, reads, what, compute)
+        return self._cache.recall(self._image, reads, what, compute)
 
 
 class FeatureStack:
@@ -188,16 +188,16 @@ class FeatureStack:
         return PictureView(self, image, mask)
 
     def target(
-        self, image: Tensor, mask: MaskPyramid, memory: StyleCache | None = None
+        self, image: Tensor, mask: MaskPyramid, cache: StyleCache | None = None
     ) -> PictureView:
         """A picture (1, 3, H, W) to compare with, without a gradient.
 
         Args:
             image: of any size.
             mask: of the same size.
-            memory: what may know its sums.
+            cache: what may know its sums.
         """
-        return _TargetView(self, image, mask, memory)
+        return _TargetView(self, image, mask, cache)
 
     def sums(self, losses: Sequence[SummedLoss], image: Tensor, mask: MaskPyramid) -> list[Sums]:
         """What `SummedLoss.sums` gives, tile by tile; with a gradient to the picture.

@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.config.spec import COLORS_OF_STYLE, Color, Style
+from instyle_core.config.spec import Style
 from instyle_core.images.resize import resize
 from instyle_core.interfaces.loss import Loss, SummedLoss, Targets
 from instyle_core.interfaces.params import LossParams
 from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.schedule import SMALLEST_SIDE
 from instyle_core.painting.color import Palette
+from instyle_core.painting.crop import Crop, paints_at
 from instyle_core.painting.features import FeatureStack, MaskPyramid
 from instyle_core.painting.style_cache import StyleCache
 from instyle_core.plugin.use import Use
-
-
-@dataclass(frozen=True)
-class Crop:
-    """What there is to repaint.
-
-    Attributes:
-        content: the photo as it stands, float32 (3, H, W), in [0, 1].
-        paints: 0 or 1, (1, H, W): the pixels to repaint.
-        mask: 0 or 1, (1, H, W): the object, over which losses are measured.
-        styles: the style pictures, float32 (3, h, w).
-        start: a picture to start from, (3, H, W); None for the content or noise.
-        color: whose colors the object is to have.
-    """
-
-    content: Tensor
-    paints: Tensor
-    mask: Tensor
-    styles: Sequence[Tensor]
-    start: Tensor | None = None
-    color: Color = COLORS_OF_STYLE
-
-    def palette(self) -> Palette:
-        """The colors that the object is to have."""
-        return Palette(self.color, self.content, self.mask)
 
 
 def term_names(losses: Sequence[Use]) -> list[str]:
@@ -58,7 +33,7 @@ def term_names(losses: Sequence[Use]) -> list[str]:
     return names
 
 
-class _Term:
+class Term:
     """A term of the objective: a loss with its weight."""
 
     def __init__(self, name: str, use: Use) -> None:
@@ -78,12 +53,12 @@ class Objective:
 
     def __init__(
         self,
-        task: Crop,
+        crop: Crop,
         style: Style,
         palette: Palette,
-        terms: Sequence[_Term],
+        terms: Sequence[Term],
         stack: FeatureStack,
-        memory: StyleCache | None,
+        cache: StyleCache | None,
         size: Size,
     ) -> None:
         self.size = size
@@ -91,20 +66,20 @@ class Objective:
         self._stack = stack
         self._palette = palette
         self._terms = terms
-        self._content = resize(task.content, size).to(self._device)
-        self._paints = _paints_at(task.paints, size).to(self._device) > 0
-        coverage = F.interpolate(task.mask[None], size, mode="area")
+        self._content = resize(crop.content, size).to(self._device)
+        self._paints = paints_at(crop.paints, size).to(self._device) > 0
+        coverage = F.interpolate(crop.mask[None], size, mode="area")
         self._mask = MaskPyramid(coverage.to(self._device))
-        self._prepare(task.styles, style, memory)
+        self._prepare(crop.styles, style, cache)
 
     @torch.no_grad()
-    def _prepare(self, pictures: Sequence[Tensor], style: Style, memory: StyleCache | None) -> None:
+    def _prepare(self, pictures: Sequence[Tensor], style: Style, cache: StyleCache | None) -> None:
         weights = style.weights or [1.0] * len(pictures)
         views = []
         for picture in pictures:
             resized = style_at(picture, self.size, style.scale).to(self._device)[None]
             everywhere = MaskPyramid(torch.ones_like(resized[:, :1]))
-            views.append(self._stack.target(resized, everywhere, memory))
+            views.append(self._stack.target(resized, everywhere, cache))
         targets = Targets(
             content=self._stack.target(self._palette.seen(self._content)[None], self._mask),
             styles=tuple(views),
@@ -136,11 +111,6 @@ class Objective:
             if term.name not in values:
                 values[term.name] = term.loss(view)
         return {term.name: term.weight * values[term.name] for term in self._terms}
-
-
-def _paints_at(paints: Tensor, size: Size) -> Tensor:
-    """The pixels to repaint at a working size: every one that a pixel to repaint falls into."""
-    return (F.interpolate(paints[None], size, mode="area") > 0).float()[0]
 
 
 def style_at(style: Tensor, size: Size, scale: float) -> Tensor:

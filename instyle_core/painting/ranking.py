@@ -6,7 +6,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core.config.plan import ObjectPlan
+from instyle_core.config.plan import Plan
 from instyle_core.config.spec import Color
 from instyle_core.errors import InputError, InstyleError
-from instyle_core.events import Note, Observer, Ranked
+from instyle_core.events import Note, Observer, Ranked, Teller
 from instyle_core.images.picture import Picture, read_picture
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import RankerParams
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.interfaces.ranker import Ranker, Rating
 from instyle_core.objects.boxes import crop, crop_box
+from instyle_core.objects.find import FoundObject
 from instyle_core.painting.color import Palette
 from instyle_core.painting.features import FeatureStack, MaskPyramid, PictureView
+from instyle_core.painting.networks import Networks
 from instyle_core.painting.objective import style_at
-from instyle_core.painting.stylize import Networks
 from instyle_core.plugin.use import Use
 
 #: Long side, in pixels, of the pictures that are compared. All have the same, so that small and
@@ -123,59 +124,52 @@ def rank(
     return [dict(sorted(rated.items(), key=lambda item: item[1].score)) for rated in ratings]
 
 
-def rank_for_each(
-    items: Mapping[int | None, ObjectPlan],
-    photo: Picture,
-    masks: Mapping[int | None, Mask],
-    margin: float,
-    setting: Networks,
-    on_event: Observer,
-    *,
-    max_megapixels: float,
-) -> dict[int | None, dict[Path, Rating]]:
+def choose_styles(
+    objects: Sequence[FoundObject], photo: Picture, plan: Plan, networks: Networks, tell: Teller
+) -> list[FoundObject]:
     """Rank the pictures of style folders for the objects that choose from one.
 
     Args:
-        items: the objects by number, or the whole picture under None.
+        objects: all objects of the run.
         photo: what they are in.
-        masks: of the objects, by number.
-        margin: context around an object, as `instyle_core.spec.Spec` has it.
-        setting: extractors and device.
-        on_event: told of the rankings, and of pictures that are passed over.
-        max_megapixels: larger pictures are passed over.
+        plan: of the run.
+        networks: extractors and device.
+        tell: told of the rankings, and of pictures that are passed over.
 
     Returns:
-        The ranking of each, by number; the others have none.
+        The objects in the same order; those that choose have their ranking.
 
     Raises:
         InputError: no picture of a folder can be read.
     """
     alike = defaultdict(list)  # objects for which a picture is read once
-    for number, item in items.items():
-        if item.style.choose_from:
-            alike[item.style.choose_from, repr(item.style.ranker)].append(number)
+    for found in objects:
+        if found.plan.style.choose_from:
+            alike[found.plan.style.choose_from, repr(found.plan.style.ranker)].append(found)
+    if not alike:
+        return [*objects]
     rankings: dict[int | None, dict[Path, Rating]] = {}
-    for (folder, _), numbers in alike.items():
-        subjects = [
-            subject_of(photo.pixels, masks.get(number), items[number].color, margin)
-            for number in numbers
-        ]
-        use = items[numbers[0]].style.ranker
-        assert use  # every style with a folder has one
-        found = rank(
-            folder.pictures,
-            photo.path,
-            subjects,
-            use,
-            setting.extractors,
-            setting.device,
-            on_event,
-            max_megapixels=max_megapixels,
-        )
-        rankings |= zip(numbers, found, strict=True)
-    for number, ranking in sorted(rankings.items(), key=lambda entry: entry[0] or 0):
-        on_event(Ranked(number, ranking))
-    return rankings
+    with tell.stage("rank"):
+        for (folder, _), group in alike.items():
+            use = group[0].plan.style.ranker
+            assert use  # every style with a folder has one
+            ranked = rank(
+                folder.pictures,
+                photo.path,
+                [
+                    subject_of(photo.pixels, found.mask, found.plan.color, plan.spec.margin)
+                    for found in group
+                ],
+                use,
+                networks.extractors,
+                networks.device,
+                tell,
+                max_megapixels=plan.spec.max_megapixels,
+            )
+            rankings |= zip((found.number for found in group), ranked, strict=True)
+        for number, ranking in sorted(rankings.items(), key=lambda entry: entry[0] or 0):
+            tell(Ranked(number, ranking))
+    return [replace(found, ranking=rankings.get(found.number)) for found in objects]
 
 
 def subject_of(photo: Tensor, mask: Mask | None, color: Color, margin: float) -> Subject:

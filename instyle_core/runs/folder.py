@@ -88,10 +88,10 @@ class RunFolder:
         elif isinstance(event, Note) and event.message not in self._notes:
             self._notes.append(event.message)  # a resumed run finds most of them anew
 
-    def keep(self, item: int | None, mask: Tensor | None, stylized: Tensor, **facts: Any) -> None:
+    def keep(self, item: int | None, mask: Tensor, stylized: Tensor, **facts: Any) -> None:
         """Keep the mask (1, H, W) and the stylized crop (3, h, w) of an object, and facts."""
         part = part_name(item)
-        if mask is not None:
+        if item is not None:
             write_mask(self._path(f"{part}/mask.png"), mask)
         write_picture(self._path(f"{part}/stylized.png"), stylized)
         self._objects[part] = facts

@@ -50,9 +50,10 @@ from instyle_core.images.resize import resize
 from instyle_core.interfaces.params import Targets
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.painting.color import luminance
+from instyle_core.painting.crop import Crop
 from instyle_core.painting.features import FeatureStack, MaskPyramid
-from instyle_core.painting.objective import Crop
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.stylize import stylize
 from instyle_fcn8s.voc import Photos, open_voc
 from instyle_losses.params import StyleParams
 from instyle_losses.style import StyleLoss

@@ -22,7 +22,8 @@ from instyle_core import testing
 from instyle_core.config.plan import Plan
 from instyle_core.optimization import scale as scale_run
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.stylize import stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

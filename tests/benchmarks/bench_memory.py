@@ -21,7 +21,8 @@ from whole_picture import plan_for, task_for
 from instyle_core import testing
 from instyle_core.device import choose_precision, choose_tile, keep_freed_memory
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.stylize import stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

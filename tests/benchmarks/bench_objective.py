@@ -32,8 +32,9 @@ from instyle_core.images.resize import resize
 from instyle_core.optimization import schedule
 from instyle_core.optimization.optimize import Progress
 from instyle_core.optimization.scale import ScaleRun
+from instyle_core.painting.networks import Networks
 from instyle_core.painting.objective import style_at
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.stylize import stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

@@ -25,8 +25,9 @@ from instyle_core.images.picture import write_picture
 from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization import schedule
 from instyle_core.optimization.time_left import OVERHEAD
+from instyle_core.painting.networks import Networks
 from instyle_core.painting.objective import style_at
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.stylize import stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 

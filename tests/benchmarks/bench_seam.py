@@ -39,9 +39,10 @@ from instyle_core import InputError, Mask, Merger
 from instyle_core.config.plan import Plan, load
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.objects.select import prompt_of, refine, select_object
-from instyle_core.painting.objective import Crop
-from instyle_core.painting.stylize import Networks, put_back, stylize
-from instyle_core.runs.seam import jump_across, measure_seam
+from instyle_core.painting.crop import Crop, put_back
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.seam import jump_across, measure_seam
+from instyle_core.painting.stylize import stylize
 from instyle_fcn8s.voc import CLASSES, IGNORED, Photos, open_voc
 from instyle_mergers.feather import FeatherMerger, signed_distance
 from instyle_mergers.hard import HardMerger

@@ -13,7 +13,7 @@ from torch import Tensor
 from instyle_core import testing
 from instyle_core.config.plan import Plan, load
 from instyle_core.images.picture import write_picture
-from instyle_core.painting.objective import Crop
+from instyle_core.painting.crop import Crop
 
 
 def plan_for(size: int, optimizer: dict[str, Any], **changes: Any) -> Plan:

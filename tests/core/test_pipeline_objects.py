@@ -14,7 +14,8 @@ from scipy.ndimage import distance_transform_edt
 from instyle_core import pipeline
 from instyle_core.errors import SpecError
 from instyle_core.events import Event, Note
-from instyle_core.painting.objective import Crop
+from instyle_core.objects.find import FoundObject
+from instyle_core.painting.crop import Crop
 from tests.core.helpers.studio import HEIGHT, WIDTH, Studio, read, rectangle, save
 
 Box = tuple[int, int, int, int]
@@ -59,22 +60,16 @@ def territories() -> list[np.ndarray]:
     return found
 
 
-def watch_tasks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, torch.Tensor]]:
+def watch_crops(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Box, torch.Tensor]]:
     """The boxes and the painted pixels of each object, as the pipeline hands them on."""
-    seen: list[Any] = []
-    boxes: list[Any] = []
-    crop_box, stylize = pipeline.crop_box, pipeline.stylize
+    seen: list[tuple[Box, torch.Tensor]] = []
+    merge = pipeline.merge
 
-    def crop(*arguments: Any) -> Box:
-        boxes.append(crop_box(*arguments))
-        return boxes[-1]
+    def watched(found: FoundObject, crop: Crop, picture: torch.Tensor) -> Any:
+        seen.append((found.box, crop.paints))
+        return merge(found, crop, picture)
 
-    def paint(task: Crop, *rest: Any) -> Any:
-        seen.append((boxes[-1], task.paints))
-        return stylize(task, *rest)
-
-    monkeypatch.setattr(pipeline, "crop_box", crop)
-    monkeypatch.setattr(pipeline, "stylize", paint)
+    monkeypatch.setattr(pipeline, "merge", watched)
     return seen
 
 
@@ -90,7 +85,7 @@ def test_three_objects_that_overlap_with_three_styles_and_mergers(studio: Studio
 
 
 def test_no_pixel_is_painted_twice(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = watch_tasks(monkeypatch)
+    seen = watch_crops(monkeypatch)
     studio.run(objects=objects(studio), optimizer=WELL)
     count = np.zeros((HEIGHT, WIDTH))
     for (x0, y0, x1, y1), paints in seen:

@@ -16,9 +16,10 @@ from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.loss import Loss, SummedLoss, Targets, View
 from instyle_core.interfaces.params import ExtractorParams, LossParams, Params, ReaderParams
 from instyle_core.optimization.optimize import Progress
+from instyle_core.painting.crop import Crop
 from instyle_core.painting.features import FeatureStack, MaskPyramid
-from instyle_core.painting.objective import Crop
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.stylize import stylize
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from instyle_core import Mask, testing
-from instyle_core.runs.seam import AROUND, WINDOW, jump_across, measure_seam, painting_side
+from instyle_core.painting.seam import AROUND, WINDOW, jump_across, measure_seam, painting_side
 
 
 def flat(level: float, size: tuple[int, int] = (96, 96)) -> Tensor:

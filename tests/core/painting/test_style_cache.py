@@ -17,9 +17,10 @@ from instyle_core.config.spec import Select, Spec, Style
 from instyle_core.interfaces.params import ExtractorParams, Params
 from instyle_core.optimization.optimize import Progress
 from instyle_core.painting import style_cache as target_memory
-from instyle_core.painting.objective import Crop
+from instyle_core.painting.crop import Crop
+from instyle_core.painting.networks import Networks
 from instyle_core.painting.style_cache import StyleCache
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.stylize import stylize
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture
@@ -81,9 +82,9 @@ def recall(
     what: str = WHAT,
 ) -> tuple[Tensor, ...]:
     """What a new process would recall."""
-    memory = StyleCache({"net": use or net()}, computed, folder)
+    cache = StyleCache({"net": use or net()}, computed, folder)
     image = picture(8, 12)[None] if image is None else image
-    return memory.recall(image, reads, what, compute)
+    return cache.recall(image, reads, what, compute)
 
 
 def files(folder: Path) -> list[Path]:
@@ -245,7 +246,7 @@ def use(kind: Any, name: str, params: Params, factory: str) -> Use:
     return Use(Plugin(kind, name, type(params), factory, "a test's"), params)
 
 
-def paint(memory: StyleCache | None, seed: int) -> tuple[list[dict[str, float]], Counting]:
+def paint(cache: StyleCache | None, seed: int) -> tuple[list[dict[str, float]], Counting]:
     extractor, steps = Counting(), list[Progress]()
     common = {"extractor": "net", "layers": ("a", "b")}
     losses = (
@@ -260,7 +261,7 @@ def paint(memory: StyleCache | None, seed: int) -> tuple[list[dict[str, float]],
         use("merger", "none", Params(), "none:None"),
     )
     spec = Spec.model_construct(size=128, optimizer=Adam(steps=4, scales=2, learning_rate=0.02))
-    setting = Networks({"net": extractor}, torch.device("cpu"), torch.float32, memory=memory)
+    setting = Networks({"net": extractor}, torch.device("cpu"), torch.float32, style_cache=cache)
     mask = disc(128, 128)
     styles = [picture(40, 80, seed=7), picture(80, 60, seed=8)]
     task = Crop(picture(128, 128, seed=seed), mask.decision, mask.decision, styles)
@@ -269,13 +270,13 @@ def paint(memory: StyleCache | None, seed: int) -> tuple[list[dict[str, float]],
 
 
 def test_a_second_run_computes_nothing_of_the_style(tmp_path: Path) -> None:
-    def memory() -> StyleCache:
+    def cache() -> StyleCache:
         return StyleCache({"net": net()}, ["float32"], tmp_path)
 
     plain, without = paint(None, 1)
-    first, filling = paint(memory(), 1)
-    again, filled = paint(memory(), 1)
-    another, of_another = paint(memory(), 2)
+    first, filling = paint(cache(), 1)
+    again, filled = paint(cache(), 1)
+    another, of_another = paint(cache(), 2)
     assert first == again == plain
     assert another != plain
     # At each of two scales the photo, and then one pass a step.

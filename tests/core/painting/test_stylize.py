@@ -21,8 +21,10 @@ from instyle_core.interfaces.params import LossParams, Params
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.optimization.optimize import Outcome, Progress
-from instyle_core.painting.objective import Crop, term_names
-from instyle_core.painting.stylize import Networks, put_back, stylize, working_size
+from instyle_core.painting.crop import Crop, put_back
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.objective import term_names
+from instyle_core.painting.stylize import stylize, working_size
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture

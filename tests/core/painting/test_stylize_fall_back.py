@@ -20,9 +20,10 @@ from instyle_core.optimization import cuda_graph
 from instyle_core.optimization import scale as scale_run
 from instyle_core.optimization.optimize import Outcome
 from instyle_core.optimization.scale import ScaleRun
+from instyle_core.painting.crop import Crop
 from instyle_core.painting.features import FeatureStack, MaskPyramid
-from instyle_core.painting.objective import Crop
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.stylize import stylize
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, picture

@@ -1,0 +1,85 @@
+"""The part of the photo that is repainted, and how a painting of it is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from instyle_core.config.spec import COLORS_OF_STYLE, Color
+from instyle_core.images.resize import resample
+from instyle_core.interfaces.pictures import Size
+from instyle_core.objects.boxes import crop
+from instyle_core.objects.find import FoundObject
+from instyle_core.painting.color import Palette
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The photo around one object, and what it is to look like.
+
+    Attributes:
+        content: the photo as it stands, float32 (3, H, W), in [0, 1].
+        paints: 0 or 1, (1, H, W): the pixels to repaint.
+        mask: 0 or 1, (1, H, W): the object, over which losses are measured.
+        styles: the style pictures, float32 (3, h, w).
+        start: a picture to start from, (3, H, W); None for the content or noise.
+        color: whose colors the object is to have.
+    """
+
+    content: Tensor
+    paints: Tensor
+    mask: Tensor
+    styles: Sequence[Tensor]
+    start: Tensor | None = None
+    color: Color = COLORS_OF_STYLE
+
+    @classmethod
+    def of(
+        cls, found: FoundObject, canvas: Tensor, styles: Sequence[Tensor], start: Tensor | None
+    ) -> Crop:
+        """The crop around an object.
+
+        Args:
+            found: the object.
+            canvas: the photo with all earlier objects repainted, (3, H, W).
+            styles: the style pictures.
+            start: a picture of the photo's size to start from, or None.
+        """
+        return cls(
+            content=crop(canvas, found.box),
+            paints=crop(found.paints, found.box),
+            mask=crop(found.mask.decision, found.box),
+            styles=styles,
+            start=None if start is None else crop(start, found.box),
+            color=found.plan.color,
+        )
+
+    def palette(self) -> Palette:
+        """The colors that the object is to have."""
+        return Palette(self.color, self.content, self.mask)
+
+
+def paints_at(paints: Tensor, size: Size) -> Tensor:
+    """The pixels to repaint at a working size: every one that a pixel to repaint falls into."""
+    return (F.interpolate(paints[None], size, mode="area") > 0).float()[0]
+
+
+def put_back(crop: Crop, picture: Tensor) -> Tensor:
+    """The content with the painted pixels replaced by those of a result, at full resolution.
+
+    Only painted pixels have a part in the resampling: those of the photo around them would show as
+    a fringe along the object's rim. Colors that are the photo's own are taken from it at full
+    resolution.
+    """
+    full = picture
+    if picture.shape != crop.content.shape:
+        painted = paints_at(crop.paints, (picture.shape[1], picture.shape[2]))
+        height, width = crop.content.shape[1:]
+        parts = resample(torch.cat([picture * painted, painted]), (height, width))
+        full = (parts[:3] / parts[3:]).clamp(0, 1)
+        full = crop.palette().painted(full, crop.content)
+    return torch.where(crop.paints > 0, full, crop.content)
