@@ -3,6 +3,7 @@
 from .errors import InputError as InputError
 from .errors import InstyleError as InstyleError
 from .errors import WeightsError as WeightsError
+from .files import atomic_write as atomic_write
 from .images.picture import read_mask as read_mask
 from .images.picture import read_picture as read_picture
 from .interfaces.extractor import FeatureExtractor as FeatureExtractor
