@@ -91,7 +91,7 @@ def _check(kind: str, name: str, values: Mapping[str, str]) -> None:
     elif name.startswith("instyle"):
         what = "should not begin with 'instyle'"
         hint = "the package is called instyle-NAME in any case"
-    elif own := {values["Class"], values["Params"]} & set(instyle_core.__all__):
+    elif own := {values["Class"], values["Params"]} & set(dir(instyle_core)):
         what = f"gives the class {own.pop()}, which instyle itself has"
     elif owner := _owner(kind, name):
         what = f"is that of a {kind} of {owner}, and two of one name cannot be used"

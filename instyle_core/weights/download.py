@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from instyle_core.errors import WeightsError
+from instyle_core.files import atomic_write
 from instyle_core.weights.cache import CACHE_VARIABLE
 
 if TYPE_CHECKING:
@@ -92,16 +91,12 @@ def _attempt(
     import pooch
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A folder of its own on the same file system: no other process writes there, it goes with all
-    # that is in it, and the file in it can be moved to its place in one step.
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
-        part = Path(folder, target.name)
+    with atomic_write(target) as part:
         with part.open("wb") as file:
             progress = _Progress(file, on_progress) if on_progress else False
             download = pooch.HTTPDownloader(progress, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S)
             download(url, file, None)
         check(part)
-        os.replace(part, target)
 
 
 class _Progress:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from instyle_core import WeightsError
+from instyle_core import WeightsError, atomic_write
 from instyle_fcn8s.encoders import is_encoder
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import Variant
@@ -60,12 +59,8 @@ def save(path: Path, network: FCN, training: dict[str, Any] | None = None) -> No
     }
     tensors = {name: _half(tensor).contiguous() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with atomic_write(path) as part:
         part.write_bytes(serialize(tensors, metadata))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _half(tensor: Tensor) -> Tensor:

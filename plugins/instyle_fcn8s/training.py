@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from instyle_core import InputError, InstyleError
+from instyle_core import InputError, InstyleError, atomic_write
 from instyle_fcn8s.augment import Augmented, Shuffled
 from instyle_fcn8s.metrics import Figures
 from instyle_fcn8s.network import FCN
@@ -296,9 +295,8 @@ class _AtomicCheckpoints(TorchCheckpointIO):
     """A kill while a checkpoint is written leaves the one before."""
 
     def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
-        part = f"{path}.part"
-        super().save_checkpoint(checkpoint, part, storage_options)
-        os.replace(part, path)
+        with atomic_write(Path(path)) as part:
+            super().save_checkpoint(checkpoint, part, storage_options)
 
 
 class _Lines(Callback):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from instyle_core.errors import InstyleError
-from instyle_core.files import atomic_write, write_atomically
+from instyle_core.files import atomic_write, sha256_of, write_atomically
 
 
 def test_a_new_file_holds_the_data_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -113,3 +113,9 @@ def test_an_impossible_place_is_an_error_for_people(tmp_path: Path, name: str) -
         write_atomically(tmp_path / name, b"x")
     assert caught.value.hint
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_sha256_of(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_of(tmp_path / "abc") == expected

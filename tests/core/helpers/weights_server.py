@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instyle_core.errors import WeightsError
+from instyle_core.weights.cache import cache_folder
+from instyle_core.weights.fetch import fetch
+from instyle_core.weights.record import Weights
 
 
 class WeightsServer:
@@ -61,3 +71,31 @@ class WeightsServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+def weights_of(server: WeightsServer, **changes: Any) -> Weights:
+    """The record of the file that a server has."""
+    fields = {
+        "name": "net-v1",
+        "file": "net.bin",
+        "sha256": hashlib.sha256(server.body).hexdigest(),
+        "megabytes": 1.0,
+        "license": "CC0",
+        "summary": "bytes",
+        "url": server.url,
+    }
+    return Weights(**(fields | changes))
+
+
+def files(folder: Path) -> list[str]:
+    """All that is in a folder, hidden things included."""
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def refuse(server: WeightsServer, *answers: str) -> WeightsError:
+    """The error of a fetch that must fail and leave nothing behind."""
+    server.answers = answers
+    with pytest.raises(WeightsError) as caught:
+        fetch(weights_of(server))
+    assert files(cache_folder()) == []
+    return caught.value

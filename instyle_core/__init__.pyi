@@ -1,0 +1,36 @@
+"""The public names of instyle, one line each: what is here can be imported from `instyle_core`."""
+
+from .errors import InputError as InputError
+from .errors import InstyleError as InstyleError
+from .errors import WeightsError as WeightsError
+from .files import atomic_write as atomic_write
+from .images.picture import read_mask as read_mask
+from .images.picture import read_picture as read_picture
+from .interfaces.extractor import FeatureExtractor as FeatureExtractor
+from .interfaces.input_files import InputFile as InputFile
+from .interfaces.loss import Loss as Loss
+from .interfaces.loss import SummedLoss as SummedLoss
+from .interfaces.loss import Targets as Targets
+from .interfaces.loss import View as View
+from .interfaces.merger import Merger as Merger
+from .interfaces.params import ExtractorParams as ExtractorParams
+from .interfaces.params import LossParams as LossParams
+from .interfaces.params import Params as Params
+from .interfaces.params import RankerParams as RankerParams
+from .interfaces.params import SegmenterParams as SegmenterParams
+from .interfaces.pictures import Mask as Mask
+from .interfaces.ranker import Ranker as Ranker
+from .interfaces.ranker import Rating as Rating
+from .interfaces.refiner import Refiner as Refiner
+from .interfaces.segmenter import Instance as Instance
+from .interfaces.segmenter import Prompt as Prompt
+from .interfaces.segmenter import Segmentation as Segmentation
+from .interfaces.segmenter import Segmenter as Segmenter
+from .plugin.hookspecs import Plugin as Plugin
+from .plugin.hookspecs import hookimpl as hookimpl
+from .weights.converted import converted as converted
+from .weights.fetch import fetch as fetch
+from .weights.hub import fetch_from_hub as fetch_from_hub
+from .weights.hub import hub_weights as hub_weights
+from .weights.record import Weights as Weights
+from .weights.state_dict import read_state_dict as read_state_dict
