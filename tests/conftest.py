@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from instyle_core.cli import main
@@ -13,6 +14,10 @@ from tests.core.helpers.commands import Command, Done
 from tests.core.helpers.hub import Hub, hub_of_this_machine
 from tests.core.helpers.studio import Studio
 from tests.core.helpers.weights_server import WeightsServer
+
+# On a loaded machine, an example may take any time.
+hypothesis.settings.register_profile("instyle", deadline=None)
+hypothesis.settings.load_profile("instyle")
 
 # A shell starts jobs in the background with SIGINT ignored. The processes that tests start and
 # interrupt would inherit that.

@@ -36,24 +36,18 @@ COLORS = (
     (0, 0, 117),
 )
 
-
 #: How much of the color is seen within an object, and within one that was not chosen.
 TINT, FAINT = 0.5, 0.12
-
 
 #: How much of its colors the photo keeps, so that those of the objects stand out.
 KEPT = 0.4
 
-
 #: Of the longer side: the height of the letters and the width of outlines. In pixels: the least.
 LETTERS, LINES = 0.025, 0.0025
 
-
 SMALLEST_LETTERS, LARGEST_LETTERS = 13, 160
 
-
 Canvas = NDArray[np.uint8]
-
 
 Color = tuple[int, int, int]
 

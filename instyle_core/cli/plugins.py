@@ -21,13 +21,16 @@ def plugins() -> None:
 @plugins.command("list")
 @click.option("--kind", type=_KINDS, help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(kind: str | None, as_json: bool) -> None:
+@click.pass_context
+def list_(ctx: click.Context, kind: str | None, as_json: bool) -> None:
     """List the installed plugins, and those that cannot be used, with the reason."""
     from instyle_core.plugin.registry import Registry
 
     registry = Registry.installed()
     entries = registry.entries(kind)
-    _, bad_commands = registry.commands(taken=_own_commands())
+    program = ctx.find_root().command
+    assert isinstance(program, click.Group)
+    _, bad_commands = registry.commands(taken=program.commands)
     failures = list(dict.fromkeys([*registry.failures, *bad_commands]))
     failures = [f for f in failures if kind is None or f.kind in (kind, None)]
     if as_json:
@@ -95,12 +98,6 @@ def _summary(entry: Entry) -> dict[str, Any]:
         "summary": plugin.summary,
         "source": plugin.source,
     }
-
-
-def _own_commands() -> set[str]:
-    from instyle_core.cli import instyle
-
-    return set(instyle.commands)
 
 
 def _raise_unknown(name: str, registry: Any) -> None:

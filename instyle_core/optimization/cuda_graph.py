@@ -1,7 +1,7 @@
-"""A step's work on a GPU, recorded once and played back.
+"""The work of a step on a GPU, captured once as a CUDA graph and replayed.
 
-A step is some hundreds of small kernels, which a GPU is through with sooner than Python has asked
-for them. A recording (a CUDA graph) asks for all of them at once.
+A step launches hundreds of small kernels, and the GPU finishes each sooner than Python can launch
+the next. A CUDA graph launches all of them at once.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-#: Steps that are taken one kernel at a time before any is recorded: memory and kernels are chosen.
+#: Steps that run without a graph first, while memory is allocated and kernels are selected.
 WARM_UP = 3
 
 
 def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
-    """Record what a function has a GPU do.
+    """Capture the GPU work of a function in a CUDA graph.
 
     Args:
-        compute: reads and writes the same tensors each time; its value is a tensor of numbers.
+        compute: reads and writes the same tensors at every call, and returns a tensor.
 
     Returns:
-        What plays it back and gives the same tensor with new numbers; None where that cannot be
-        done: losses may look at numbers on the way, which a recording cannot.
+        A function that replays the graph and returns the same tensor with new values; None if the
+        work cannot be captured, for instance because a loss reads a value back from the GPU.
     """
     expected = compute().clone()
     try:
@@ -33,10 +33,10 @@ def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
     except RuntimeError:
         return None
 
-    def play() -> Tensor:
+    def replay() -> Tensor:
         graph.replay()
         return result
 
-    # Sums on a GPU have no fixed order, so that the last digits may differ.
-    same = torch.allclose(play(), expected, rtol=1e-2, equal_nan=True)
-    return play if same else None
+    # Sums on a GPU have no fixed order, so the last digits may differ.
+    same = torch.allclose(replay(), expected, rtol=1e-2, equal_nan=True)
+    return replay if same else None

@@ -1,4 +1,4 @@
-"""The optimization loop: coarse to fine, best so far, stopping."""
+"""The optimization loop: coarse to fine, keeping the best picture, stopping early."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ Status = Literal["finished", "interrupted", "diverged"]
 
 @dataclass(frozen=True)
 class Progress:
-    """One step: `step` counts from 1 over all scales; `terms` are weighted."""
+    """One step, as `on_step` is told of it.
+
+    Attributes:
+        step: its number, from 1, counted over all scales.
+        steps: the number of the last step.
+        size: of the scale.
+        terms: the weighted terms of the objective, by name.
+        picture: makes the picture after the step, (3, H, W), in [0, 1].
+    """
 
     step: int
     steps: int
@@ -40,15 +48,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class OptimizationState:
-    """Where an optimization stands: all that it takes to go on as if nothing had happened.
+    """The state of an optimization, from which it continues as if it had not been interrupted.
 
     Attributes:
-        steps: done so far, over all scales.
+        steps: the number of steps done, over all scales.
         best: the best picture so far, (3, H, W); None before the first step.
-        random: where random numbers stand.
-        scale: None at the beginning of a scale.
-        momentum: what the optimizer knew at the end of the scale before; None within a scale, or
-            if it takes nothing along.
+        random: the random state.
+        scale: the state within a scale; None at the start of one.
+        momentum: what the solver of the scale before hands on; None within a scale, or if it hands
+            nothing on.
     """
 
     steps: int
@@ -60,16 +68,15 @@ class OptimizationState:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an optimization came to.
+    """The result of an optimization.
 
     Attributes:
-        picture: the best so far, composed, at the size of the scale that was reached; None where
-            not one step was good.
-        status: whether it went through.
-        reason: why it did not, else empty.
-        state: where it can go on, after an interrupt; None if only at its very beginning.
-        flat: the steps after which the objective was flat, so that those that were left at their
-            scale were not taken.
+        picture: the best picture of the scale that was reached, (3, H, W); None if there is none.
+        status: how it ended.
+        reason: why it did not finish, else empty.
+        state: to resume from after an interrupt; None if it can only start again.
+        flat: the steps after which the objective was flat, so that the remaining steps of their
+            scale were skipped.
     """
 
     picture: Tensor | None
@@ -90,29 +97,32 @@ def optimize(
 ) -> Outcome:
     """Minimize the objective over the pixels, coarse to fine.
 
-    Ctrl-C, a loss that is no number and a loss that explodes end it early, with the best picture so
-    far. Losses of two scales cannot be compared, so that the best is of the scale that was reached.
-    A step evaluates the picture that it starts from: what the last one makes of it has not been
-    judged, and is not taken. Steps that a flat objective saves keep their numbers, so that each
-    scale begins at a number of its own.
+    Ctrl-C, a loss that is not finite and a loss that explodes end it early, with the best picture
+    so far. Losses of two scales cannot be compared, so the best picture is of the scale that was
+    reached. A step evaluates the picture that it starts from; the picture after the last step is
+    never evaluated, and so never the best. Skipped steps keep their numbers: each scale always
+    starts at the same number.
 
-    The first Ctrl-C lets the step under way end. A second one, or any `KeyboardInterrupt` from
-    within a step, ends it at once; what can be resumed then is the scale from its beginning.
+    At the first Ctrl-C, the current step is finished. A second one, or any `KeyboardInterrupt` from
+    within a step, ends it at once; it then resumes at the start of the scale.
 
     Args:
-        scale_at: makes the problem at a size; called when its turn comes, so that one is held.
+        scale_at: makes the problem at a size; called when that scale starts.
         sizes: of the scales, from coarse to fine.
-        start: the picture to start from, (3, H, W), of any size.
-        settings: the optimizer's.
-        on_step: told of each step; a `KeyboardInterrupt` that it raises comes between two steps.
-        resume_from: the state that an earlier call with the same arguments ended in.
-        fall_back: has the scale compute in another way from then on, because memory has run out or
-            a gradient has left the range of its precision; false if there is no other way.
+        start: the picture to start from, (3, H, W), in [0, 1], of any size.
+        settings: of the optimizer.
+        on_step: called after each step; may raise `KeyboardInterrupt` to stop there.
+        resume_from: the state that an earlier call with the same arguments returned.
+        fall_back: called when memory has run out, or a gradient has left the range of its
+            precision; switches to another way to compute steps, or returns False if there is none.
+
+    Returns:
+        The outcome, however it ended.
 
     Raises:
-        InstyleError: memory has run out for good.
+        InstyleError: there is not enough memory, and nothing to fall back to.
     """
-    budget = scale_steps(settings.steps, len(sizes))
+    last_steps = accumulate(scale_steps(settings.steps, len(sizes)))
     state = resume_from or OptimizationState(0, None, random_state())
     done, between_steps = state.steps, False
     flat: list[int] = []
@@ -121,38 +131,38 @@ def optimize(
     reason = ""
     restore_random_state(state.scale.random if state.scale else state.random)
     try:
-        with deferred() as stop_is_asked_for:
-            for index, end in enumerate(accumulate(budget)):
-                if done >= end:  # fewer steps than scales, or the scale was done before
+        with deferred() as stop_requested:
+            for size, last_step in zip(sizes, last_steps, strict=True):
+                if done >= last_step:  # a scale without steps, or done before the interrupt
                     continue
-                entry = random_state()
-                scale = scale_at(sizes[index])
+                random_at_start = random_state()
+                scale = scale_at(size)
                 run = ScaleRun(scale, start, state.best, settings, state.momentum, fall_back)
                 if state.scale:
-                    run.go_on_from(state.scale)
+                    run.resume(state.scale)
                     restore_random_state(state.random)
-                while done < end:
+                while done < last_step:
                     if run.is_flat(settings.tolerance):
                         flat.append(done)
-                        done = end
+                        done = last_step
                         break
                     between_steps = False
                     run.step(settings.learning_rate_at(done + 1))
                     done += 1
                     between_steps = True
                     on_step(Progress(done, settings.steps, run.size, run.values, run.current))
-                    if stop_is_asked_for():
+                    if stop_requested():
                         raise KeyboardInterrupt
                 state = OptimizationState(done, run.best, random_state(), momentum=run.momentum())
                 between_steps = False
     except KeyboardInterrupt as interrupt:
         status, reason = "interrupted", "interrupted"
         if run and between_steps and not isinstance(interrupt, AtOnce):
-            within = run.state(entry) if done < end else None
-            momentum = None if within else run.momentum()
-            state = OptimizationState(done, run.best, random_state(), within, momentum)
+            scale_state = run.state(random_at_start) if done < last_step else None
+            momentum = None if scale_state else run.momentum()
+            state = OptimizationState(done, run.best, random_state(), scale_state, momentum)
     except Diverged as diverged:
         status, reason = "diverged", str(diverged)
     picture = run.best if run else state.best
-    can_go_on = status == "interrupted" and state.steps > 0
-    return Outcome(picture, status, reason, state if can_go_on else None, tuple(flat))
+    can_resume = status == "interrupted" and state.steps > 0
+    return Outcome(picture, status, reason, state if can_resume else None, tuple(flat))

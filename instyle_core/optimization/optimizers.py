@@ -1,4 +1,4 @@
-"""What takes the steps: Adam or L-BFGS over the pixels of one scale."""
+"""The optimizers, Adam and L-BFGS, over the pixels of one scale."""
 
 from __future__ import annotations
 
@@ -13,46 +13,44 @@ from torch.optim.adam import adam
 
 from instyle_core.config import optimizer as spec
 
-#: What Adam takes along from one scale to the next: both moments, (3, H, W), and its step.
+#: What Adam carries over from one scale to the next: its step, and both moments, (3, H, W).
 Momentum = dict[str, Tensor]
 
-
-#: Decay of the moments, and what is added to the root of the second: those of the paper.
+#: The decay rates of the moments, and what is added to the root of the second: the paper's values.
 _BETAS = (0.9, 0.999)
-
-
 _EPSILON = 1e-8
 
 
 class Solver(Protocol):
-    """Moves pixels (3, H, W), which have a gradient after each evaluation."""
+    """Changes pixels (3, H, W), which have a gradient after each evaluation."""
 
     def step(self, evaluate: Callable[[], Tensor], learning_rate: float) -> None:
-        """One step; L-BFGS evaluates the objective several times in one."""
+        """Take one step, in which L-BFGS evaluates the objective several times."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """All that it takes to go on; stays what it is as long as no step is taken."""
+        """All that `resume` needs; its tensors change with the next step."""
         ...
 
-    def go_on_from(self, state: dict[str, Any]) -> None:
-        """Take the place of the solver whose state it is; the state stays as it is."""
+    def resume(self, state: dict[str, Any]) -> None:
+        """Continue from the state of another solver, which is copied."""
         ...
 
     def momentum(self) -> Momentum | None:
-        """What the next scale's solver can begin with, instead of feeling its way anew."""
+        """What the solver of the next scale starts with; None if it starts with nothing."""
         ...
 
 
 class AdamSolver:
     """Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
 
-    Torch's function, since making its class imports torch's compiler, which takes a second.
+    Calls torch's function; making an instance of its class imports torch's compiler, which takes a
+    second.
 
     Args:
-        pixels: to move.
-        settings: of the spec.
-        momentum: of the scale before.
+        pixels: (3, H, W), changed in place.
+        settings: from the spec.
+        momentum: from the scale before.
     """
 
     def __init__(
@@ -60,7 +58,7 @@ class AdamSolver:
     ) -> None:
         self._pixels = pixels
         self._weight_decay = settings.weight_decay
-        self._momentum = _resized(momentum, pixels) if momentum else _still(pixels)
+        self._momentum = _resized(momentum, pixels) if momentum else _zeros(pixels)
 
     def step(self, evaluate: Callable[[], Tensor], learning_rate: float) -> None:
         evaluate()
@@ -86,7 +84,7 @@ class AdamSolver:
     def state(self) -> dict[str, Any]:
         return dict(self._momentum)
 
-    def go_on_from(self, state: dict[str, Any]) -> None:
+    def resume(self, state: dict[str, Any]) -> None:
         for name, kept in self._momentum.items():
             kept.copy_(state[name])
 
@@ -98,14 +96,14 @@ class LBFGSSolver:
     """Nocedal and Wright 2006, "Numerical Optimization", algorithm 7.5, with a line search (3.5).
 
     Args:
-        pixels: to move.
-        settings: of the spec.
+        pixels: (3, H, W), changed in place.
+        settings: from the spec.
     """
 
     def __init__(self, pixels: Tensor, settings: spec.LBFGS) -> None:
-        # One iteration a step, so that steps can be counted, watched and interrupted. No
-        # tolerances: losses are means, so that the gradient of one pixel among millions is tiny,
-        # not converged.
+        # One iteration a step, so that steps can be counted, observed and interrupted. No
+        # tolerances: losses are means, so the gradient of one pixel among millions is tiny long
+        # before the objective has converged.
         self._optimizer = torch.optim.LBFGS(
             [pixels],
             max_iter=1,
@@ -124,29 +122,29 @@ class LBFGSSolver:
     def state(self) -> dict[str, Any]:
         return self._optimizer.state_dict()
 
-    def go_on_from(self, state: dict[str, Any]) -> None:
+    def resume(self, state: dict[str, Any]) -> None:
         self._optimizer.load_state_dict(deepcopy(state))
 
     def momentum(self) -> None:
-        """Nothing: its pairs are of one size."""
+        """None: curvature pairs are of one size."""
 
 
 def solver(
     pixels: Tensor, settings: spec.Adam | spec.LBFGS, momentum: Momentum | None = None
 ) -> Solver:
-    """The solver that a spec names, at the beginning of a scale."""
+    """The solver that a spec names, at the start of a scale."""
     if isinstance(settings, spec.Adam):
         return AdamSolver(pixels, settings, momentum)
     return LBFGSSolver(pixels, settings)
 
 
-def _still(pixels: Tensor) -> Momentum:
+def _zeros(pixels: Tensor) -> Momentum:
     moments = {name: torch.zeros_like(pixels.detach()) for name in ("exp_avg", "exp_avg_sq")}
     return {"step": torch.zeros(()), **moments}
 
 
 def _resized(momentum: Momentum, pixels: Tensor) -> Momentum:
-    """Adam's moments at another size: losses are means, so that a pixel's slope goes by 1/area."""
+    """Adam's moments at another size; a pixel's gradient goes with 1/area, as losses are means."""
     size = (pixels.shape[1], pixels.shape[2])
     first, second = (momentum[name].to(pixels.device) for name in ("exp_avg", "exp_avg_sq"))
     ratio = first[0].numel() / pixels[0].numel()

@@ -1,4 +1,4 @@
-"""Where torch's random numbers stand, so that a resumed run draws what it would have drawn."""
+"""The state of torch's random number generators, so that a resumed run draws the same numbers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def random_state() -> list[Tensor]:
-    """Where torch's generators stand.
+    """The states of torch's generators.
 
     Returns:
-        A tensor of bytes for the processor's and, once CUDA is in use, one for each device.
+        A tensor of bytes for the CPU and, once CUDA is in use, one for each GPU.
     """
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     cuda = torch.cuda.get_rng_state_all() if in_use else []
@@ -18,8 +18,8 @@ def random_state() -> list[Tensor]:
 
 
 def restore_random_state(state: list[Tensor]) -> None:
-    """Put the generators where they stood when `random_state` was called."""
-    processor, *cuda = state
-    torch.set_rng_state(processor.cpu())
+    """Return the generators to what `random_state` returned."""
+    cpu, *cuda = state
+    torch.set_rng_state(cpu.cpu())
     if cuda:
         torch.cuda.set_rng_state_all([generator.cpu() for generator in cuda])

@@ -1,4 +1,4 @@
-"""The optimization at one scale: the optimizer's steps, the best so far, the alarm."""
+"""The optimization at one scale: its steps, the best picture so far, and divergence."""
 
 from __future__ import annotations
 
@@ -17,58 +17,56 @@ from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.cuda_graph import WARM_UP, capture
 from instyle_core.optimization.optimizers import Momentum, solver
 
-#: How far the objective may rise above all of its first values before the run counts as diverged.
+#: The run has diverged once the objective is this many times the largest of its first values.
 EXPLOSION = 1e3
 
-
-#: Over so many steps the objective has to fall, where a spec has a tolerance.
+#: Steps over which the objective must fall, if the spec has a tolerance.
 PATIENCE = 20
 
-
-#: What may go wrong with a step that can be done in another way.
+#: A failure after which a step may be computed in another way.
 StepFailure = Literal["memory", "overflow"]
 
 
 def never(failure: StepFailure) -> bool:
-    """There is no other way."""
+    """The `fall_back` that knows no other way to compute a step."""
     del failure
     return False
 
 
 def out_of_memory(size: Size) -> InstyleError:
-    """The error about a picture that is too large for any way to compute it."""
+    """The error about a picture that is too large for the memory however it is computed."""
     what = f"there is not enough memory for {size[1]}x{size[0]} pixels"
     return InstyleError(what, hint="choose a smaller `size`, or `device: cpu`")
 
 
 class Scale(Protocol):
-    """The problem at one size."""
+    """The optimization problem at one size."""
 
     size: Size
 
     def enter(self, picture: Tensor) -> Tensor:
-        """Bring the result of the scale before to this size: the pixels to optimize, (3, H, W)."""
+        """The picture, resized to this scale: the pixels to optimize, (3, H, W), in [0, 1]."""
         ...
 
     def terms(self, pixels: Tensor) -> Mapping[str, Tensor]:
-        """The weighted terms of the objective, by name; pixels are in [0, 1]."""
+        """The weighted terms of the objective, by name, for pixels in [0, 1]."""
         ...
 
     def compose(self, pixels: Tensor) -> Tensor:
-        """The picture that the pixels make, (3, H, W), in [0, 1]; a tensor of its own."""
+        """The pixels over the background: (3, H, W), in [0, 1], in a new tensor."""
         ...
 
 
 @dataclass(frozen=True)
 class ScaleState:
-    """Where the optimization at one scale stands, between two steps.
+    """The state of the optimization at one scale, between two steps.
 
     Attributes:
-        pixels: what is optimized, (3, H, W).
-        solver: the state of what takes the steps.
-        bests: the objective of the best picture so far, after each step.
-        firsts: the first values of each term, which an explosion is measured by.
-        random: where random numbers stood when the scale was entered: targets may draw some.
+        pixels: what is optimized, (3, H, W), in the space of the settings.
+        solver: the solver's state.
+        bests: the lowest value of the objective so far, after each step.
+        firsts: the terms at the first steps, to which later ones are compared for divergence.
+        random: the random state at the start of the scale, as preparing it may draw numbers.
     """
 
     pixels: Tensor
@@ -80,7 +78,7 @@ class ScaleState:
 
 @dataclass(frozen=True)
 class Space:
-    """What pixels are measured in: ``(picture - mean) / std`` by channel, clamped to the limits."""
+    """The units of pixels: ``(picture - mean) / std`` by channel, clamped to the limits."""
 
     mean: Tensor
     std: Tensor
@@ -106,16 +104,16 @@ _SPACES = {
 
 
 class Diverged(Exception):
-    """A loss or its gradient is no number, or explodes; the message says which."""
+    """A loss or its gradient is not finite, or a loss has exploded; the message says which."""
 
 
 class ScaleRun:
-    """The optimization at one scale: takes steps, keeps the best picture, sounds the alarm.
+    """The optimization at one scale: takes steps, keeps the best picture, detects divergence.
 
     Attributes:
         size: of the scale.
-        values: the weighted terms at the last step.
-        best: the best picture so far, (3, H, W); that of the scale before until this one has any.
+        values: the weighted terms at the last step, by name.
+        best: the best picture so far, (3, H, W); until there is one, that of the scale before.
     """
 
     def __init__(
@@ -131,90 +129,96 @@ class ScaleRun:
         self.values: dict[str, float] = {}
         self.best = best
         self._scale = scale
-        entered = scale.enter(start if best is None else best)
-        self._space = Space.of(settings, entered.device)
-        self._pixels = self._space.pixels(entered).requires_grad_()
+        picture = scale.enter(start if best is None else best)
+        self._space = Space.of(settings, picture.device)
+        self._pixels = self._space.pixels(picture).requires_grad_()
         self._solver = solver(self._pixels, settings, momentum)
         self._bests: list[float] = []
         self._firsts: list[dict[str, float]] = []
-        self._fresh = True
-        self._relieve = fall_back
+        self._is_first_evaluation = True
+        self._fall_back = fall_back
         self._names: list[str] = []
         self._replay: Callable[[], Tensor] | None = None
-        self._until_capture = WARM_UP if entered.device.type == "cuda" else -1
+        self._until_capture = WARM_UP if picture.device.type == "cuda" else -1
 
     def momentum(self) -> Momentum | None:
-        """What the next scale can begin with."""
+        """What the solver of the next scale starts with."""
         return self._solver.momentum()
 
     def state(self, random: list[Tensor]) -> ScaleState:
-        """Where it stands, until the next step is taken.
+        """All that `resume` needs; its tensors change with the next step.
 
         Args:
-            random: where random numbers stood when the scale was entered.
+            random: the random state at the start of the scale.
         """
         pixels = self._pixels.detach()
         return ScaleState(pixels, self._solver.state(), self._bests, self._firsts, random)
 
-    def go_on_from(self, state: ScaleState) -> None:
-        """Stand where an earlier run at this scale stood; the state itself stays as it is."""
+    def resume(self, state: ScaleState) -> None:
+        """Continue from the state of an earlier run at this scale, which is copied."""
         with torch.no_grad():
             self._pixels.copy_(state.pixels)
-        self._solver.go_on_from(state.solver)
+        self._solver.resume(state.solver)
         self._bests = [*state.bests]
         self._firsts = [*state.firsts]
 
     def is_flat(self, tolerance: float) -> bool:
-        """Whether the objective has fallen by less than this part of itself of late."""
+        """Whether the last steps have lowered the objective by less than this part of it."""
         if not tolerance or len(self._bests) <= PATIENCE:
             return False
         before, now = self._bests[-1 - PATIENCE], self._bests[-1]
         return before - now < tolerance * before
 
     def current(self) -> Tensor:
-        """The picture as it stands, (3, H, W)."""
+        """The current picture, (3, H, W), in [0, 1]."""
         return self._scale.compose(self._space.picture(self._pixels.detach()))
 
     def step(self, learning_rate: float) -> None:
-        self._fresh = True
+        """Take one step.
+
+        Raises:
+            Diverged: a loss or its gradient is not finite, or a loss has exploded.
+            InstyleError: there is not enough memory.
+        """
+        self._is_first_evaluation = True
         self._solver.step(self._evaluate, learning_rate)
         with torch.no_grad():
             self._pixels.clamp_(*self._space.limits)
 
     def _evaluate(self) -> Tensor:
-        """The objective, with its gradient in the pixels."""
-        values, slope = self._computed()
-        while not math.isfinite(slope) and self._can_fall_back("overflow"):
-            values, slope = self._computed()
-        self._check(values, slope)
-        if self._fresh:  # a line search evaluates more often than once a step
-            self._fresh = False
-            self._record(values)
-        return torch.tensor(sum(values.values()))  # which optimizers read, if at all, as a number
+        """The objective; its gradient is left in the pixels."""
+        values, gradient_sum = self._values()
+        while not math.isfinite(gradient_sum) and self._falls_back("overflow"):
+            values, gradient_sum = self._values()
+        self._check(values, gradient_sum)
+        if self._is_first_evaluation:  # a line search evaluates several times in a step
+            self._is_first_evaluation = False
+            self._update(values)
+        return torch.tensor(sum(values.values()))
 
-    def _computed(self) -> tuple[dict[str, float], float]:
-        """The terms, and a sum over their gradient that is a number if all of it is."""
+    def _values(self) -> tuple[dict[str, float], float]:
+        """The terms, and the sum of their gradient, which is finite if all of the gradient is."""
         while True:
             try:
-                # The one transfer from the device.
-                *numbers, slope = self._compute().tolist()
-                return dict(zip(self._names, numbers, strict=True)), slope
+                # The only transfer from the device in a step.
+                *numbers, gradient_sum = self._compute().tolist()
+                return dict(zip(self._names, numbers, strict=True)), gradient_sum
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            # Out here, nothing holds what the failed attempt has allocated.
-            if not self._can_fall_back("memory"):
+            # Outside of `except`: the error kept the memory of the failed attempt alive.
+            if not self._falls_back("memory"):
                 raise out_of_memory(self.size)
 
-    def _can_fall_back(self, failure: StepFailure) -> bool:
-        """Whether it is computed in another way from now on; a recording would be of the old."""
-        fell_back = self._relieve(failure)
+    def _falls_back(self, failure: StepFailure) -> bool:
+        """Whether steps are computed in another way from now on; their graph is captured anew."""
+        fell_back = self._fall_back(failure)
         if fell_back and self._replay:
             self._replay, self._until_capture = None, WARM_UP
         return fell_back
 
     def _compute(self) -> Tensor:
-        """What `_computed` reports, still on the device; on a GPU recorded, once it is warm."""
+        """The numbers of `_values`, on the device; on a GPU by a CUDA graph after the warm-up."""
         if self._replay is None and self._until_capture == 0:
             self._replay = capture(self._backward)
         self._until_capture -= 1
@@ -226,17 +230,19 @@ class ScaleRun:
         total = torch.stack(list(terms.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
         self._names = list(terms)
-        slope = total.detach() if self._pixels.grad is None else self._pixels.grad.sum()
-        return torch.stack([*(term.detach() for term in terms.values()), slope.to(total.dtype)])
+        gradient = self._pixels.grad
+        gradient_sum = total.detach() if gradient is None else gradient.sum().to(total.dtype)
+        return torch.stack([*(term.detach() for term in terms.values()), gradient_sum])
 
-    def _check(self, values: Mapping[str, float], slope: float) -> None:
+    def _check(self, values: Mapping[str, float], gradient_sum: float) -> None:
         for name, value in values.items():
             if not math.isfinite(value):
                 raise Diverged(f"the loss '{name}' became {value}")
-        if not math.isfinite(slope):
-            raise Diverged(f"the gradient of the loss '{self._culprit(values)}' is no number")
+        if not math.isfinite(gradient_sum):
+            raise Diverged(f"the gradient of the loss '{self._failing_term(values)}' is not finite")
 
-    def _record(self, values: dict[str, float]) -> None:
+    def _update(self, values: dict[str, float]) -> None:
+        """Keep the picture if it is the best so far; notice an explosion."""
         self.values = values
         total = sum(values.values())
         if len(self._firsts) < 10:
@@ -253,13 +259,13 @@ class ScaleRun:
             self.best = self.current()
         self._bests.append(min(total, before))
 
-    def _culprit(self, values: Mapping[str, float]) -> str:
-        """Which term's gradient is no number; each is computed anew, by itself."""
-        fresh = self._pixels.detach().requires_grad_()
-        for name, term in self._scale.terms(self._space.picture(fresh)).items():
+    def _failing_term(self, values: Mapping[str, float]) -> str:
+        """The term whose gradient is not finite; each gradient is computed again, on its own."""
+        pixels = self._pixels.detach().requires_grad_()
+        for name, term in self._scale.terms(self._space.picture(pixels)).items():
             if not term.requires_grad:
                 continue
-            (gradient,) = torch.autograd.grad(term, fresh, retain_graph=True, allow_unused=True)
+            (gradient,) = torch.autograd.grad(term, pixels, retain_graph=True, allow_unused=True)
             if gradient is not None and not bool(torch.isfinite(gradient).all()):
                 return name
         return ", ".join(values)

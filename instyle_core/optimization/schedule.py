@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from instyle_core.interfaces.pictures import Size
 
-#: Long side, in pixels, that coarse to fine starts near.
+#: Long side, in pixels, that the coarsest size is as near to as the factor allows.
 COARSEST = 160
 
-
-#: How many times as large each size is as the one before.
+#: Ratio of the sides of each size to those of the size before.
 FACTOR = math.sqrt(2)
 
-
-#: Part of all steps that is done at the finest scale, where a step costs most.
+#: Share of all steps that is taken at the finest scale, where a step costs most.
 FINEST_SHARE = 0.5
 
+#: Share of all steps that is taken at each scale between the coarsest and the finest. The rest is
+#: taken at the coarsest, where a step costs least.
+MIDDLE_SHARE = 0.1
 
-#: Part of all steps that is done at each scale between the coarsest and the finest. They are passed
-#: through: what is left is done at the coarsest, where a step costs least.
-PASSING_SHARE = 0.1
-
-
-#: No side is made shorter: networks with five poolings need some pixels to look at.
+#: No side is made shorter, in pixels: networks with five pooling layers need that many.
 SMALLEST_SIDE = 32
 
 
 @dataclass(frozen=True)
 class Level:
-    """So many steps at one size."""
+    """The number of steps at one size."""
 
     size: Size
     steps: int
 
 
 def schedule(size: Size, scales: int | Literal["auto"], steps: int) -> list[Level]:
-    """All that is to be done for one object.
+    """The sizes and steps of one object, from coarse to fine.
 
     Args:
         size: the finest.
-        scales: how many there are to be; fewer where they would be the same.
-        steps: in all.
+        scales: the number of sizes; there are fewer if some would be the same.
+        steps: their total.
     """
     sizes = scale_sizes(size, scales)
     return [Level(*pair) for pair in zip(sizes, scale_steps(steps, len(sizes)), strict=True)]
@@ -59,22 +54,18 @@ def scale_sizes(size: Size, scales: int | Literal["auto"]) -> list[Size]:
 
 
 def scale_steps(steps: int, scales: int) -> list[int]:
-    """How many steps each scale gets; all of them sum to `steps`.
+    """How many steps each scale gets, from coarse to fine; they sum to `steps`.
 
-    Coarse steps are cheap and settle the composition; the finest scale only adds detail. Where
-    there are so many scales that they would leave nothing, all but the finest are alike.
+    Coarse steps are cheap and settle the composition; the finest scale only adds detail. With so
+    many scales that the coarsest would get fewer steps than the middle ones, all but the finest
+    share alike.
     """
     if scales == 1:
         return [steps]
     coarse = steps - math.ceil(steps * FINEST_SHARE)
-    each = min(math.ceil(steps * PASSING_SHARE), coarse // (scales - 1))
-    passing = [each] * (scales - 2)
-    return [coarse - sum(passing), *passing, steps - coarse]
-
-
-def pixels(levels: Sequence[Level]) -> int:
-    """The pixels of all steps, which is what they cost but for what each step costs anyway."""
-    return sum(level.steps * level.size[0] * level.size[1] for level in levels)
+    each = min(math.ceil(steps * MIDDLE_SHARE), coarse // (scales - 1))
+    middle = [each] * (scales - 2)
+    return [coarse - sum(middle), *middle, steps - coarse]
 
 
 def _scaled(size: Size, factor: float) -> Size:

@@ -12,9 +12,7 @@ from urllib.parse import quote
 
 _WIDTH, _HEIGHT = 640, 200
 
-
 _COLORS = ("#1f5fa8", "#c8502d", "#3f8f4f", "#8a4fa0", "#a8841f", "#4fa0a0")
-
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"

@@ -31,9 +31,9 @@ from instyle_core.painting.stylize import stylize
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
-#: By name, the shares of the finest size and, at most, of each that is passed through.
+#: By name, the shares of the finest size and, at most, of each middle one.
 SCHEDULES = {
-    "as it is": (schedule.FINEST_SHARE, schedule.PASSING_SHARE),
+    "as it is": (schedule.FINEST_SHARE, schedule.MIDDLE_SHARE),
     "45%, and 12% at most": (0.45, 0.12),
     "40%, the others alike": (0.4, 1.0),
 }
@@ -42,7 +42,7 @@ SCHEDULES = {
 def cost(size: Size, steps: int) -> int:
     """In pixels, of the schedule that is set."""
     levels = schedule.schedule(size, "auto", steps)
-    return schedule.pixels(levels) + OVERHEAD * sum(level.steps for level in levels)
+    return sum(level.steps * (level.size[0] * level.size[1] + OVERHEAD) for level in levels)
 
 
 def steps_at(size: Size, wanted: int) -> int:
@@ -70,7 +70,7 @@ def main() -> None:
         objective = Plain(network, content, style_at(style, size, 1.0))
         costs = None
         for name, shares in SCHEDULES.items():
-            schedule.FINEST_SHARE, schedule.PASSING_SHARE = shares
+            schedule.FINEST_SHARE, schedule.MIDDLE_SHARE = shares
             costs = costs or cost(size, options.steps)  # of the first
             steps = steps_at(size, costs)
             plan, task = plan_for(side, {"steps": steps}), task_for(content, style)

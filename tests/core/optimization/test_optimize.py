@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,84 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn import functional as F
 
 from instyle_core.config.optimizer import LBFGS, Adam
 from instyle_core.interfaces.pictures import Size
-from instyle_core.optimization.optimize import Outcome, Progress, optimize
+from instyle_core.optimization.optimize import Progress, optimize
 from instyle_core.optimization.schedule import scale_steps
 from instyle_core.testing import picture
-
-SIZE = (6, 5)
-
-
-def ignore(progress: Progress) -> None:
-    pass
-
-
-class Toy:
-    """A problem whose terms are functions of the pixels; all pixels but the first row can move."""
-
-    def __init__(self, terms: Mapping[str, Callable[[Tensor], Tensor]], size: Size = SIZE) -> None:
-        self.size = size
-        self.background = picture(*size, seed=9)
-        self.moves = torch.ones(1, *size)
-        self.moves[:, 0] = 0
-        self._terms = terms
-
-    def enter(self, start: Tensor) -> Tensor:
-        return F.interpolate(start[None], self.size)[0].clone()
-
-    def compose(self, pixels: Tensor) -> Tensor:
-        return torch.where(self.moves > 0, pixels, self.background)
-
-    def terms(self, pixels: Tensor) -> dict[str, Tensor]:
-        image = self.compose(pixels)
-        return {name: term(image) for name, term in self._terms.items()}
-
-
-def follow(values: Iterator[float]) -> Callable[[Tensor], Tensor]:
-    """A term that has the next of the values each time, and always a slope of 1."""
-
-    def term(image: Tensor) -> Tensor:
-        total = image.sum()
-        return total - total.detach() + next(values)
-
-    return term
-
-
-def failing(at: int, kind: str) -> Callable[[Tensor], Tensor]:
-    """A term that is 1 until its n-th evaluation."""
-    calls = itertools.count(1)
-
-    def term(image: Tensor) -> Tensor:
-        nothing = 0 * image.sum()
-        if next(calls) < at:
-            return nothing + 1
-        if kind == "interrupt":
-            raise KeyboardInterrupt
-        # The root of 0 is 0, with a slope of infinity, times 0.
-        return {"nan": nothing + math.nan, "inf": nothing + math.inf, "slope": nothing.sqrt()}[kind]
-
-    return term
-
-
-def steady(image: Tensor) -> Tensor:
-    return image.mean() + 1
-
-
-def solve(
-    terms: Mapping[str, Callable[[Tensor], Tensor]],
-    settings: Adam | LBFGS,
-    on_step: Callable[[Progress], None] = ignore,
-    sizes: Sequence[Size] = (SIZE,),
-) -> Outcome:
-    return optimize(lambda size: Toy(terms, size), sizes, picture(*SIZE), settings, on_step)
-
-
-def adam(steps: int, learning_rate: float = 0.01, **more: Any) -> Adam:
-    return Adam(steps=steps, learning_rate=learning_rate, **more)
-
+from tests.core.helpers.objectives import SIZE, Toy, adam, follow, solve, steady
+from tests.core.helpers.pictures import FEW
 
 # --- scales ---------------------------------------------------------------------------------------
 
@@ -195,6 +124,7 @@ def test_background_pixels_never_move(settings: Adam | LBFGS) -> None:
 # --- the best so far ------------------------------------------------------------------------------
 
 
+@FEW
 @given(values=st.lists(st.floats(1, 100, width=32), min_size=1, max_size=9))
 def test_the_best_so_far_is_the_best(values: list[float]) -> None:
     # With a slope of 1, Adam moves every pixel by the learning rate at each step.
@@ -218,138 +148,7 @@ def test_progress_has_the_terms_and_the_picture_as_it_stands() -> None:
     assert [moved for _, moved in seen] == pytest.approx([0.001, 0.002, 0.003], abs=1e-6)
 
 
-# --- stopping early -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("settings", [adam(9, 0.001), LBFGS(steps=9)], ids=["adam", "lbfgs"])
-@pytest.mark.parametrize("kind", ["nan", "inf", "slope"])
-def test_what_is_no_number_ends_it_with_the_name_of_the_loss(
-    kind: str, settings: Adam | LBFGS
-) -> None:
-    pictures: list[Tensor] = []
-    terms = {"fine": steady, "rotten": failing(3, kind), "good": steady}
-    outcome = solve(terms, settings, lambda progress: pictures.append(progress.picture()))
-    assert outcome.status == "diverged"
-    assert "'rotten'" in outcome.reason
-    assert "fine" not in outcome.reason
-    assert "good" not in outcome.reason
-    assert outcome.picture is not None
-    assert torch.isfinite(outcome.picture).all()
-    assert len(pictures) <= 2
-
-
-@pytest.mark.parametrize("kind", ["nan", "slope"])
-def test_the_best_before_it_is_kept(kind: str) -> None:
-    falling = follow(iter([4.0, 2.0, 3.0, 1.0, 1.0]))  # the last is for finding the culprit
-    outcome = solve({"fine": falling, "rotten": failing(4, kind)}, adam(9, 0.001))
-    assert outcome.status == "diverged"
-    assert outcome.picture is not None
-    assert (outcome.picture - picture(*SIZE) + 0.001)[:, 1:].abs().max() < 1e-5
-
-
-def test_a_culprit_is_found_beside_a_term_that_is_constant() -> None:
-    terms = {"constant": lambda image: torch.tensor(1.0), "rotten": failing(1, "slope")}
-    outcome = solve(terms, adam(2))
-    assert outcome.status == "diverged"
-    assert "'rotten'" in outcome.reason
-
-
-def test_an_explosion_ends_it() -> None:
-    calm = [2.0] * 15
-    terms = {"fine": follow(iter([*calm, 4.0])), "wild": follow(iter([*calm, 1e4]))}
-    steps: list[Progress] = []
-    outcome = solve(terms, adam(50, 0.001), steps.append)
-    assert outcome.status == "diverged"
-    assert "'wild'" in outcome.reason
-    assert "fine" not in outcome.reason
-    assert len(steps) == len(calm)
-    assert outcome.picture is not None
-    assert torch.equal(outcome.picture[:, 1:], picture(*SIZE)[:, 1:])
-
-
-def test_a_loss_may_rise_tenfold_and_a_hundredfold() -> None:
-    values = [1.0] * 12 + [10.0] * 12 + [100.0] * 12
-    outcome = solve({"a": follow(iter(values))}, adam(len(values), 0.001))
-    assert outcome.status == "finished"
-
-
-@pytest.mark.parametrize("kind", ["nan", "slope"])
-def test_there_is_nothing_to_keep_at_the_first_step(kind: str) -> None:
-    outcome = solve({"fine": steady, "rotten": failing(1, kind)}, adam(9))
-    assert outcome.status == "diverged"
-    assert outcome.picture is None
-
-
-@pytest.mark.parametrize("kind", ["nan", "slope", "interrupt"])
-def test_the_scale_before_is_kept_at_the_first_step_of_the_next(kind: str) -> None:
-    sizes = [(3, 4), (6, 5)]
-    coarse, _ = scale_steps(8, 2)
-    outcome = solve({"fine": steady, "rotten": failing(coarse + 1, kind)}, adam(8), sizes=sizes)
-    assert outcome.status == ("interrupted" if kind == "interrupt" else "diverged")
-    assert outcome.picture is not None
-    assert outcome.picture.shape == (3, 3, 4)
-
-
-def test_ctrl_c_while_a_step_is_told() -> None:
-    def on_step(progress: Progress) -> None:
-        if progress.step == 3:
-            raise KeyboardInterrupt
-
-    outcome = solve({"a": follow(iter([3.0, 1.0, 2.0, 0.0]))}, adam(9, 0.001), on_step)
-    assert outcome.status == "interrupted"
-    assert outcome.picture is not None
-    assert (outcome.picture - picture(*SIZE) + 0.001)[:, 1:].abs().max() < 1e-5
-
-
-def test_ctrl_c_within_a_loss() -> None:
-    terms = {"a": follow(iter([3.0, 2.0, 1.0])), "b": failing(3, "interrupt")}
-    outcome = solve(terms, adam(9, 0.001))
-    assert outcome.status == "interrupted"
-    assert outcome.picture is not None
-    assert (outcome.picture - picture(*SIZE) + 0.001)[:, 1:].abs().max() < 1e-5
-
-
-def test_ctrl_c_within_a_line_search() -> None:
-    # Each step of L-BFGS evaluates where it stands, and then along a line, where this one strikes.
-    best: list[Tensor] = []
-
-    def bowl(image: Tensor) -> Tensor:
-        best.append(image.detach().clone())
-        return (image[:, 1:] - 0.5).square().sum()
-
-    terms = {"a": bowl, "b": failing(2, "interrupt")}
-    outcome = solve(terms, LBFGS(steps=9))
-    assert outcome.status == "interrupted"
-    assert outcome.picture is not None
-    assert torch.equal(outcome.picture, best[0])
-
-
-def test_ctrl_c_before_the_first_step() -> None:
-    outcome = solve({"a": failing(1, "interrupt")}, adam(9))
-    assert outcome == Outcome(None, "interrupted", "interrupted")
-
-
-def test_ctrl_c_while_the_next_scale_is_prepared() -> None:
-    def scale_at(size: Size) -> Toy:
-        if size == (6, 5):
-            raise KeyboardInterrupt
-        return Toy({"a": steady}, size)
-
-    outcome = optimize(scale_at, [(3, 4), (6, 5)], picture(*SIZE), adam(8), ignore)
-    assert outcome.status == "interrupted"
-    assert outcome.picture is not None
-    assert outcome.picture.shape == (3, 3, 4)
-
-
-def test_other_errors_are_not_swallowed() -> None:
-    def broken(image: Tensor) -> Tensor:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        solve({"a": broken}, adam(2))
-
-
-# --- the learning rate and the space --------------------------------------------------------------
+# --- the learning rate ----------------------------------------------------------------------------
 
 
 def moves(settings: Adam, slope: float = 1.0) -> list[float]:
@@ -396,35 +195,6 @@ def test_a_drop_counts_the_steps_of_all_scales() -> None:
     assert last == pytest.approx([0.001] * 2, rel=1e-3)
 
 
-def test_the_learning_rate_of_the_normalized_space_is_in_standard_deviations() -> None:
-    settings = adam(2, 0.1, space="imagenet")
-    assert moves(settings) == pytest.approx([0.1 * 0.229] * 2, rel=1e-3)
-
-
-def test_normalized_pixels_stay_within_one_and_a_half_standard_deviations() -> None:
-    result = solve({"sum": lambda image: image.sum() + 100}, adam(60, 0.2, space="imagenet"))
-    assert result.picture is not None
-    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    lowest = [m - 1.5 * s for m, s in zip(mean, std, strict=True)]
-    assert result.picture[:, 3, 3].tolist() == pytest.approx(lowest, abs=1e-6)
-
-
-def test_weight_decay_pulls_toward_the_mean_of_the_space() -> None:
-    def flat(image: Tensor) -> Tensor:
-        return 0 * image.sum() + 1
-
-    settings = adam(200, 0.05, space="imagenet", weight_decay=1.0)
-    seen: list[float] = []
-    optimize(
-        lambda size: Toy({"flat": flat}, size),
-        [SIZE],
-        torch.full((3, *SIZE), 0.7),
-        settings,
-        lambda progress: seen.append(float(progress.picture()[0, 3, 3])),
-    )
-    assert seen[-1] == pytest.approx(0.485, abs=0.01)
-
-
 # --- stopping where it is flat --------------------------------------------------------------------
 
 
@@ -440,6 +210,7 @@ def taken(values: Sequence[float], tolerance: float, sizes: Sequence[Size] = (SI
     return steps, result
 
 
+@FEW
 @given(
     falls=st.lists(st.sampled_from([0.0, 1e-4, 1e-3, 1e-2, -0.05]), min_size=25, max_size=60),
     tolerance=st.sampled_from([0.0, 1e-3, 1e-2, 0.1]),

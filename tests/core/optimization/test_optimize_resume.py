@@ -206,7 +206,7 @@ def test_within_a_step(solver: Adam | LBFGS, size: Size, evaluations: int, tmp_p
     assert_the_rest_is_the_same(solver, size, tmp_path, scale_at=Interrupted)
 
 
-# --- the alarm ------------------------------------------------------------------------------------
+# --- divergence -----------------------------------------------------------------------------------
 
 
 def test_an_explosion_is_measured_by_the_steps_before_the_interrupt() -> None:

@@ -83,14 +83,14 @@ def test_a_solver_goes_on_where_another_stood(settings: Adam | LBFGS) -> None:
     state, kept = before.state(), deepcopy(before.state())
     second = first.detach().clone().requires_grad_()
     after = solver(second, settings)
-    after.go_on_from(state)
+    after.resume(state)
     take(4, second, after, 0.1)
     assert torch.equal(second, unbroken)
 
     # The state is still that of the first, which has not moved since.
     again = first.detach().clone().requires_grad_()
     once_more = solver(again, settings)
-    once_more.go_on_from(kept)
+    once_more.resume(kept)
     take(4, again, once_more, 0.1)
     assert torch.equal(again, unbroken)
 

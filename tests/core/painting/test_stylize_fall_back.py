@@ -1,10 +1,9 @@
-"""What is done when memory runs out, or a gradient leaves the range of float16; and recordings."""
+"""What is done when memory runs out, or a gradient leaves the range of float16."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
@@ -16,10 +15,7 @@ from instyle_core.config.plan import ObjectPlan
 from instyle_core.config.spec import Select, Spec, Style
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import ExtractorParams
-from instyle_core.optimization import cuda_graph
-from instyle_core.optimization import scale as scale_run
 from instyle_core.optimization.optimize import Outcome
-from instyle_core.optimization.scale import ScaleRun
 from instyle_core.painting.crop import Crop
 from instyle_core.painting.features import FeatureStack, MaskPyramid
 from instyle_core.painting.networks import Networks
@@ -156,158 +152,3 @@ def test_gradients_that_float16_cannot_hold(factor: float) -> None:
     )
     if factor == 1e-12:
         assert not slope(torch.float16, 1.0).any()  # so that the scale is what makes it right
-
-
-def toy(terms: Callable[[Tensor], Mapping[str, Tensor]]) -> scale_run.Scale:
-    class Toy:
-        size = (4, 4)
-
-        def enter(self, start: Tensor) -> Tensor:
-            return start.clone()
-
-        def compose(self, pixels: Tensor) -> Tensor:
-            return pixels
-
-        def terms(self, pixels: Tensor) -> Mapping[str, Tensor]:
-            return terms(pixels)
-
-    return Toy()
-
-
-def test_an_overflow_is_tried_again_with_a_smaller_scale() -> None:
-    scale = [2.0**32]
-    tried: list[str] = []
-
-    def terms(pixels: Tensor) -> Mapping[str, Tensor]:
-        value = pixels.square().mean()
-        return {"level": value if scale[0] < 2**20 else value + 0 * (pixels * 0).sqrt().sum()}
-
-    def fall_back(failure: str) -> bool:
-        tried.append(failure)
-        scale[0] /= 16
-        return True
-
-    run = ScaleRun(toy(terms), picture(4, 4), None, Adam(steps=1), fall_back=fall_back)
-    run.step(0.1)
-    assert tried == ["overflow"] * 4
-    assert run.values["level"] == pytest.approx(float(picture(4, 4).square().mean()))
-
-
-# --- recordings -----------------------------------------------------------------------------------
-
-
-def steps(run: ScaleRun, count: int = 8) -> list[float]:
-    values = []
-    for _ in range(count):
-        run.step(0.05)
-        values.append(run.values["level"])
-    return values
-
-
-def level(pixels: Tensor) -> Mapping[str, Tensor]:
-    return {"level": (pixels - 0.3).square().mean()}
-
-
-@pytest.mark.parametrize("possible", [True, False])
-def test_a_recorded_step_is_a_step(monkeypatch: pytest.MonkeyPatch, possible: bool) -> None:
-    expected = steps(ScaleRun(toy(level), picture(4, 4), None, Adam(steps=8)))
-    asked: list[Callable[[], Tensor]] = []
-
-    def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
-        asked.append(compute)
-        return compute if possible else None
-
-    monkeypatch.setattr(scale_run, "capture", capture)
-    run = ScaleRun(toy(level), picture(4, 4), None, Adam(steps=8))
-    run._until_capture = 3  # as on a GPU
-    assert steps(run) == expected
-    assert len(asked) == 1
-
-
-def test_what_was_recorded_is_recorded_anew_after_relief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A recording has the way in it that it was computed in."""
-    asked: list[Callable[[], Tensor]] = []
-    fell_back: list[str] = []
-
-    def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        asked.append(compute)
-        return compute
-
-    def fall_back(failure: str) -> bool:
-        fell_back.append(failure)
-        return len(fell_back) < 3
-
-    monkeypatch.setattr(scale_run, "capture", capture)
-    run = ScaleRun(toy(level), picture(4, 4), None, Adam(steps=9), fall_back=fall_back)
-    run._until_capture = 1
-    steps(run, 3)
-    assert len(asked) == 1
-    run._play = lambda: torch.tensor([1.0, math.inf])  # what it plays from now on
-    values = steps(run, 2 + scale_run.WARM_UP)
-    assert fell_back == ["overflow"]
-    assert len(asked) == 2
-    assert all(math.isfinite(value) and value < 1 for value in values)
-
-
-class Recording:
-    """Stands in for a CUDA graph: what is played back is computed anew."""
-
-    def replay(self) -> None:
-        Recording.played += 1
-        Recording.result.copy_(Recording.compute())
-
-    played = 0
-    result: Tensor
-    compute: Callable[[], Tensor]
-
-
-@contextmanager
-def capture(graph: Recording) -> Iterator[None]:
-    yield
-
-
-def recording(monkeypatch: pytest.MonkeyPatch, compute: Callable[[], Tensor]) -> None:
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Recording)
-    monkeypatch.setattr(torch.cuda, "graph", capture)
-    Recording.played = 0
-    Recording.result = torch.zeros(2)
-    Recording.compute = staticmethod(compute)
-
-
-def test_a_recording_is_played_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    numbers = torch.tensor([1.0, 2.0])
-    recording(monkeypatch, lambda: 2 * numbers)
-
-    def compute() -> Tensor:
-        Recording.result = 2 * numbers
-        return Recording.result
-
-    play = cuda_graph.capture(compute)
-    assert play is not None
-    numbers += 1
-    assert play().tolist() == [4, 6]
-    assert Recording.played == 2  # once to be compared
-
-
-def test_a_recording_that_gives_other_numbers_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    recording(monkeypatch, lambda: torch.tensor([7.0, 7.0]))
-
-    def compute() -> Tensor:
-        Recording.result = torch.tensor([1.0, 2.0])
-        return Recording.result
-
-    assert cuda_graph.capture(compute) is None
-
-
-def test_what_cannot_be_recorded_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> Tensor:
-        raise RuntimeError("operation not permitted when stream is capturing")
-
-    recording(monkeypatch, fail)
-    calls: list[int] = []
-
-    def compute() -> Tensor:
-        calls.append(1)
-        return fail() if len(calls) > 1 else torch.ones(2)
-
-    assert cuda_graph.capture(compute) is None
