@@ -34,6 +34,7 @@ from instyle_core.painting.networks import Networks, load_networks
 from instyle_core.painting.ranking import choose_styles
 from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs.folder import RunFolder
+from instyle_core.runs.notebook import gallery
 from instyle_core.runs.resume import find
 from instyle_core.runs.state import RunState
 from instyle_core.weights.fetch import fetch
@@ -46,6 +47,7 @@ class Result:
     Attributes:
         status: ``finished``, ``interrupted`` or ``diverged``.
         reason: why it did not finish, else empty.
+        content: the photo.
         output: the picture that was written.
         folder: everything else that was written.
         seconds: the time that it took.
@@ -54,10 +56,15 @@ class Result:
 
     status: str
     reason: str
+    content: Path
     output: Path
     folder: Path
     seconds: float
     resumable: bool = False
+
+    def _repr_html_(self) -> str:
+        """Before, after and masks, as a notebook shows them."""
+        return gallery(self.content, self.output, self.folder)
 
 
 def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Result:
@@ -109,10 +116,9 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
                 write_picture(plan.spec.output, canvas, like=pictures.photo)
                 folder.publish()
         seconds = time.monotonic() - began
-    status, reason = outcome.status, outcome.reason
-    result = Result(status, reason, plan.spec.output, plan.folder, seconds, resumable)
-    on_event(Finished(status, result.output, result.folder, seconds))
-    return result
+    status, content, output = outcome.status, plan.spec.content, plan.spec.output
+    on_event(Finished(status, output, plan.folder, seconds))
+    return Result(status, outcome.reason, content, output, plan.folder, seconds, resumable)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -116,12 +117,15 @@ def part_name(item: int | None) -> str:
 
 
 def load(
-    path: Path, change: Callable[[Document], None] | None = None, registry: Registry | None = None
+    spec: Path | str | Mapping[str, Any],
+    change: Callable[[Document], None] | None = None,
+    registry: Registry | None = None,
 ) -> Plan:
     """Read a spec, or the ``run.json`` of an earlier run, and make its plan.
 
     Args:
-        path: the file.
+        spec: the file; or its content as a dictionary, in which paths are relative to the working
+            directory.
         change: is given the document before it is checked, for the options of a command line.
         registry: the plugins; the installed ones when None.
 
@@ -129,7 +133,10 @@ def load(
         SpecError: with everything that is wrong.
         InputError: the file cannot be read.
     """
-    document = Document.read(path)
+    if isinstance(spec, Mapping):
+        document = Document("the spec", Path.cwd(), deepcopy(dict(spec)))
+    else:
+        document = Document.read(Path(spec))
     if isinstance(document.data, dict) and {"instyle", "spec"} <= document.data.keys():
         document = document.child("spec")
     if change:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 
 #: Tensors that are added up over the tiles of a picture.
@@ -21,6 +21,15 @@ class View(Protocol):
     @property
     def image(self) -> Tensor:
         """The picture, (1, 3, H, W), RGB, in [0, 1]."""
+        ...
+
+    @property
+    def generator(self) -> Generator:
+        """Where random numbers come from: its state is saved with a run, and restored by a resume.
+
+        Seeded by the spec's `seed`. Draw on its own device:
+        ``torch.rand(n, generator=view.generator, device=view.generator.device)``.
+        """
         ...
 
     def mask(self, size: Sequence[int] | None = None) -> Tensor:
@@ -89,7 +98,8 @@ class Loss(ABC):
     independent of the picture's size, so that a weight of 1 means the same strength everywhere.
 
     Its value depends on the picture and on what was prepared, not on earlier calls: a run that is
-    resumed makes and prepares the loss anew. Random numbers are welcome, from torch's generators.
+    resumed makes and prepares the loss anew. A loss that draws random numbers takes them from
+    `View.generator`, so that a resumed run draws what an unbroken one would have drawn.
     """
 
     @abstractmethod

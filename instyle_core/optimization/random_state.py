@@ -23,3 +23,14 @@ def restore_random_state(state: list[Tensor]) -> None:
     torch.set_rng_state(cpu.cpu())
     if cuda:
         torch.cuda.set_rng_state_all([generator.cpu() for generator in cuda])
+
+
+def generator_for(device: torch.device) -> torch.Generator:
+    """The generator whose state is kept for a device: torch's own of the CPU, or of a CUDA GPU.
+
+    Other devices use the one of the CPU.
+    """
+    if device.type == "cuda":
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator

@@ -17,6 +17,7 @@ from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.loss import SummedLoss, Sums, View
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.interfaces.pictures import Size
+from instyle_core.optimization.random_state import generator_for
 from instyle_core.painting.style_cache import StyleCache
 from instyle_core.painting.tiles import Index, Tile, stride_of, tiles_of
 
@@ -58,6 +59,10 @@ class PictureView(View):
     @property
     def image(self) -> Tensor:
         return self._image
+
+    @property
+    def generator(self) -> torch.Generator:
+        return generator_for(self._image.device)
 
     def mask(self, size: Sequence[int] | None = None) -> Tensor:
         return self._mask(size)

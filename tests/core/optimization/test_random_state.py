@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.optimization.random_state import random_state, restore_random_state
+from instyle_core.optimization.random_state import generator_for, random_state, restore_random_state
 from tests.core.helpers.pictures import FEW
 
 
@@ -47,3 +47,12 @@ def test_once_cuda_is_in_use_its_generators_are_part_of_it(monkeypatch: pytest.M
     assert len(state) == 3
     restore_random_state(state)
     assert [generator.tolist() for generator in restored] == [[1, 2], [3, 4]]
+
+
+def test_a_loss_s_generator_is_part_of_it() -> None:
+    generator = generator_for(torch.device("cpu"))
+    torch.manual_seed(3)
+    state = random_state()
+    expected = torch.rand(5, generator=generator)
+    restore_random_state(state)
+    assert torch.equal(torch.rand(5, generator=generator), expected)

@@ -100,10 +100,11 @@ class Dice(Loss):
         self._color = torch.rand(1, 3, 1, 1)
 
     def prepare(self, targets: Targets) -> None:
-        self._texture = torch.rand_like(targets.content.image)
+        content = targets.content
+        self._texture = torch.rand(content.image.shape, generator=content.generator)
 
     def __call__(self, view: View) -> Tensor:
-        grain = torch.rand_like(view.image, requires_grad=False)
+        grain = torch.rand(view.image.shape, generator=view.generator)
         error = (view.image - (self._color + self._texture + grain) / 3).square()
         return (error * view.mask()).sum() / view.mask().sum()
 
