@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test test-lowest lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/instyle demo
@@ -11,17 +11,27 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/pytest
 
+# With the lowest versions that pyproject.toml allows, in an environment of their own.
+test-lowest: $(VENV)/.installed
+	$(BIN)/uv venv --clear --python $(PYTHON) $(VENV)-lowest
+	$(BIN)/uv pip install --python $(VENV)-lowest/bin/python --resolution lowest-direct \
+		--editable '.[dev]'
+	$(VENV)-lowest/bin/pytest
+
+# Style, types, imports between rooms, and the layout of the files.
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/house.py
 
 # The parts of the docs that are generated; a test fails when they are out of date.
 docs: $(VENV)/.installed
 	$(BIN)/python docs/reference.py
 
 clean:
-	rm -rf $(VENV) build dist demo
+	rm -rf $(VENV) $(VENV)-lowest build dist demo
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
