@@ -8,6 +8,8 @@ from .images.picture import read_mask as read_mask
 from .images.picture import read_picture as read_picture
 from .interfaces.extractor import FeatureExtractor as FeatureExtractor
 from .interfaces.input_files import InputFile as InputFile
+from .interfaces.input_files import existing_file as existing_file
+from .interfaces.input_files import spec_path as spec_path
 from .interfaces.loss import Loss as Loss
 from .interfaces.loss import SummedLoss as SummedLoss
 from .interfaces.loss import Targets as Targets
@@ -26,6 +28,8 @@ from .interfaces.segmenter import Instance as Instance
 from .interfaces.segmenter import Prompt as Prompt
 from .interfaces.segmenter import Segmentation as Segmentation
 from .interfaces.segmenter import Segmenter as Segmenter
+from .pipeline import Result as Result
+from .pipeline import run as run
 from .plugin.hookspecs import Plugin as Plugin
 from .plugin.hookspecs import hookimpl as hookimpl
 from .weights.converted import converted as converted

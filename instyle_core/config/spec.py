@@ -27,7 +27,7 @@ from instyle_core.config.resolve import ExtractorUse, LossUse, MergerUse, Ranker
 from instyle_core.config.style_folder import InputFolder
 from instyle_core.errors import InputError
 from instyle_core.files import picture_format
-from instyle_core.interfaces.input_files import InputFile, absolute, existing_file
+from instyle_core.interfaces.input_files import InputFile, existing_file, spec_path
 from instyle_core.interfaces.messages import shown
 from instyle_core.interfaces.params import Params
 from instyle_core.plugin.use import Use
@@ -72,7 +72,7 @@ def _output(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str | Path):
         return value
     context = info.context or {}
-    path = absolute(value, context.get("folder"))
+    path = spec_path(value, info)
     try:
         picture_format(path)
     except InputError as error:

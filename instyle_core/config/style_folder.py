@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 
 from instyle_core.errors import InputError
-from instyle_core.interfaces.input_files import absolute
+from instyle_core.interfaces.input_files import spec_path
 from instyle_core.interfaces.messages import shown
 
 #: Of the formats that pictures are read from, in lower case.
@@ -73,7 +73,7 @@ def _style_folder(value: Any, info: ValidationInfo) -> StyleFolder:
         raise ValueError(f"should be the name of a folder; it is {shown(value)}")
     context = info.context or {}
     try:
-        folder = StyleFolder.open(absolute(value, context.get("folder")))
+        folder = StyleFolder.open(spec_path(value, info))
     except InputError as error:
         hint = f"; {error.hint}" if error.hint else ""
         raise ValueError(f"{error.what}: {error.where}{hint}") from error

@@ -10,16 +10,28 @@ from pydantic import BeforeValidator, ValidationInfo
 
 
 def existing_file(value: Any, info: ValidationInfo) -> Any:
-    """The validator behind `InputFile`."""
+    """The validator behind `InputFile`, for validators of your own.
+
+    Raises:
+        ValueError: there is no such file.
+    """
     if not isinstance(value, str | Path):
         return value  # pydantic says what is wrong with it
-    context = info.context or {}
-    path = absolute(value, context.get("folder"))
+    path = spec_path(value, info)
     if not os.path.isfile(path):
         what = "this is a folder, not a file" if os.path.isdir(path) else "no such file"
         raise ValueError(f"{what}: {path}")
-    context.setdefault("inputs", []).append(path)
+    if info.context is not None:
+        info.context.setdefault("inputs", []).append(path)
     return path
+
+
+def spec_path(value: str | Path, info: ValidationInfo) -> Path:
+    """The absolute path that a parameter names, relative to the spec's folder; for validators.
+
+    It may be that of a file or a folder, and need not exist.
+    """
+    return absolute(value, (info.context or {}).get("folder"))
 
 
 def absolute(path: str | Path, folder: Path | None) -> Path:

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
-from instyle_core import ExtractorParams, LossParams, Weights
-from instyle_core.interfaces.input_files import absolute, existing_file
+from instyle_core import ExtractorParams, LossParams, Weights, existing_file, spec_path
 from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED, STATE
 
 #: The extractor's only layer.
@@ -24,7 +23,7 @@ def _name_or_folder(value: Any, info: ValidationInfo) -> Any:
     """A name of a published network as it is, or a folder, absolute and with its files in place."""
     if not isinstance(value, str | Path) or value in PUBLISHED:
         return value  # where it is neither, pydantic says so
-    folder = absolute(value, (info.context or {}).get("folder"))
+    folder = spec_path(value, info)
     if not os.path.isdir(folder):
         raise ValueError(f"neither one of {', '.join(PUBLISHED)}, nor a folder: {folder}")
     if not os.path.isfile(folder / STATE):

@@ -17,8 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from instyle_core import InputFile, Params, Weights
-from instyle_core.interfaces.input_files import absolute, existing_file
+from instyle_core import InputFile, Params, Weights, existing_file, spec_path
 from instyle_segmenters.weights import PUBLISHED, Model
 
 
@@ -166,7 +165,7 @@ def _folder_or_name(value: Any, info: ValidationInfo) -> Any:
     """A folder, absolute and with its files in place, or a name on the hub as it is."""
     if not isinstance(value, str | Path):
         return value  # pydantic says what is wrong with it
-    folder = absolute(value, (info.context or {}).get("folder"))
+    folder = spec_path(value, info)
     if os.path.isdir(folder):
         for name in (CONFIG, STATE):
             existing_file(folder / name, info)
