@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from instyle_core.cli import main
 from tests.core.helpers.commands import Command, Done
@@ -18,10 +17,6 @@ from tests.core.helpers.weights_server import WeightsServer
 # A shell starts jobs in the background with SIGINT ignored. The processes that tests start and
 # interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# On a busy machine, any example may take longer than hypothesis allows by default.
-settings.register_profile("instyle", deadline=None)
-settings.load_profile("instyle")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -116,8 +116,8 @@ def load(
 
     Args:
         path: the file.
-        change: called with the document before it is checked; applies command line options.
-        registry: the plugins; None for the installed ones.
+        change: is given the document before it is checked, for the options of a command line.
+        registry: the plugins; the installed ones when None.
 
     Raises:
         SpecError: with everything that is wrong.

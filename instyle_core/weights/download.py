@@ -14,7 +14,6 @@ from instyle_core.weights.cache import CACHE_VARIABLE
 if TYPE_CHECKING:
     import requests
 
-
 #: Called with the bytes so far, and the bytes in all (None if the server does not tell). A download
 #: that breaks off starts again from 0.
 OnProgress = Callable[[int, int | None], None]

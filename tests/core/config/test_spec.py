@@ -242,7 +242,7 @@ KEYS = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.dictionaries(KEYS, ANYTHING, min_size=1, max_size=4), deep=st.booleans())
 def test_whatever_stands_in_a_spec_is_fine_or_refused_in_plain_words(
     check: Checker, changes: dict[str, Any], deep: bool
