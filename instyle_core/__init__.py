@@ -8,15 +8,15 @@ To read the core in an hour, take these files in this order:
 
 1. `errors`: what can go wrong, and how it is told.
 2. `events`: what a run reports while it goes on.
-3. `interfaces/`: what plugins implement. `pictures` has the conventions of pictures, masks and
-   boxes. Then one file per kind of plugin, as a run meets them: `segmenter`, `refiner`,
-   `extractor`, `loss`, `ranker`, `merger`. Then their parameters and the checks of them: `params`,
-   `input_files`, `messages`, and `kinds`, the table of all kinds.
-4. `plugin/`: `hookspecs` is how a package announces its plugins, `registry` finds the installed
-   ones, `use` is a plugin with its parameters as a spec names it.
+3. `interfaces/`: what plugins implement. `pictures` says what a picture, a mask and a box are.
+   Then there is one file per kind of plugin, in the order of a run: `segmenter`, `refiner`,
+   `ranker`, `extractor`, `loss`, `merger`. `params` is the base of their parameters, and `kinds`
+   the table of all kinds.
+4. `plugin/`: with `hookspecs` a package announces its plugins, and `use` is one of them with its
+   parameters, as a spec names it.
 5. `pipeline`: the way from a photo to the finished picture.
 
-Each of the other folders is one part of that way; open it when you need it.
+Everything else is one part of that way; open it when you need it.
 """
 
 from __future__ import annotations

@@ -12,30 +12,28 @@ import torch
 
 from instyle_core.errors import InputError
 
-# Of malloc.h.
+# Parameters of glibc's mallopt, from malloc.h.
 _M_TRIM_THRESHOLD = -1
-
-
 _M_MMAP_MAX = -4
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that a spec names; ``auto`` is the fastest that there is.
+    """The device that a spec names; ``auto`` is a CUDA GPU if there is one, else the processor.
 
     Raises:
-        InputError: there is no such device here.
+        InputError: this machine has no such device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
-    there = {
+    available = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not there[device.type]:
-        found = [kind for kind, available in there.items() if available]
-        hint = f"there is: {', '.join(found)}; `device: auto` picks one"
+    if not available[device.type]:
+        found = [kind for kind, is_there in available.items() if is_there]
+        hint = f"it finds {', '.join(found)}; `device: auto` picks one"
         raise InputError(f"torch finds no device '{name}' here", hint=hint)
     return device
 
@@ -48,18 +46,18 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return {"bfloat16": torch.bfloat16, "float16": torch.float16}[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # Without instructions of its own, a processor emulates bfloat16, which is slower. Torch keeps
-    # the question private; a release without it is taken to have a processor without them.
+    # A processor without bfloat16 instructions emulates them, which is slower than float32. Only a
+    # private function of torch tells; where a release lacks it, float32 is the safe choice.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     fast = device.type == "cpu" and supported()
     return torch.bfloat16 if fast else torch.float32
 
 
 def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: torch.dtype) -> int:
-    """The side, in pixels, of the tiles that larger pictures are computed in; 0 for none.
+    """The side, in pixels, of the tiles that larger pictures are computed in; 0 for no tiles.
 
-    A GPU says when its memory is full, so that tiles can wait until then; a processor's system ends
-    the program instead.
+    When a GPU's memory is full, torch raises an error, and the run goes on in tiles from then on.
+    When main memory is full, the system kills the program; so a processor uses tiles at once.
     """
     if wanted != "auto":
         return wanted
@@ -69,15 +67,16 @@ def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: 
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch says that memory has run out; that of processors has no type of its own."""
+    """Whether an error of torch means that memory is full; on processors it has no own type."""
     return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep what is freed for what is allocated next.
+    """Let the C library keep freed memory for what is allocated next.
 
-    By default it gives every large tensor back to the system, which hands it out page by page, each
-    set to zero, a moment later: at 1024 pixels, half of a step's time. Only glibc can be told.
+    By default it returns the memory of every large tensor to the system. A moment later it asks for
+    as much again, and the system clears every page: at 1024 pixels, that takes half of a step's
+    time. Only glibc has this setting.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -88,7 +87,7 @@ def keep_freed_memory() -> None:
 
 
 def describe_machine(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
-    """The facts about where and how a run was computed."""
+    """What ``run.json`` tells about the machine that computed a run."""
     cpu = f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return {
         "platform": platform.platform(),

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
     from instyle_core.interfaces.ranker import Rating
 
-
 Stage = Literal["read", "load", "segment", "rank", "stylize", "merge", "write"]
 
 
 @dataclass(frozen=True)
 class StageStarted:
-    """A part of the work begins; `item` numbers the object from 0, None for the whole picture."""
+    """A stage begins; `item` numbers the object from 0 on, None for the whole picture."""
 
     stage: Stage
     item: int | None = None
@@ -31,7 +30,7 @@ class StageStarted:
 
 @dataclass(frozen=True)
 class StageFinished:
-    """A part of the work is done after so many seconds."""
+    """A stage is done; it took so many seconds."""
 
     stage: Stage
     item: int | None
@@ -40,7 +39,7 @@ class StageFinished:
 
 @dataclass(frozen=True)
 class Download:
-    """Weights are on their way: so many bytes of so many (None where the server does not say)."""
+    """Weights are being downloaded: bytes so far, and in all (None if the server does not say)."""
 
     name: str
     done: int
@@ -55,11 +54,11 @@ class Step:
         item: number of the object, None for the whole picture.
         step: from 1 to `steps`, over all scales.
         size: (height, width) of this scale.
-        losses: each term with its weight, by name.
+        losses: each loss times its weight, by name.
         total: the objective, their sum.
-        seconds_left: of the optimization of this object and those after it, as far as can be told;
-            None after the first step, which tells nothing of others.
-        picture: gives the crop as it stands, float32 (3, H, W) at this scale.
+        seconds_left: an estimate for the optimization of this object and of those after it; None
+            after the first step, whose time says little about the others.
+        picture: makes the present crop, float32 (3, H, W) at this scale.
     """
 
     item: int | None
@@ -74,18 +73,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that the user may want to know and that is no error."""
+    """Something that the user may want to know and that is not an error."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """The pictures of a style folder by how well they suit an object; the first is the style.
+    """The pictures of a style folder, best first; the first one is the object's style.
 
     Attributes:
         item: number of the object, None for the whole picture.
-        ranking: the pictures that could be read with their ratings, best first.
+        ranking: the pictures that could be read, each with its rating.
     """
 
     item: int | None
@@ -99,8 +98,8 @@ class Finished:
     Attributes:
         status: ``finished``, ``interrupted`` or ``diverged``.
         output: the picture.
-        folder: everything else.
-        seconds: the time that it took.
+        folder: everything else that was written.
+        seconds: the time that the run took.
     """
 
     status: str
@@ -110,7 +109,6 @@ class Finished:
 
 
 Event = StageStarted | StageFinished | Download | Step | Note | Ranked | Finished
-
 
 Observer = Callable[[Event], None]
 

@@ -1,4 +1,4 @@
-"""Files that are written: where they may go, and how they appear whole or not at all."""
+"""Writing files: where they may go, and how they appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PICTURE_FORMATS = {
 
 
 def picture_format(path: Path) -> str:
-    """The format that a picture would be written to `path` in, once nothing speaks against it.
+    """The format in which a picture would be written to `path`, if it can be written there.
 
     Raises:
         InputError: the suffix is unknown, `path` is a folder, or its folder is missing or may not
@@ -76,7 +76,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all.
 
     Raises:
-        InstyleError: the file cannot be written (no such folder, no permission, disk full).
+        InstyleError: the file cannot be written, since the folder does not exist, permission is
+            missing or the disk is full.
     """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):

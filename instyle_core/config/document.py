@@ -1,4 +1,4 @@
-"""A YAML or JSON file read so that every value knows its line."""
+"""YAML and JSON files, read with the line of every value."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import yaml
 
 from instyle_core.errors import InputError
 
+#: The keys and indices that lead to a value, such as ``("objects", 0, "style")``.
 Location = tuple[str | int, ...]
-
 
 #: More values than any spec has; a few nested aliases can stand for billions.
 _MOST_VALUES = 100_000
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1, except for numbers such as ``1e4``; it takes note of keys that are there twice."""
+    """YAML 1.1, but with numbers such as ``1e4``; it also collects keys that are there twice."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -38,7 +38,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-# YAML 1.1 wants `1.0e+4`; people write `1e4`, as YAML 1.2 and JSON allow.
+# In YAML 1.1, only `1.0e+4` is a number; people write `1e4`, as in YAML 1.2 and JSON.
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
@@ -47,7 +47,7 @@ _Loader.add_implicit_resolver(
 
 
 class CommandLineText(str):
-    """A text that came with ``--set``: as a path it is relative to the working directory."""
+    """A text from ``--set``: if it is a path, it is relative to the working directory."""
 
     __slots__ = ()
 
@@ -62,10 +62,10 @@ class Document:
 
     Attributes:
         name: of the file, as the user wrote it.
-        folder: that relative paths in it are relative to.
+        folder: the one that relative paths in it start from.
         data: the content.
         places: where each value came from, such as ``spec.yaml:12``, by its location.
-        problems: what is wrong with it so far: keys that are there twice, assignments that failed.
+        problems: what was found wrong so far: keys that are there twice, assignments that failed.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Document:
         """Read a file.
 
         Raises:
-            InputError: there is no such file, it is no text, or no YAML.
+            InputError: there is no such file, it cannot be read, or it is not a YAML text.
         """
         try:
             text = path.read_text(encoding="utf-8")
@@ -96,7 +96,11 @@ class Document:
 
     @classmethod
     def parse(cls, text: str, name: str, folder: Path) -> Document:
-        """Read a text; ``name`` is what messages call it."""
+        """Read a text; ``name`` is what messages call it.
+
+        Raises:
+            InputError: it is not YAML.
+        """
         document = cls(name, folder, None)
         try:
             loader = _Loader(text)
@@ -135,12 +139,14 @@ class Document:
                 for index, child in enumerate(node.value)
             ]
         if isinstance(node, yaml.MappingNode):
-            loader.flatten_mapping(node)  # resolves `<<`; the mapping's own keys come last, and win
+            loader.flatten_mapping(
+                node
+            )  # resolves `<<`; own keys come last, and so override others
             entries = {}
             for key, child in node.value:
                 if not isinstance(key, yaml.ScalarNode):
                     raise self._refusal(key, "a key should be a plain text")
-                # A key is the text that was written: `on` is no truth value, `1` no number.
+                # A key is the text as written: `on` is not true, and `1` not a number.
                 entries[str(key.value)] = child
                 self.places[*location, key.value] = self._line(key)
             return {
@@ -157,12 +163,12 @@ class Document:
         return InputError(what, where=self._line(node), hint=hint)
 
     def child(self, key: str) -> Document:
-        """The part of a document under a key of its top level."""
+        """The part of the document under a key of its top level."""
         places = {loc[1:]: place for loc, place in self.places.items() if loc[:1] == (key,)}
         return Document(self.name, self.folder, self.data[key], places, self.problems)
 
     def place(self, location: Sequence[str | int]) -> str:
-        """Where a value, or the nearest thing around it that is there, was written."""
+        """Where a value was written; if it is not there, the nearest thing around it."""
         for end in range(len(location), -1, -1):
             if (place := self.places.get(tuple(location[:end]))) is not None:
                 return place
@@ -171,7 +177,7 @@ class Document:
     def set(self, assignment: str) -> None:
         """Apply one ``--set`` of the command line, such as ``objects.0.style=x.jpg``.
 
-        What is wrong with it joins the `problems`.
+        If it is wrong, the error is added to `problems`.
         """
         where = f"--set {assignment}"
         dotted, equals, text = assignment.partition("=")
@@ -191,7 +197,7 @@ class Document:
     def assign(self, dotted: str, value: Any, where: str) -> None:
         """Put a value from the command line in place of the document's own.
 
-        A place that leads nowhere joins the `problems`.
+        If there is no such place, the error is added to `problems`.
 
         Args:
             dotted: the place, such as ``objects.0.style``.
@@ -201,7 +207,7 @@ class Document:
         if self.data is None:
             self.data = {}
         if not isinstance(self.data, dict):
-            return  # no spec at all, as will be said when it is checked
+            return  # not a spec; the check of the document reports that
         before = deepcopy(self.data)
         try:
             self._put(dotted, value, where)
@@ -220,7 +226,7 @@ class Document:
                 self.places[location] = where
             target = target[part]
         if isinstance(target, list) and last == str(len(target)):
-            target.append(None)  # just beyond the end
+            target.append(None)  # the place after the last one
         part = _part(target, last, location, where)
         target[part] = _marked(value)
         location = (*location, part)
@@ -230,7 +236,7 @@ class Document:
 
 
 def _part(target: Any, key: str, around: Location, where: str) -> str | int:
-    """What a key of ``--set`` stands for in a mapping or a list."""
+    """The key or the index that a part of ``--set`` stands for in a mapping or a list."""
     if isinstance(target, dict):
         return key
     name = ".".join(map(str, around))
@@ -258,6 +264,7 @@ def _broken(name: str, error: yaml.MarkedYAMLError) -> InputError:
 
 
 def _marked(value: Any) -> Any:
+    """The same data with every text as a `CommandLineText`."""
     if isinstance(value, str):
         return CommandLineText(value)
     if isinstance(value, list):

@@ -10,8 +10,8 @@ from instyle_core.interfaces.messages import shown
 from instyle_core.interfaces.params import Params
 
 
-def _words_or_number(*words: str, start: int) -> BeforeValidator:
-    """Checked before the union, each member of which would complain on its own."""
+def words_or_number(*words: str, start: int) -> BeforeValidator:
+    """One error for a union of words and numbers; pydantic would give one for each member."""
 
     def check(value: Any) -> Any:
         whole = isinstance(value, int) and not isinstance(value, bool) and value >= start
@@ -32,13 +32,12 @@ Tolerance = Annotated[
     Field(
         ge=0,
         lt=1,
-        description="The rest of a size's steps is left out once the objective has fallen by less "
-        "than this part of itself in 20 steps; 0 takes all steps.",
+        description="Ends the work at a size before its last step, once 20 steps have lowered the "
+        "objective by less than this fraction of it; 0 for never.",
     ),
 ]
 
-
-Scales = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], _words_or_number("auto", start=1)]
+Scales = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], words_or_number("auto", start=1)]
 
 
 class Drop(Params):

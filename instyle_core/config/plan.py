@@ -33,13 +33,12 @@ from instyle_core.plugin.use import Use
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
 
-
 PRESETS = ("default", "paper", "draft", "quality")
 
 
 @dataclass(frozen=True)
 class ObjectPlan:
-    """One object, with nothing left to look up."""
+    """How one object is found and repainted, with every plugin found."""
 
     segmenter: Use
     select: Select
@@ -50,7 +49,7 @@ class ObjectPlan:
 
     @property
     def readers(self) -> list[Use]:
-        """What reads feature maps."""
+        """The plugins that read feature maps: losses, and the ranker if there is one."""
         return [*self.losses, *([self.style.ranker] if self.style.ranker else [])]
 
 
@@ -61,8 +60,8 @@ class Plan:
     Attributes:
         spec: the checked spec.
         objects: the objects to repaint, in the order of the spec; for a whole picture, none.
-        whole: how to repaint the whole picture where there are no objects.
-        extractors: the ones that losses and rankers read, by the names that they know them by.
+        whole: how to repaint the whole picture, if the spec has no objects; else None.
+        extractors: those that losses and rankers read, by the names that these use.
         inputs: the files that the spec reads.
     """
 
@@ -74,7 +73,7 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where the run leaves everything but the picture itself."""
+        """The folder for everything that the run writes but the picture itself."""
         return run_folder(self.spec.output)
 
     @property
@@ -84,7 +83,7 @@ class Plan:
 
     @property
     def parts(self) -> list[str]:
-        """What files and tables call the objects, in their order."""
+        """The names of the objects in files and tables, in their order."""
         return [part_name(number) for number in range(len(self.objects))] or [part_name(None)]
 
     @property
@@ -112,7 +111,7 @@ class Plan:
 
 
 def part_name(item: int | None) -> str:
-    """What files and tables call an object by its number; the whole picture is None."""
+    """The name of an object in files and tables, by its number; None is the whole picture."""
     return "picture" if item is None else f"object-{item}"
 
 
@@ -145,14 +144,14 @@ def load(
 
 
 def preset_text(name: str) -> str:
-    """A preset as it is written by ``instyle pipeline init``."""
+    """A preset as ``instyle pipeline init`` writes it."""
     return (
         files("instyle_core.config").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
     )
 
 
 def make(document: Document, registry: Registry) -> Plan:
-    """Check a document against the models and the plugins.
+    """Check a document against the models and the plugins, and make its plan.
 
     Raises:
         SpecError: with everything that is wrong.
@@ -162,7 +161,7 @@ def make(document: Document, registry: Registry) -> Plan:
         hint = "`instyle pipeline init` writes one to start from"
         none = InputError(what, where=document.place(()), hint=hint)
         raise SpecError([*document.problems, none])
-    # The core knows no plugin by name: what a spec leaves out is as the default preset has it.
+    # The core knows no plugin by name: what a spec leaves out is taken from the default preset.
     defaults = Document.parse(preset_text("default"), "the default preset", Path())
     for key in FROM_PRESET:
         if document.data.get(key) is None:
@@ -202,11 +201,11 @@ def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
 
 
 def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:
-    """What finds an object where a spec does not say.
+    """The segmenter of an object for which the spec names none.
 
     Args:
         select: which object it is.
-        context: as `instyle_core.uses.resolve` takes it.
+        context: as for `resolve`.
 
     Raises:
         SpecError: it is not installed.
@@ -217,12 +216,12 @@ def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:
 
 
 def default_ranker(context: Mapping[str, Any]) -> Use:
-    """What ranks style pictures where nothing says; otherwise as `default_segmenter`."""
+    """The ranker of style pictures where the spec names none; otherwise as `default_segmenter`."""
     return _default("ranker", "ranker", context)
 
 
 def _left_out() -> Document:
-    """The plugins that are used where a spec does not say."""
+    """The preset of segmenters and rankers that are used where a spec names none."""
     return Document.parse(preset_text("left_out"), "the default plugins", Path())
 
 
@@ -238,12 +237,12 @@ def _default(kind: Kind, key: str, context: Mapping[str, Any]) -> Use:
 def _object(spec: Spec, item: ObjectSpec, context: Mapping[str, Any]) -> ObjectPlan:
     """An object with what it leaves out taken from the top level."""
     style = item.style or spec.style
-    assert style  # _missing_styles has seen to that
+    assert style  # otherwise _missing_styles has raised an error
     return ObjectPlan(
         segmenter=item.segmenter or spec.segmenter or default_segmenter(item.select, context),
         select=item.select,
         style=style,
-        # A weight of 0 turns a loss off: it must not even demand the weights of its network.
+        # A weight of 0 turns a loss off: then not even the weights of its network are needed.
         losses=tuple(loss for loss in item.losses or spec.losses if loss.weight > 0),
         merger=item.merger or spec.merger,
         color=item.color or spec.color,
@@ -275,7 +274,7 @@ def _translate(document: Document, error: Any) -> InputError:
 
 
 def _real(data: Any, location: Iterable[str | int]) -> Location:
-    """A location of pydantic's without the parts that name union members, not keys."""
+    """A location of pydantic's without the parts that are names of union members, not keys."""
     real: list[str | int] = []
     for part in location:
         here = range(len(data)) if isinstance(data, list) else data

@@ -1,8 +1,8 @@
 """The models of a spec: what can be written in it, with types, bounds and units.
 
-Validating one needs a context, which `instyle_core.plan` makes: the registry that ``use:`` is
-looked up in, and the folder that paths are relative to. The result holds every plugin's record with
-its checked parameters, and nothing heavy has been imported.
+To validate one, pydantic needs a context, which `instyle_core.config.plan` makes: the registry in
+which ``use:`` is looked up, and the folder that paths are relative to. The result has the record of
+every plugin with its checked parameters; nothing heavy is imported for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from instyle_core.config.optimizer import Adam, Optimizer, _words_or_number
+from instyle_core.config.optimizer import Adam, Optimizer, words_or_number
 from instyle_core.config.resolve import ExtractorUse, LossUse, MergerUse, RankerUse, SegmenterUse
 from instyle_core.config.style_folder import InputFolder
 from instyle_core.errors import InputError
@@ -37,7 +37,7 @@ FROM_PRESET = ("losses", "merger")
 
 
 def _pixels(form: str) -> BeforeValidator:
-    """Checked as a whole, where pydantic would name each entry that is missing."""
+    """One error for a list of the wrong length; pydantic would give one for each missing entry."""
 
     def check(value: Any) -> Any:
         if not isinstance(value, list | tuple) or len(value) != form.count(",") + 1:
@@ -60,7 +60,7 @@ def _style(value: Any) -> Any:
 
 def _ranker(value: Any, info: ValidationInfo) -> Any:
     if value is None and info.data.get("choose_from"):
-        return (info.context or {}).get("ranker")  # the one of specs that do not say
+        return (info.context or {}).get("ranker")  # the default one
     return value
 
 
@@ -95,7 +95,7 @@ def _output(value: Any, info: ValidationInfo) -> Any:
 
 
 def run_folder(output: Path) -> Path:
-    """The folder beside an output picture that keeps what the run left behind."""
+    """The folder beside an output picture, for everything else that the run writes."""
     return output.with_name(output.stem + ".run")
 
 
@@ -121,11 +121,11 @@ class Select(Params):
     )
     instance: Annotated[
         Literal["largest", "all"] | Annotated[int, Field(ge=0)],
-        _words_or_number("largest", "all", start=0),
+        words_or_number("largest", "all", start=0),
     ] = Field(
         "largest",
-        description="Which one where several fit: the largest, all of them, or a number from 0 on, "
-        "by falling area.",
+        description="Which one, if several fit: the largest, all of them, or a number: 0 for the "
+        "largest, 1 for the next smaller one, and so on.",
     )
 
 
@@ -142,13 +142,13 @@ class Style(Params):
     )
     choose_from: InputFolder | None = Field(
         None,
-        description="Instead of `images`, a folder of pictures (not those in folders within): the "
+        description="Instead of `images`, a folder of pictures (subfolders are not searched): the "
         "one that suits the object best is the style.",
     )
     ranker: Annotated[RankerUse | None, BeforeValidator(_ranker)] = Field(
         None,
         validate_default=True,
-        description="What tells how well pictures of `choose_from` suit. When left out: affinity.",
+        description="What rates the pictures of `choose_from`. When left out: affinity.",
     )
     scale: float = Field(
         1.0,
@@ -190,8 +190,8 @@ class Color(Params):
     by: Literal["luminance", "histogram"] = Field(
         "luminance",
         description="How the photo's colors are kept. `luminance`: only lightness is repainted, "
-        "and each pixel keeps its color. `histogram`: the style picture takes on mean and spread "
-        "of the object's colors beforehand, so that they may move within the object.",
+        "and each pixel keeps its color. `histogram`: the style picture is first given the mean "
+        "and spread of the object's colors, so that colors may move within the object.",
     )
 
 
@@ -206,11 +206,7 @@ def _some_weight(losses: list[Use]) -> list[Use]:
 
 
 Losses = Annotated[list[LossUse], AfterValidator(_some_weight)]
-
-
 StyleField = Annotated[Style, BeforeValidator(_style)]
-
-
 ColorField = Annotated[Color, BeforeValidator(_color)]
 
 
@@ -252,7 +248,7 @@ class Spec(Params):
     merger: MergerUse = Field(description="How objects are set back into the photo.")
     extractors: dict[str, ExtractorUse] = Field(
         {},
-        description="Extractors that need parameters, by the names that losses know them by; "
+        description="Extractors that need parameters, by the names that losses use for them; "
         "others are used with their defaults.",
     )
     optimizer: Optimizer = Field(Adam(), description="How the objective is minimized.")
@@ -267,8 +263,8 @@ class Spec(Params):
         None,
         ge=32,
         description="Long side, in pixels, that larger pictures are shrunk to when they are read, "
-        "for a preview; points and boxes are still of the photo as it is in its file. None for the "
-        "photo's own resolution.",
+        "for a preview; points and boxes still count the pixels of the file. None for the photo's "
+        "own resolution.",
     )
     margin: float = Field(
         0.04,
@@ -291,13 +287,13 @@ class Spec(Params):
         "it. The picture, Gram matrices and losses are float32 in any case.",
     )
     tile: Annotated[
-        Literal["auto"] | Annotated[int, Field(ge=64)], _words_or_number("auto", start=64)
+        Literal["auto"] | Annotated[int, Field(ge=64)], words_or_number("auto", start=64)
     ] = Field(
         "auto",
-        description="Side, in pixels, of the tiles that pictures of more than one and a half times "
-        "as many pixels go through the networks in: the same result, with less memory in twice the "
-        "time. auto: for 2048 pixels within 6 GB on a processor; none on a GPU until its memory "
-        "has run out.",
+        description="Side, in pixels, of the tiles in which a large picture, of more than 1.5 "
+        "times the pixels of a tile, goes through the networks: the same result with less memory, "
+        "in twice the time. auto: on a processor, so that 2048 pixels need less than 6 GB; on a "
+        "GPU, only once its memory is full.",
     )
     snapshots: int = Field(
         0, ge=0, description="Keep the picture every so many steps; 0 for never."

@@ -1,4 +1,4 @@
-"""A folder of style pictures that one is chosen from, as a spec names it."""
+"""A folder of style pictures, as a spec names it with ``choose_from``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from instyle_core.errors import InputError
 from instyle_core.interfaces.input_files import spec_path
 from instyle_core.interfaces.messages import shown
 
-#: Of the formats that pictures are read from, in lower case.
+#: The suffixes of formats that can be read, in lower case.
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
@@ -22,12 +22,12 @@ SUFFIXES = (
 
 @dataclass(frozen=True)
 class StyleFolder:
-    """A folder with the pictures that lay in it when it was looked into.
+    """A folder, and the pictures that were in it when the spec was checked.
 
     Attributes:
         path: the folder, absolute.
-        pictures: the files directly in it whose suffix is a picture's, by name, at least one.
-            Hidden ones are passed over. Whether they can be read is not known yet.
+        pictures: at least one file directly in it that has the suffix of a picture, sorted by
+            name. Hidden files are left out. Whether they can be read is not known yet.
     """
 
     path: Path
@@ -35,10 +35,10 @@ class StyleFolder:
 
     @classmethod
     def open(cls, path: Path) -> StyleFolder:
-        """Look into a folder.
+        """List the pictures of a folder.
 
         Raises:
-            InputError: it is not there, is no folder, may not be read or has no pictures in it.
+            InputError: it is missing, is not a folder, cannot be read, or has no pictures in it.
         """
         where = str(path)
         if not os.path.isdir(path):
@@ -55,7 +55,7 @@ class StyleFolder:
         if not pictures:
             what = "the folder is empty"
             if files:
-                what = "there are no pictures in this folder (those in folders within do not count)"
+                what = "there are no pictures in this folder (subfolders are not searched)"
             hint = f"put style pictures into it; their names end in {', '.join(SUFFIXES)}"
             raise InputError(what, where=where, hint=hint)
         return cls(path, pictures)
@@ -77,15 +77,15 @@ def _style_folder(value: Any, info: ValidationInfo) -> StyleFolder:
     except InputError as error:
         hint = f"; {error.hint}" if error.hint else ""
         raise ValueError(f"{error.what}: {error.where}{hint}") from error
-    # One that cannot be read is reported when the pictures are compared, and never used.
+    # A file that cannot be read is no input: it is reported when the pictures are compared.
     readable = [file for file in folder.pictures if file.is_file() and os.access(file, os.R_OK)]
     context.setdefault("inputs", []).extend(readable)
     context.setdefault("style_folders", []).append(folder.path)
     return folder
 
 
-#: A folder that a parameter names, as `instyle_core.InputFile` is a file. Its pictures are among
-#: the files that the spec reads.
+#: The type of a parameter that names a folder of pictures, as `instyle_core.InputFile` does a file.
+#: The pictures count as files that the spec reads.
 InputFolder: TypeAlias = Annotated[
     StyleFolder,
     PlainValidator(_style_folder),

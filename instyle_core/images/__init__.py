@@ -1,5 +1,7 @@
 """Pictures and masks: from files to tensors and back."""
 
+from __future__ import annotations
+
 from instyle_core.images.picture import (
     Picture,
     check_output,

@@ -1,7 +1,7 @@
-"""Color profiles: from what a file holds to sRGB, and back.
+"""Color profiles (ICC): from the colors of a file to sRGB, and back.
 
-Conversions go through LittleCMS by way of Pillow, which has 8 bits a sample: where a 16-bit picture
-has a profile other than sRGB, its pixels are seen, and its repainted pixels written, in steps of
+Conversions are LittleCMS's, through Pillow, which has 8 bits a sample. So the pixels of a 16-bit
+picture with a profile other than sRGB are read, and its repainted pixels written, in steps of
 1/255.
 """
 
@@ -36,7 +36,7 @@ def _apply(transform: ImageCms.ImageCmsTransform, samples: Samples) -> Samples:
 
 
 def ink_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """CMYK or Lab to RGB; without a usable profile, CMYK is taken as plain complements."""
+    """CMYK or Lab to RGB; without a usable profile, CMYK is converted as simple complements."""
     try:
         lab = image.mode == "LAB"
         source = ImageCms.createProfile("LAB") if lab else io.BytesIO(icc or b"")
@@ -48,7 +48,12 @@ def ink_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 
 def manage_color(color: Samples, icc: bytes | None) -> tuple[Samples, Samples, bytes | None]:
-    """From (H, W, 1 or 3) to RGB samples to keep, the same in sRGB, and the profile to keep."""
+    """Apply the color profile of a file, None for sRGB, to its samples (H, W, 1 or 3).
+
+    Returns:
+        The RGB samples to keep, the same in sRGB, and the profile of the samples to keep. A profile
+        that converts only one way is not kept: then both are sRGB.
+    """
     rgb = color if color.shape[2] == 3 else np.repeat(color, 3, axis=2)
     if icc is None:
         return rgb, rgb, None
@@ -67,20 +72,20 @@ def manage_color(color: Samples, icc: bytes | None) -> tuple[Samples, Samples, b
         return rgb, rgb, None
     try:
         _transform(_SRGB, io.BytesIO(icc))
-    except ImageCms.PyCMSError:  # a scanner's profile leads only one way
+    except ImageCms.PyCMSError:  # a scanner's profile converts only one way
         return srgb, srgb, None
     return rgb, srgb, icc
 
 
 def from_srgb(samples: Samples, icc: bytes) -> Samples:
-    """(H, W, 3) from sRGB to the colors of a profile that `manage_color` has kept."""
+    """(H, W, 3) from sRGB to the colors of a profile that `manage_color` returned."""
     if _is_identity(_transform(io.BytesIO(icc), _SRGB)):
         return samples
     return to_depth(_apply(_transform(_SRGB, io.BytesIO(icc)), samples), samples.dtype)
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a profile is sRGB, by what it does: its name and bytes come in dozens of variants."""
+    """Whether a profile is sRGB, judged by its effect: its name and bytes have many variants."""
     steps = np.arange(0, 256, 17, dtype=np.uint8)
     lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
     moved = _apply(transform, lattice).astype(int) - lattice

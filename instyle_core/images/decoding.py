@@ -1,4 +1,4 @@
-"""Picture files decoded: the samples as they are, upright, before any color profile is applied."""
+"""Decoding picture files: the samples as they are, upright, before any color profile is applied."""
 
 from __future__ import annotations
 
@@ -17,19 +17,12 @@ from instyle_core.errors import InputError, InstyleError
 from instyle_core.images.color_profiles import ink_to_srgb
 from instyle_core.images.samples import Samples
 
-# Formats by name: left to itself, Pillow would also start Ghostscript for a PostScript file.
+# Formats are named: by default, Pillow would also start Ghostscript for a PostScript file.
 _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-
-
 _READABLE_HINT = "use a PNG, JPEG, WebP, TIFF, BMP or GIF file"
 
-
-_ORIENTATION = 0x0112
-
-
-#: Orientations that swap height and width.
-_SIDEWAYS = (5, 6, 7, 8)
-
+_ORIENTATION = 0x0112  # an EXIF tag
+_SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
 
 _bomb_check_lock = threading.Lock()
 
@@ -46,7 +39,7 @@ class Raw:
 
 
 def decode(path: Path, max_megapixels: float, longest: int | None = None) -> Raw:
-    """Decode a file with one frame, shrunk to a long side of so many pixels if it is larger.
+    """Decode a file with one frame; a long side above `longest` pixels is shrunk to that.
 
     Raises:
         InputError: see `instyle_core.images.read_picture`.
@@ -83,12 +76,12 @@ def _shrunk(samples: Samples, size: tuple[float, float]) -> Samples:
 
 @contextmanager
 def _input_errors(path: Path) -> Iterator[None]:
-    """Say in plain words what keeps a file from being read."""
+    """Turn whatever keeps a file from being read into an error in plain words."""
     try:
         yield
     except (InstyleError, MemoryError):
         raise
-    except Exception as error:  # decoders meet a damaged file with nearly every exception there is
+    except Exception as error:  # decoders raise nearly anything at a damaged file
         what, hint = _explain(path, error)
         raise InputError(what, where=str(path), hint=hint) from error
 
@@ -111,7 +104,7 @@ def _explain(path: Path, error: Exception) -> tuple[str, str]:
 def _load(
     path: Path, file: BinaryIO, max_megapixels: float, longest: int | None
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode the one frame of a file; the header alone is read of what is too large.
+    """Decode the one frame of a file; if it is too large, only its header is read.
 
     Returns:
         The picture, and its (height, width) in the file.
@@ -145,7 +138,7 @@ def _load(
 
 @contextmanager
 def _without_bomb_check() -> Iterator[None]:
-    """Pillow's own limit is a global, and must not undercut ours."""
+    """Lift Pillow's own limit, a global variable that may be lower than ours."""
     with _bomb_check_lock:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -155,7 +148,7 @@ def _without_bomb_check() -> Iterator[None]:
 
 
 def _samples(path: Path, file: BinaryIO, image: Image.Image) -> tuple[Samples, bytes | None]:
-    """The samples, (H, W) or (H, W, 1 to 4), gray or RGB with or without alpha; and the profile."""
+    """The samples, (H, W) or (H, W, 2 to 4): gray or RGB, perhaps with alpha; and the profile."""
     icc: bytes | None = image.info.get("icc_profile")
     if image.format == "PNG" and _png_depth(file) == 16:
         return _decode_deep_png(file), icc
@@ -196,15 +189,15 @@ def swap_red_and_blue(samples: Samples) -> Samples:
 
 
 def _split_exif(image: Image.Image) -> tuple[int, bytes | None]:
-    """The orientation, 1 to 8, and the EXIF without it. Damaged EXIF is left out."""
+    """The orientation, 1 to 8, and the EXIF without it; None for damaged EXIF."""
     orientation = 1
     try:
         exif = image.getexif()
         orientation = exif.pop(_ORIENTATION, 1)
-        # In a TIFF these are the tags that lay out the file itself.
+        # In a TIFF, these tags also describe how the file itself is laid out.
         keep = len(exif) > 0 and image.format != "TIFF"
         return orientation, exif.tobytes() if keep else None
-    except Exception:  # as varied as the damage, and no reason to refuse a sound picture
+    except Exception:  # of any type; the picture itself is sound
         return orientation, None
 
 

@@ -2,7 +2,7 @@
 
 Inside the program a picture is sRGB, float32, in [0, 1]. What the file held beyond that (its color
 profile, 16 bits a sample, transparency, EXIF) travels beside the pixels in a `Picture`, so that
-pixels nobody touched are written back bit for bit.
+pixels that nobody changed are written back bit for bit.
 """
 
 from __future__ import annotations
@@ -27,19 +27,14 @@ from instyle_core.images.samples import Samples, quantize, squeeze, to_depth, to
 #: Pictures with more pixels than this are refused, unless the caller raises the limit.
 MAX_MEGAPIXELS = 100.0
 
-
 _ENCODING: dict[str, dict[str, Any]] = {
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "method": 4, "exact": True},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
-
-
 _LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # what libjpeg and libwebp accept
-
-
-_LONGEST_JPEG_EXIF = 65533
+_LONGEST_JPEG_EXIF = 65533  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +71,8 @@ def read_picture(
 
     Args:
         path: a PNG, JPEG, WebP, TIFF, BMP, GIF or PPM file with one frame.
-        max_megapixels: larger pictures are refused before they are decoded, in 10^6 pixels.
-        longest: a picture with a longer side is shrunk to it, in pixels; None for never.
+        max_megapixels: larger pictures, in 10^6 pixels, are refused before they are decoded.
+        longest: in pixels; a picture with a longer side is shrunk to it. None for never.
 
     Raises:
         InputError: the file is missing, unreadable, damaged, too large, animated or no picture.
@@ -97,6 +92,7 @@ def write_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) ->
     sample if `like` has them. JPEG and WebP are lossy (quality 95).
 
     Args:
+        path: the file; it may exist.
         pixels: (3, H, W) RGB, sRGB, clamped to [0, 1].
         like: the picture that `pixels` was made from, of the same size.
 
@@ -144,7 +140,9 @@ def read_mask(
     0, the higher 1, and it stays binary when resized.
 
     Args:
+        path: a file as for `read_picture`.
         size: (height, width) of the result, in pixels.
+        max_megapixels: as for `read_picture`.
 
     Returns:
         (1, height, width) float32 in [0, 1].
@@ -170,6 +168,7 @@ def write_mask(path: Path, mask: Tensor) -> None:
     """Write a mask as an 8-bit gray PNG, whole or not at all.
 
     Args:
+        path: the file; it may exist.
         mask: (1, H, W), clamped to [0, 1].
 
     Raises:
@@ -179,7 +178,7 @@ def write_mask(path: Path, mask: Tensor) -> None:
 
 
 def _check_output(path: Path, size: tuple[int, int], like: Picture | None) -> str:
-    """The name of the format to write, once nothing speaks against it."""
+    """The name of the format to write, if it can hold such a picture."""
     form = picture_format(path)
     longest = _LONGEST_SIDE.get(form)
     if longest is not None and max(size) > longest:
@@ -188,7 +187,7 @@ def _check_output(path: Path, size: tuple[int, int], like: Picture | None) -> st
             where=str(path),
             hint="name the output .png",
         )
-    # An alpha channel that hides nothing is no loss.
+    # An alpha channel in which all is opaque can be left out.
     alpha = None if like is None else like.alpha
     if form == "JPEG" and alpha is not None and bool((alpha < 1).any()):
         raise InputError(
@@ -205,7 +204,7 @@ def _encode(
     if samples.dtype == np.uint16:
         return _encode_deep_png(samples, icc, exif)
     if form == "JPEG" and exif is not None and len(exif) > _LONGEST_JPEG_EXIF:
-        exif = None  # PNG and WebP hold more of it than JPEG can
+        exif = None  # it came from a PNG or WebP file, which can hold more of it
     extra = {key: data for key, data in (("icc_profile", icc), ("exif", exif)) if data}
     buffer = io.BytesIO()
     image = Image.fromarray(np.ascontiguousarray(squeeze(samples)))
@@ -214,7 +213,7 @@ def _encode(
 
 
 def _encode_deep_png(samples: Samples, icc: bytes | None, exif: bytes | None) -> bytes:
-    """16-bit RGB or RGBA through OpenCV, which leaves the profile and the EXIF to us."""
+    """16-bit RGB or RGBA by OpenCV, with the profile and the EXIF, which it cannot write."""
     import cv2
 
     done, encoded = cv2.imencode(".png", np.ascontiguousarray(swap_red_and_blue(samples)))
@@ -226,5 +225,5 @@ def _encode_deep_png(samples: Samples, icc: bytes | None, exif: bytes | None) ->
     if exif is not None:
         PngImagePlugin.putchunk(chunks, b"eXIf", exif.removeprefix(b"Exif\0\0"))
     png = encoded.tobytes()
-    header = 33  # signature and IHDR, which comes first
+    header = 33  # bytes: the signature, and IHDR, which has to be the first chunk
     return png[:header] + chunks.getvalue() + png[header:]

@@ -22,14 +22,17 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def resample(image: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
-    """As `resize` for values of any range: (C, H, W) to (C, height, width), not clamped.
+    """Resample values of any range with an antialiased filter, without clamping them.
 
     Args:
-        image: any channels.
-        size: (height, width) of the result.
+        image: (C, H, W).
+        size: (height, width) of the result, in pixels.
         mode: ``bicubic``, which may overshoot, or ``bilinear``.
+
+    Returns:
+        (C, height, width).
     """
     height, width = size
-    if width == 1 < height:  # torch 2.15 goes wrong at pictures of one column
+    if width == 1 < height:  # torch 2.15 is wrong for pictures of one column
         return resample(image.mT.contiguous(), (width, height), mode).mT
     return F.interpolate(image[None], size, mode=mode, antialias=True)[0]

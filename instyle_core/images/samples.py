@@ -1,4 +1,4 @@
-"""Samples as files hold them: whole numbers of 8 or 16 bits, to and from tensors."""
+"""Samples as files have them, integers of 8 or 16 bits, to tensors and back."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def to_tensor(samples: Samples) -> Tensor:
 
 
 def quantize(image: Tensor, dtype: DTypeLike) -> Samples:
-    """(C, H, W) in [0, 1] to (H, W, C) integers, to the nearest; undoes `to_tensor`."""
+    """(C, H, W) in [0, 1] to (H, W, C) integers, rounded; the inverse of `to_tensor`."""
     levels = (image.clamp(0, 1) * float(np.iinfo(dtype).max)).round()
     return levels.numpy().astype(dtype).transpose(1, 2, 0)
 
 
 def to_depth(samples: Samples, dtype: DTypeLike) -> Samples:
-    """8 bits to 16 or back, to the nearest: 255 and 65535 are the same white."""
+    """8 bits to 16 or back, rounded; 255 and 65535 are the same white."""
     if samples.dtype == dtype:
         return samples
     if samples.dtype == np.uint8:
@@ -35,5 +35,5 @@ def to_depth(samples: Samples, dtype: DTypeLike) -> Samples:
 
 
 def squeeze(samples: Samples) -> Samples:
-    """(H, W, 1) to (H, W), as Pillow and OpenCV hold gray."""
+    """(H, W, 1) to (H, W), which is how Pillow and OpenCV have gray; others as they are."""
     return samples[..., 0] if samples.shape[2] == 1 else samples

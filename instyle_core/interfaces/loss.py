@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-
 #: Tensors that are added up over the tiles of a picture.
 Sums: TypeAlias = "tuple[Tensor, ...]"
 

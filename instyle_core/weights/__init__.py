@@ -1,1 +1,1 @@
-"""Files of weights: shipped, cached, downloaded, verified."""
+"""Weight files: shipped, cached, downloaded, verified, converted."""

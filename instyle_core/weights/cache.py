@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-#: The folder of the downloaded files; by default one in the user's cache folder.
+#: Names the folder of downloaded files; by default it is in the user's cache folder.
 CACHE_VARIABLE = "INSTYLE_CACHE"
-
 
 #: Set to 1, it forbids downloads.
 OFFLINE_VARIABLE = "INSTYLE_OFFLINE"
@@ -23,7 +22,8 @@ def user_folder(name: str, *, of_its_own: bool = True) -> Path:
 
     Args:
         name: of the folder, in the user's cache folder.
-        of_its_own: whether it is a folder within the one that `CACHE_VARIABLE` names.
+        of_its_own: where `CACHE_VARIABLE` names a folder, whether to return a folder inside of it
+            instead of that folder itself.
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:

@@ -20,23 +20,23 @@ from instyle_core.weights.record import Weights
 def converted(
     weights: Weights, convert: Callable[[Path], dict[str, Tensor]], version: int = 1
 ) -> dict[str, Tensor]:
-    """What `convert` makes of the file of some weights, converted once and kept in the cache.
+    """The tensors that `convert` makes of a weight file; the result is kept in the cache.
 
-    The copy is a safetensors file of what the network needs and no more, which is mapped into
-    memory, not read. It is made anew once the file, or the version, is another. A folder that
-    cannot be written to, or a damaged copy, costs nothing but time.
+    The cached copy is a safetensors file with just what the network needs, and is memory-mapped. It
+    is made anew when the weight file or `version` changes. If the cache folder cannot be written
+    to, or the copy is damaged, `convert` is called each time.
 
     Args:
         weights: which; fetched if they are not there yet.
-        convert: makes contiguous tensors by name out of the published file.
-        version: to be counted up when `convert` makes something else.
+        convert: makes contiguous tensors, by name, of the published file.
+        version: to be raised by 1 whenever `convert` is changed.
 
     Raises:
         WeightsError: as `instyle_core.fetch` does.
     """
     path = fetch(weights)
     file = path.stat()
-    # A file that was saved by hand may be the wrong one, and replaced later.
+    # With size and time: a file that was saved by hand may be the wrong one and be replaced later.
     origin = {"of": f"{weights.sha256} {file.st_size} {file.st_mtime_ns} {version}"}
     copy = user_folder("converted") / f"{weights.name}.safetensors"
     with contextlib.suppress(OSError, SafetensorError), safe_open(copy, framework="pt") as kept:

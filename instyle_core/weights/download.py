@@ -14,23 +14,17 @@ from instyle_core.weights.cache import CACHE_VARIABLE
 if TYPE_CHECKING:
     import requests
 
-
-#: Told how far a download is: bytes so far, and bytes in all where the server says so. A broken
-#: download starts again at the beginning.
+#: Called with the bytes so far, and the bytes in all (None if the server does not tell). A download
+#: that breaks off starts again from 0.
 OnProgress = Callable[[int, int | None], None]
 
-
-_TIMEOUT_S = 30.0  # of silence
-
-
+_TIMEOUT_S = 30.0  # without any data
 _PAUSES_S = (1.0, 3.0)  # before the second and the third attempt
-
-
 _CHUNK_BYTES = 2**18
 
 
 def not_as_published(name: str, what: str, where: str, hint: str) -> WeightsError:
-    """The error which says in what a file differs from the published one."""
+    """The error that says how a file differs from the published one."""
     return WeightsError(
         f"this is not the file '{name}' that was published: {what}", where=where, hint=hint
     )
@@ -45,13 +39,13 @@ def download(
     *,
     megabytes: float,
 ) -> Path:
-    """Download to `target`, trying again where that may help: not after a wrong hash or a 404.
+    """Download to `target`; try again where that may help, so not after a wrong hash or a 404.
 
     Args:
         name: what messages call it.
         url: from where.
         target: to where.
-        check: raises `WeightsError` at a file that is not the published one.
+        check: raises `WeightsError` if a file is not the published one.
         on_progress: called as the download goes on.
         megabytes: about how large it is, in 10^6 bytes.
 
@@ -100,12 +94,13 @@ def _attempt(
 
 
 class _Progress:
-    """What pooch takes for a progress bar.
+    """A progress bar in the form that pooch wants.
 
-    It counts what is in the file, since pooch says how many bytes it asked for, not how many came.
+    It reports the size of the file so far: pooch passes the bytes that it asked for, not those that
+    came.
     """
 
-    total = 0  # set by pooch; it stays 0 where the server does not tell
+    total = 0  # set by pooch; it stays 0 if the server does not tell
 
     def __init__(self, file: IO[bytes], report: OnProgress) -> None:
         self._file = file
@@ -127,7 +122,7 @@ def by_hand(target: Path) -> str:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """The point of an error of requests, which wraps urllib3's, which wraps the system's."""
+    """The cause in few words: requests wraps an error of urllib3, which wraps the system's."""
     if error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
     return str(getattr(next(iter(error.args), None), "reason", error))

@@ -1,4 +1,4 @@
-"""Weights by name: shipped, cached, downloaded, verified.
+"""Weight files: found, downloaded if needed, and verified.
 
 A plugin announces its weights in its record, and its code asks for the file when it loads them::
 
@@ -6,8 +6,8 @@ A plugin announces its weights in its record, and its code asks for the file whe
 
     state = torch.load(fetch(VGG19), weights_only=True)
 
-A download is checked before it gets its name in the cache, so a file that is there is trusted: to
-hash 500 MB at every start would take too long. `verify` hashes it again.
+A download is verified before it appears in the cache. From then on it is trusted, since hashing
+500 MB at every start would take too long; `verify` hashes it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def locate(weights: Weights) -> Path | None:
     if weights.package is None:
         path = cache_folder() / weights.file
         return path if path.is_file() else None
-    # importlib.resources would import the package, and torch with it.
+    # Not importlib.resources: it would import the package, and torch with it.
     from importlib.util import find_spec
 
     spec = find_spec(weights.package)
@@ -39,7 +39,7 @@ def locate(weights: Weights) -> Path | None:
 def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
     """The file, downloaded if it is not there yet.
 
-    Several processes may do this at once. Whatever goes wrong, nothing half-written stays behind.
+    Several processes may do this at once. If it fails, no half-written file stays behind.
 
     Args:
         weights: which.
@@ -89,7 +89,7 @@ def verify(weights: Weights) -> None:
 
 
 def absent(weights: Weights) -> WeightsError:
-    """The error which says that the file is not there, and how to get it."""
+    """The error that says that the file is not there, and how to get it."""
     if weights.package is not None:
         return WeightsError(
             f"the weights '{weights.name}' ship as {weights.file} with the package "
@@ -98,7 +98,7 @@ def absent(weights: Weights) -> WeightsError:
         )
     what, how = f"the weights '{weights.name}' are not downloaded", ""
     if offline():
-        what += f", and {OFFLINE_VARIABLE} forbids to do it now"
+        what += f", and {OFFLINE_VARIABLE} forbids downloads"
         how = f" without {OFFLINE_VARIABLE}"
     path = cache_folder() / weights.file
     return WeightsError(

@@ -1,4 +1,4 @@
-"""Files out of repositories on the Hugging Face hub: weights, and what describes a network."""
+"""Files of repositories on the Hugging Face hub: weights and descriptions of networks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def fetch_from_hub(
 ) -> Path:
     """A file of a repository, downloaded if it is not in the cache yet.
 
-    The hub tells the hash of a file beforehand, the SHA-256 of a large one and what git calls a
-    small one; what differs from it is refused. Whatever goes wrong, nothing half-written stays
-    behind. ``HF_ENDPOINT`` names another hub.
+    The hub tells the hash of a file beforehand: the SHA-256 of a large file, git's blob id of a
+    small one. A file with another hash is refused. If the download fails, no half-written file
+    stays behind. ``HF_ENDPOINT`` names another hub.
 
     Args:
         repository: such as ``smp-hub/resnet34.imagenet``.
@@ -30,7 +30,7 @@ def fetch_from_hub(
         on_progress: called as a download goes on.
 
     Raises:
-        WeightsError: it could not be had.
+        WeightsError: it could not be downloaded or stored, or has another hash.
     """
     target = cache_folder() / _place(repository, file, revision)
     if target.is_file():
@@ -39,8 +39,7 @@ def fetch_from_hub(
     otherwise = f"get {source} by other means, and save it as {target}"
     if offline():
         raise WeightsError(
-            f"{file} of '{repository}' is not downloaded, and {OFFLINE_VARIABLE} forbids to "
-            "do it now",
+            f"{file} of '{repository}' is not downloaded, and {OFFLINE_VARIABLE} forbids downloads",
             where=str(target),
             hint=f"try again without {OFFLINE_VARIABLE}, or {otherwise}",
         )
@@ -95,8 +94,8 @@ def hub_weights(
 
     Args:
         repository: such as ``Intel/dpt-large``.
-        revision: a commit: what a branch or a tag means may change.
-        name: see `instyle_core.Weights`, as for all that follows.
+        revision: a commit, since branches and tags may change.
+        name: of the weights; this and what follows is as in `instyle_core.Weights`.
         sha256: of the file.
         megabytes: about how large it is.
         summary: one line.
@@ -118,13 +117,13 @@ def hub_weights(
 
 
 def _url(repository: str, file: str, revision: str) -> str:
-    # As huggingface_hub has it, which takes too long to import for a list of weights.
+    # The same as huggingface_hub makes, which takes too long to import just to list weights.
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     return f"{endpoint.rstrip('/')}/{repository}/resolve/{revision}/{file}"
 
 
 def git_blob_id(path: Path) -> str:
-    """What git calls the content of a file: the SHA-1 of ``blob``, its size, a zero and itself.
+    """Git's blob id of a file: the SHA-1 of ``blob``, its size, a zero byte and its content.
 
     Raises:
         OSError: it cannot be read.
@@ -136,6 +135,6 @@ def git_blob_id(path: Path) -> str:
 
 
 def _place(repository: str, file: str, revision: str) -> str:
-    """Where a file is in the cache folder."""
+    """The path of a file in the cache folder."""
     folder = re.sub(r"[^\w.-]", "--", f"{repository}@{revision}")
     return f"hub/{folder}/{file}"

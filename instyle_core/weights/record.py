@@ -13,7 +13,7 @@ class Weights:
     Attributes:
         name: what ``instyle models`` calls it, such as ``vgg19-imagenet1k_v1``.
         file: its name in the cache folder, or its path inside the package.
-        sha256: 64 hexadecimal digits, or at least the first 8 where the publisher tells no more.
+        sha256: 64 hexadecimal digits, or at least the first 8 if the publisher tells no more.
         megabytes: about how large it is, in 10^6 bytes.
         license: under which it may be used.
         summary: one line: which network, trained on what.
@@ -24,7 +24,7 @@ class Weights:
         licence: what 0.1.0 called `license`; accepted still.
 
     Raises:
-        ValueError: the hash is no hash, or there is not exactly one of ``url`` and ``package``.
+        ValueError: ``sha256`` is no hash, or there is not exactly one of ``url`` and ``package``.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Weights out of files of any origin: read, never run."""
+"""Weight files of any origin, read without running code that may be in them."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from torch import Tensor
 
 from instyle_core.errors import WeightsError
 
-#: Where training programs keep the state_dict in what they save.
+#: The keys under which training programs save a state_dict.
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name; nothing in it is ever run.
+    """The tensors of a file by name; no code in it is ever run.
 
     Args:
-        path: safetensors, or what ``torch.save`` made of a state_dict, bare or within a checkpoint.
+        path: a safetensors file, or one that ``torch.save`` wrote: a state_dict, or a checkpoint
+            with one in it.
 
     Raises:
-        WeightsError: the file is missing, damaged, holds Python objects or no state_dict.
+        WeightsError: the file is missing or damaged, or holds Python objects or no state_dict.
     """
     try:
         with path.open("rb") as file:
             head = file.read(9)
         if path.suffix == ".safetensors" or head[8:] == b"{":
             return load_file(path)
-        with warnings.catch_warnings(action="ignore"):  # of old formats, which are read as well
+        with warnings.catch_warnings(action="ignore"):  # about old formats, which are read as well
             data = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise _unusable(path, f"this is no safetensors file, or it is damaged: {error}") from error
     except pickle.UnpicklingError as error:
-        # A bare pickle, or one that names a function or class, which is what torch refuses.
+        # A plain pickle, or one that names a function or a class: torch refuses both.
         if head[:1] == b"\x80" or "global" in str(error).lower():
             raise WeightsError(
                 "the file holds more than tensors, which instyle does not unpickle: a pickle can "

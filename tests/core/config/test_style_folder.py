@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_no_input(studio: Studio, folder: Path) -> None:
 
 
 EMPTY = "the folder is empty: {styles}; put style pictures into it"
-NONE = "there are no pictures in this folder (those in folders within do not count): {styles}"
+NONE = "there are no pictures in this folder (subfolders are not searched): {styles}"
 
 
 @pytest.mark.parametrize(

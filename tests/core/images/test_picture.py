@@ -1,4 +1,4 @@
-"""Writing and resizing pictures, against files decoded by other libraries."""
+"""Writing pictures, against files decoded by other libraries."""
 
 import os
 import zlib
@@ -16,7 +16,6 @@ from PIL import Image
 from instyle_core.errors import InputError, InstyleError
 from instyle_core.images import picture as images
 from instyle_core.images.picture import check_output, read_picture, write_picture
-from instyle_core.images.resize import resize
 from tests.core.helpers.pictures import (
     FEW,
     P3_PROFILE,
@@ -250,33 +249,6 @@ def test_longest_sides(tmp_path: Path, suffix: str, longest: int) -> None:
     with pytest.raises(InputError, match=str(longest)):
         write_picture(tmp_path / f"b.{suffix}", large.pixels)
     check_output(tmp_path / "b.png", large)
-
-
-# Resizing
-
-
-def test_the_same_size_is_the_same_tensor() -> None:
-    image = torch.rand(3, 4, 5)
-    assert resize(image, (4, 5)) is image
-
-
-@pytest.mark.parametrize("size", [(5, 6), (31, 17), (1, 1)])
-def test_resize_is_antialiased_bicubic(size: tuple[int, int]) -> None:
-    image = torch.rand(3, 20, 24, generator=torch.Generator().manual_seed(0))
-    got = resize(image, size)
-    assert got.shape == (3, *size)
-    for plane, source in zip(got, image, strict=True):
-        floats = Image.fromarray(source.numpy())
-        want = np.asarray(floats.resize(size[::-1], Image.Resampling.BICUBIC)).clip(0, 1)
-        assert np.allclose(plane.numpy(), want, atol=1e-5)
-
-
-def test_resize_stays_in_range_at_hard_edges() -> None:
-    edge = torch.zeros(1, 8, 8)
-    edge[:, :, 4:] = 1
-    got = resize(edge, (32, 32))
-    assert got.min() >= 0
-    assert got.max() <= 1
 
 
 def test_the_default_limit() -> None:
