@@ -1,4 +1,4 @@
-"""The command line: one file per command; heavy things are imported inside of commands."""
+"""The command line: one file per command; heavy libraries are imported inside of commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from instyle_core.errors import InstyleError
 
 
 class _WithPlugins(click.Group):
-    """A group that the commands of plugins join."""
+    """A command group that also has the commands of plugins."""
 
     @cached_property
     def _added(self) -> dict[str, click.Command]:
@@ -48,7 +48,7 @@ for _command in (demo, pipeline, plugins, segment, style, models):
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command and leave with its exit status.
+    """Run a command, and exit with its status.
 
     0 done; 2 wrong usage, spec or picture; 3 weights missing; 130 interrupted; 1 anything else.
     """
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         show_error(error)
         status = error.exit_status
     except BrokenPipeError:
-        # The reader of our output has gone; what is left in the buffer has no one to go to.
+        # The program that reads our output has ended; the rest of it cannot be written.
         sys.stderr.close()
         status = 1
     except Exception as error:

@@ -1,4 +1,4 @@
-"""``instyle demo``: the main job on pictures that ship with instyle."""
+"""``instyle demo``: a run on pictures that ship with instyle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def demo(folder: Path, quiet: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"no folder can be made: {error.strerror}", where=str(folder)) from error
+        raise InputError(f"it cannot be made: {error.strerror}", where=str(folder)) from error
     source = files("instyle_core").joinpath("demo")
     files_of_demo = {
         name: source.joinpath(name).read_bytes() for name in ("cat.png", "swirls.jpg", "demo.yaml")
@@ -38,7 +38,7 @@ def demo(folder: Path, quiet: bool) -> None:
     for name, data in files_of_demo.items():
         path = folder / name
         if path.exists() and not (path.is_file() and path.read_bytes() == data):
-            what = "this is there, and not as the demo has it"
+            what = "this is already there, and is not the demo's file"
             hint = "choose another folder with -o; `instyle pipeline run` runs a spec of your own"
             raise InputError(what, where=str(path), hint=hint)
     for name, data in files_of_demo.items():

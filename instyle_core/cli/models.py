@@ -65,7 +65,7 @@ def pull(name: str) -> None:
     weights = _find(name)
     if locate(weights) is not None:
         verify(weights)
-        click.echo(fetch(weights))  # the files that belong to it may be absent
+        click.echo(fetch(weights))  # downloads the files beside it that are absent
         return
     if weights.url is not None:
         click.echo(f"{name}: {weights.megabytes:g} MB from {weights.url}", err=True)

@@ -50,8 +50,8 @@ def run(
 ) -> None:
     """Carry out SPEC, or repeat the run of a run.json.
 
-    The first Ctrl-C lets the step under way end, saves the best so far, and leaves what --resume
-    needs to go on to the same result. A second one does not wait for the step.
+    The first Ctrl-C lets the current step finish, then saves the best picture so far and what
+    --resume needs to go on to the same result. A second one does not wait for the step.
     """
     from instyle_core.config.plan import load
 
@@ -105,13 +105,13 @@ def carry_out(
     return result
 
 
-#: What a preview has at most: the crop's long side, the photo's, and steps.
+#: The most that a preview has: the long sides of crop and photo, in pixels, and steps.
 _PREVIEW = {"size": 224, "shrink": 640}
 _PREVIEW_STEPS = 60
 
 
 def _preview(document: Document) -> None:
-    """Few pixels and steps, and a picture of its own, also a small one."""
+    """Fewer pixels and steps, and another name for the picture."""
     from instyle_core.interfaces.input_files import absolute
 
     if not isinstance(document.data, dict):

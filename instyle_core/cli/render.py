@@ -48,7 +48,7 @@ def show_error(error: InstyleError) -> None:
 
 
 def ranking_table(ranking: Mapping[Path, Rating], *, most: int | None = None) -> Table:
-    """Style pictures with their figures, best first; in the end, how many more than `most`."""
+    """Style pictures with their figures, best first; of many, `most`, and how many more."""
     figures = list(dict.fromkeys(name for rating in ranking.values() for name in rating.figures))
     table = Table("rank", "picture", "score", *map(escape, figures), box=None, pad_edge=False)
     for number, (path, rating) in enumerate([*ranking.items()][:most], start=1):
@@ -61,12 +61,12 @@ def ranking_table(ranking: Mapping[Path, Rating], *, most: int | None = None) ->
 
 
 class RunDisplay:
-    """Shows a run as it goes: a bar on a terminal, plain lines elsewhere, on standard error."""
+    """Shows the progress of a run on standard error: a bar on a terminal, plain lines elsewhere."""
 
     #: Seconds between two plain lines of one optimization.
     INTERVAL = 5.0
 
-    #: Pictures of a ranking that are shown; all of them are in run.json.
+    #: Pictures of a ranking that are shown; run.json has all of them.
     MOST = 10
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class RunDisplay:
         self._progress = Progress(
             TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=18)),
             BarColumn(bar_width=24),
-            # In a narrow terminal, the end of the line is cut off: the last of the losses.
+            # In a narrow terminal, the end of the line is cut off, which is the last losses.
             TextColumn(
                 "{task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis")
             ),
@@ -115,7 +115,7 @@ class RunDisplay:
                 time_ = f"{_clock(left)} of {_clock(total)} left"
                 status = f"{event.step}/{event.steps}  {time_}  {terms}"
             elif not self._live:
-                return  # the next step is soon, and tells
+                return  # the next step follows soon, and has a time
             self._show(self._name, status, event.step, event.steps)
         elif isinstance(event, Note):
             self._console.print(f"[yellow]note:[/yellow] {escape(event.message)}")
@@ -128,7 +128,7 @@ class RunDisplay:
             self._console.print(f"{event.status} after {event.seconds:.1f} s", markup=False)
 
     def _stop(self) -> None:
-        if self._live:  # it would print an empty line elsewhere
+        if self._live:  # elsewhere, it would print an empty line
             self._progress.stop()
 
     def _show(

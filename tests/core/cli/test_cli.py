@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
 from instyle_core.cli import main
-from tests.core.helpers.commands import Command, assert_error, start
+from tests.core.helpers.commands import Command, start
 from tests.core.helpers.studio import Studio
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    monkeypatch.chdir(tmp_path)
-    return Studio.open(tmp_path, monkeypatch)
-
 
 # --- help -----------------------------------------------------------------------------------------
 
@@ -35,6 +27,8 @@ COMMANDS = [
     "plugins show",
     "plugins new",
     "segment",
+    "style",
+    "style rank",
     "models",
     "models list",
     "models pull",
@@ -120,18 +114,41 @@ def test_a_reader_that_leaves_is_no_error_to_speak_of(studio: Studio) -> None:
     assert "Exception" not in err
 
 
-# --- models ---------------------------------------------------------------------------------------
+# --- commands of plugins --------------------------------------------------------------------------
 
 
-def test_models(instyle: Command, studio: Studio) -> None:
-    done = instyle("models", "list", "--json")
-    assert (done.status, done.err) == (0, "")
-    rows = {row["name"]: row for row in json.loads(done.out)}
-    assert rows["toy-missing"]["used_by"] == ["extractor heavy"]
-    assert rows["toy-missing"]["path"] is None
-    assert "toy-missing" in instyle("models", "list").out
-    done = instyle("models", "path", "vgg19-oxford")
-    assert Path(done.out.removesuffix("\n")).is_file()
-    for command in ("path", "pull"):
-        assert_error(instyle("models", command, "toy-missing"), 3, "no_such_package")
-        assert_error(instyle("models", command, "toy-misssing"), 2, "toy-missing")
+@pytest.fixture
+def greeter(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution that adds the commands `greet` and `segment`."""
+    info = studio.folder / "site" / "greeter-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[instyle]\ngreeter = greeter\n")
+    (info.parent / "greeter.py").write_text(GREETER)
+    monkeypatch.syspath_prepend(info.parent)
+
+
+GREETER = """
+import click
+from instyle_core import hookimpl
+
+@hookimpl
+def instyle_commands():
+    say = lambda: click.echo("hello")
+    return [click.Command("greet", callback=say), click.Command("segment", callback=say)]
+"""
+
+
+@pytest.mark.usefixtures("greeter")
+def test_a_plugin_adds_a_command(studio: Studio) -> None:
+    """In a process of its own: the commands of plugins are looked up once in a process."""
+    with start("greet", folder=studio.folder) as process:
+        assert process.communicate(timeout=60) == ("hello\n", "")
+
+
+@pytest.mark.usefixtures("greeter")
+def test_a_command_of_a_plugin_never_takes_the_place_of_one_of_instyle(instyle: Command) -> None:
+    assert "Find objects in IMAGE" in instyle("segment", "--help").out
+    (failure,) = json.loads(instyle("plugins", "list", "--json").out)["failures"]
+    assert failure["distribution"] == "greeter 1.0"
+    assert failure["reason"] == "the command 'segment' is instyle's own"

@@ -14,12 +14,6 @@ from tests.core.helpers.commands import Command, assert_error
 from tests.core.helpers.studio import Studio, noise, save
 
 
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    monkeypatch.chdir(tmp_path)
-    return Studio.open(tmp_path, monkeypatch)
-
-
 def test_validate(instyle: Command, studio: Studio) -> None:
     spec = studio.spec(objects=[{}, {}])
     done = instyle("pipeline", "validate", spec)

@@ -20,12 +20,6 @@ from tests.core.helpers.studio import Studio, listing, noise, save
 HASTY = [{"use": "tint"}, {"use": "fault", "kind": "interrupt", "at": 3}]
 
 
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    monkeypatch.chdir(tmp_path)
-    return Studio.open(tmp_path, monkeypatch)
-
-
 def artifacts(studio: Studio) -> dict[str, bytes]:
     found = listing(studio.folder / "out.run")
     found["out.png"] = (studio.folder / "out.png").read_bytes()

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,6 @@ from instyle_core.config import plan
 from instyle_core.events import Event
 from tests.core.helpers.commands import ESCAPE, Command, Done, assert_error, start
 from tests.core.helpers.studio import HEIGHT, WIDTH, Studio, listing, noise, rectangle, save
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    monkeypatch.chdir(tmp_path)
-    return Studio.open(tmp_path, monkeypatch)
-
 
 # --- what is printed ------------------------------------------------------------------------------
 

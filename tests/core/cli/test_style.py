@@ -20,15 +20,14 @@ STENCIL = "{use: stencil, path: mask.png, name: thing}"
 
 
 @pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    monkeypatch.chdir(tmp_path)
-    studio = Studio.open(tmp_path, monkeypatch)
+def studio(studio: Studio) -> Studio:
+    """A red object before blue, and three style pictures of one color each."""
     photo = np.full_like(studio.photo, (0, 0, 250))
     photo[rectangle(BOX) > 0] = (250, 0, 0)
-    save(tmp_path / "photo.png", photo)
-    (tmp_path / "styles").mkdir()
+    save(studio.folder / "photo.png", photo)
+    (studio.folder / "styles").mkdir()
     for name, color in COLORS.items():
-        save(tmp_path / "styles" / name, np.full((12, 9, 3), color, np.uint8))
+        save(studio.folder / "styles" / name, np.full((12, 9, 3), color, np.uint8))
     return studio
 
 

@@ -1,20 +1,14 @@
-"""What a run leaves behind: ``run.json``, ``losses.csv``, the report, masks and crops."""
+"""What a run leaves behind: ``run.json``, ``losses.csv``, masks and crops."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import os
 import platform
 import stat
 import time
 from datetime import datetime
-from html.parser import HTMLParser
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -22,30 +16,9 @@ import torch
 
 from instyle_core.config.plan import load
 from instyle_core.events import Event, Step
-from instyle_core.pipeline import Result, run
 from instyle_core.weights.fetch import locate
+from tests.core.helpers.runs import record, rows, two_objects
 from tests.core.helpers.studio import BOX, HEIGHT, WIDTH, Studio, noise, read, rectangle, save
-
-VOID = {"img", "meta", "link", "br", "hr", "input"}
-
-
-def record(result: Result) -> dict[str, Any]:
-    return json.loads((result.folder / "run.json").read_text(encoding="utf-8"))
-
-
-def rows(result: Result) -> list[dict[str, str]]:
-    with (result.folder / "losses.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def two_objects(studio: Studio, **changes: Any) -> Result:
-    save(studio.folder / "second.png", rectangle((45, 5, 55, 15)))
-    second = {
-        "segmenter": {"use": "stencil", "path": "second.png"},
-        "losses": [{"use": "palette", "weight": 2}, {"use": "tint", "weight": 0.5}],
-    }
-    return studio.run(objects=[{}, second], **changes)
-
 
 # --- run.json -------------------------------------------------------------------------------------
 
@@ -65,7 +38,6 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
         "size: 64\n"
     )
     from instyle_core import pipeline
-    from instyle_core.config.plan import load
 
     resolved = record(pipeline.run(load(spec)))["spec"]
     style = {"images": [str(folder / "style.png")], "scale": 1.0}
@@ -304,115 +276,3 @@ def test_the_folder_can_be_read_by_whom_the_umask_allows(studio: Studio) -> None
     assert stat.S_IMODE(result.folder.stat().st_mode) == 0o750
     assert stat.S_IMODE((result.folder / "run.json").stat().st_mode) == 0o640
     assert stat.S_IMODE(result.output.stat().st_mode) == 0o640
-
-
-# --- the report -----------------------------------------------------------------------------------
-
-
-class Page(HTMLParser):
-    """Checks that tags are closed in order; collects what is referred to, and the text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.links: list[str] = []
-        self.tags: list[str] = []
-        self.words = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [value or "" for name, value in attributes if name in ("src", "href")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-
-def target(result: Result, link: str) -> Path:
-    """The file that a browser would show for a link in the report."""
-    assert not urlsplit(link).netloc
-    return Path(os.path.normpath(result.folder / unquote(urlsplit(link).path)))
-
-
-def page(result: Result) -> Page:
-    return Page((result.folder / "report.html").read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize(
-    "name", ["out.png", "a b.png", "100% <b>&amp; #1?.jpg", "Öl'画\".webp", "%41.png"]
-)
-def test_the_report_is_well_formed_and_its_pictures_exist(studio: Studio, name: str) -> None:
-    result = two_objects(studio, output=name)
-    report = page(result)
-    assert len(report.links) == 1 + 2 * 2
-    files = {target(result, link) for link in report.links}
-    parts = ("object-0", "object-1")
-    pictures = {
-        result.folder / part / f"{kind}.png" for part in parts for kind in ("mask", "stylized")
-    }
-    assert files == {result.output, *pictures}
-    assert all(path.is_file() for path in files)
-    assert name in report.words
-    assert report.tags.count("svg") == 2
-    assert report.tags.count("polyline") == 2 + 3  # total and terms
-    assert not any("//" in link for link in report.links)  # nothing from elsewhere
-
-
-def test_the_report_of_a_whole_picture(studio: Studio) -> None:
-    result = studio.run(objects=None)
-    report = page(result)
-    expected = {result.output, result.folder / "picture" / "stylized.png"}
-    assert {target(result, link) for link in report.links} == expected
-
-
-def test_the_report_says_how_it_ended(studio: Studio) -> None:
-    losses = [{"use": "tint"}, {"use": "fault", "kind": "nan", "at": 3}]
-    report = page(studio.run(losses=losses))
-    assert "diverged" in report.words
-    assert "'fault'" in report.words
-
-
-def test_the_report_of_an_objective_that_is_zero(studio: Studio) -> None:
-    # Nothing to draw on a logarithmic scale. At 128 pixels, nothing is resized.
-    save(studio.folder / "photo.png", np.full((128, 128, 3), (255, 0, 0), np.uint8))
-    result = studio.run(objects=None, size=128)
-    assert [float(row["total"]) for row in rows(result)] == [0, 0, 0, 0]
-    assert "svg" not in page(result).tags
-
-
-def test_the_chart_falls_where_the_losses_fall(studio: Studio) -> None:
-    save(studio.folder / "photo.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    result = studio.run()
-    text = (result.folder / "report.html").read_text(encoding="utf-8")
-    points = text.partition('points="')[2].partition('"')[0].split()
-    x, y = zip(*[map(float, point.split(",")) for point in points], strict=True)
-    assert len(points) == 4
-    assert list(x) == sorted(x)
-    assert list(y) == sorted(y)  # y points down
-    values = np.log([float(row["total"]) for row in rows(result)])
-    expected = (values[0] - values) / (values[0] - values[-1]) * y[-1]
-    np.testing.assert_allclose(y, expected, atol=0.06)
-
-
-def test_the_output_s_name_may_be_any_bytes(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(studio.folder)
-    name = os.fsdecode(b"\xe9.png")
-    plan = load(studio.spec(), lambda document: document.assign("output", name, "--output"))
-    result = run(plan)
-    assert result.status == "finished"
-    assert os.fsencode(name) in os.listdir(os.fsencode(studio.folder))
-    assert record(result)["spec"]["output"] == str(studio.folder / name)
-    page = (result.folder / "report.html").read_text("utf-8")
-    assert 'src="../%E9.png"' in page
