@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,9 @@ def depth_anything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def midas(folder: Path) -> Midas:
     return networks.extractor(folder)
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """A folder of its own, to be changed."""
+    return Path(shutil.copytree(folder, tmp_path / "net"))

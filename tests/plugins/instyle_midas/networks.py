@@ -20,6 +20,9 @@ from transformers import (
 from instyle_midas.midas import Midas
 from instyle_midas.params import MidasParams
 
+#: What `save` writes.
+FILES = ["config.json", "model.safetensors", "preprocessor_config.json"]
+
 _SHAPE: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 4,
@@ -106,7 +109,7 @@ def save(folder: Path, network: nn.Module, **settings: Any) -> Path:
     """Write a network and its processor as transformers does."""
     network.save_pretrained(folder, safe_serialization=True)  # type: ignore[operator]
     processor(**settings).save_pretrained(folder)
-    assert {"config.json", "preprocessor_config.json", "model.safetensors"} <= {*os.listdir(folder)}
+    assert {*FILES} <= {*os.listdir(folder)}
     return folder
 
 

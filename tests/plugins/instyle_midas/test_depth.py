@@ -1,9 +1,7 @@
-"""The loss ``depth`` against NumPy, and what it must not see."""
+"""The depth loss against NumPy, and what it must not depend on."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from torch import Tensor
 
-import instyle_midas
 from instyle_core import Targets, testing
 from instyle_midas.depth import FLAT, DepthLoss
-from instyle_midas.midas import Midas
-from instyle_midas.params import DepthParams, MidasParams
+from instyle_midas.params import DepthParams
 
 REDUCTIONS = ("relative", "mean", "sum")
 
@@ -181,7 +176,7 @@ def test_the_noise_of_a_flat_object_does_not_count() -> None:
     assert float(alone) > 1  # by itself it is all that there is
 
 
-# --- the contract, and the records ----------------------------------------------------------------
+# --- the contract ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -189,41 +184,3 @@ def test_the_noise_of_a_flat_object_does_not_count() -> None:
 def test_contract(normalize: bool, reduction: Any) -> None:
     params = DepthParams(normalize=normalize, reduction=reduction)
     testing.check_loss(DepthLoss, params, reach=0)
-
-
-def test_records() -> None:
-    registry = testing.registry(instyle_midas)
-    assert not registry.failures
-    assert registry.find("loss", "depth").load() is DepthLoss
-    assert registry.find("extractor", "midas").load() is Midas
-    assert DepthParams().reads() == {"midas": ("depth",)}
-    assert DepthParams(extractor="near").reads() == {"near": ("depth",)}
-    assert MidasParams().layers() == {"depth": 1}
-
-
-@pytest.mark.parametrize(
-    ("settings", "place"),
-    [({"reduction": "max"}, "reduction"), ({"normalize": "so"}, "normalize"), ({"a": 1}, "a")],
-)
-def test_wrong_parameters(settings: dict[str, Any], place: str) -> None:
-    with pytest.raises(ValidationError) as caught:
-        DepthParams(**settings)
-    (error,) = caught.value.errors()
-    assert error["loc"] == (place,)
-
-
-def test_every_parameter_is_described() -> None:
-    for params in (DepthParams, MidasParams):
-        for name, field in params.model_json_schema()["properties"].items():
-            assert field.get("description"), f"{params.__name__}.{name}"
-
-
-def test_listing_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, instyle_midas; assert 'pydantic' not in sys.modules; "
-        "plugins = instyle_midas.instyle_plugins(); "
-        "plugins[0].params().layers(); plugins[0].params().pretrained(); "
-        "plugins[1].params().reads(); "
-        "assert not {'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-import instyle_segmenters
 from instyle_core import InputError, Prompt, Segmentation, testing
 from instyle_segmenters.mask import MaskSegmenter
 from instyle_segmenters.params import MaskParams
@@ -27,13 +26,6 @@ def segment(file: Path, **params: object) -> Segmentation:
 
 def write(file: Path, gray: np.ndarray) -> None:
     Image.fromarray(gray.astype(np.uint8)).save(file)
-
-
-def test_all_segmenters_are_announced() -> None:
-    registry = testing.registry(instyle_segmenters)
-    names = [entry.plugin.name for entry in registry.entries("segmenter")]
-    assert names == ["grabcut", "mask", "region", "smp", "snake", "torchvision"]
-    assert not registry.failures
 
 
 def test_binary(file: Path) -> None:

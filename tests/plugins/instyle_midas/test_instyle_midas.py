@@ -1,38 +1,50 @@
-"""Whole runs with the depth loss, and how the command line says what is wrong."""
+"""The package as a whole: its records, and runs with the depth loss, good ones and wrong ones."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from instyle_core.cli import main
+import instyle_midas
+from instyle_core import testing
 from instyle_core.events import Event, Step
-from tests.core.helpers.commands import Done, assert_error
+from instyle_midas.depth import DepthLoss
+from instyle_midas.midas import Midas
+from instyle_midas.weights import PUBLISHED
+from tests.core.helpers.commands import Command, assert_error
 from tests.core.helpers.studio import BOX, Studio, listing
 
 LOSSES = [{"use": "depth", "extractor": "near", "weight": 2}]
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    return Studio.open(tmp_path, monkeypatch)
 
 
 def near(folder: Path | str) -> dict[str, Any]:
     return {"near": {"use": "midas", "model": str(folder)}}
 
 
-def run(spec: Path, capsys: pytest.CaptureFixture[str]) -> Done:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as caught:
-        main(["pipeline", "run", str(spec)])
-    printed = capsys.readouterr()
-    return Done(int(caught.value.code or 0), printed.out, printed.err)
+def test_records() -> None:
+    registry = testing.registry(instyle_midas)
+    assert not registry.failures
+    assert registry.find("loss", "depth").load() is DepthLoss
+    assert registry.find("extractor", "midas").load() is Midas
+    assert {*registry.find("extractor", "midas").weights} == {*PUBLISHED.values()}
+
+
+def test_listing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, instyle_midas; assert 'pydantic' not in sys.modules; "
+        "plugins = instyle_midas.instyle_plugins(); "
+        "plugins[0].params().layers(); plugins[0].params().pretrained(); "
+        "plugins[1].params().reads(); "
+        "assert not {'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_run_pulls_the_depth_of_noise_toward_that_of_the_photo(
@@ -54,13 +66,11 @@ def test_a_run_pulls_the_depth_of_noise_toward_that_of_the_photo(
     assert not changed.any()
 
 
-def test_a_run_by_the_command_line(
-    studio: Studio, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_by_the_command_line(studio: Studio, folder: Path, instyle: Command) -> None:
     """Beside other losses; the folder is named relative to the spec, and its files are recorded."""
     shutil.copytree(folder, studio.folder / "net")
     losses = [{"use": "tint"}, *LOSSES]
-    done = run(studio.spec(losses=losses, extractors=near("net")), capsys)
+    done = instyle("pipeline", "run", studio.spec(losses=losses, extractors=near("net")))
     assert done.status == 0, done.err
     assert "tint" in done.err
     assert "depth" in done.err
@@ -68,50 +78,44 @@ def test_a_run_by_the_command_line(
     assert record["spec"]["extractors"]["near"]["model"] == str(studio.folder / "net")
     assert {str(path) for path in (studio.folder / "net").iterdir()} <= {*record["inputs"]}
     first = studio.output
-    assert run(studio.folder / "out.run" / "run.json", capsys).status == 0
+    assert instyle("pipeline", "run", studio.folder / "out.run" / "run.json").status == 0
     assert np.array_equal(studio.output, first)
 
 
-def test_a_folder_without_a_network(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_network(studio: Studio, instyle: Command) -> None:
     (studio.folder / "net").mkdir()
     before = listing(studio.folder).keys()
-    done = run(studio.spec(losses=LOSSES, extractors=near("net")), capsys)
+    done = instyle("pipeline", "run", studio.spec(losses=LOSSES, extractors=near("net")))
     assert_error(done, 2, "extractors.near.model: no such file", "config.json", hint=False)
     assert listing(studio.folder).keys() - before == {"spec.yaml"}
 
 
-def test_a_folder_with_pickles_alone(
-    studio: Studio, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_with_pickles_alone(studio: Studio, folder: Path, instyle: Command) -> None:
     shutil.copytree(folder, studio.folder / "net")
     (studio.folder / "net" / "model.safetensors").rename(studio.folder / "net" / "model.bin")
-    done = run(studio.spec(losses=LOSSES, extractors=near("net")), capsys)
+    done = instyle("pipeline", "run", studio.spec(losses=LOSSES, extractors=near("net")))
     assert_error(done, 2, "extractors.near.model: the folder has model.bin", hint=False)
 
 
-def test_a_damaged_network(
-    studio: Studio, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_network(studio: Studio, folder: Path, instyle: Command) -> None:
     shutil.copytree(folder, studio.folder / "net")
     (studio.folder / "net" / "model.safetensors").write_bytes(b"nothing")
-    done = run(studio.spec(losses=LOSSES, extractors=near("net")), capsys)
+    done = instyle("pipeline", "run", studio.spec(losses=LOSSES, extractors=near("net")))
     assert_error(done, 3, "cannot load the network", str(studio.folder / "net"))
     assert not (studio.folder / "out.png").exists()
 
 
 @pytest.mark.parametrize("losses", [LOSSES, [{"use": "depth"}]])
 def test_a_download_that_is_forbidden(
-    studio: Studio, losses: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    studio: Studio, losses: list[dict[str, Any]], instyle: Command
 ) -> None:
     extractors = near("depth-anything-v2-small") if losses is LOSSES else None
-    done = run(studio.spec(losses=losses, extractors=extractors), capsys)
+    done = instyle("pipeline", "run", studio.spec(losses=losses, extractors=extractors))
     name = "depth-anything-v2-small" if losses is LOSSES else "dpt-hybrid-midas"
     assert_error(done, 3, f"'{name}' are not downloaded, and INSTYLE_OFFLINE forbids")
     assert f"instyle models pull {name}" in done.err
 
 
-def test_a_layer_that_an_extractor_does_not_have(
-    studio: Studio, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = run(studio.spec(losses=[{"use": "depth", "extractor": "vgg19"}]), capsys)
+def test_a_layer_that_an_extractor_does_not_have(studio: Studio, instyle: Command) -> None:
+    done = instyle("pipeline", "run", studio.spec(losses=[{"use": "depth", "extractor": "vgg19"}]))
     assert_error(done, 2, "'vgg19' has no layer 'depth'", hint=False)

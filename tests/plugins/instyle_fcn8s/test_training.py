@@ -6,7 +6,6 @@ import copy
 import csv
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -366,14 +365,6 @@ def test_a_failed_write_leaves_the_checkpoint_before(
     with pytest.raises(OSError, match="No space left"):
         checkpoints.save_checkpoint({"epoch": 2}, path)
     assert torch.load(path, weights_only=True) == {"epoch": 1}
-
-
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """Lightning does not listen to Ctrl-C after the first one."""
-    before = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interrupts")

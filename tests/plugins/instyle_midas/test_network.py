@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, ViTConfig, ViTForImageClassification
 
@@ -23,29 +20,11 @@ from instyle_core.weights.hub import hub_weights
 from instyle_midas import weights
 from instyle_midas.midas import Midas
 from instyle_midas.params import MidasParams
-from tests.core.helpers.hub import COMMIT, Hub, hub_of_this_machine
+from tests.core.helpers.hub import COMMIT, Hub
 from tests.plugins.instyle_midas import networks
+from tests.plugins.instyle_midas.networks import FILES
 
-FILES = ["config.json", "model.safetensors", "preprocessor_config.json"]
 UNUSED = "neck.fusion_stage.layers.0.residual_layer1."
-
-
-@pytest.fixture
-def copy(folder: Path, tmp_path: Path) -> Path:
-    """A folder of its own, to be changed."""
-    return Path(shutil.copytree(folder, tmp_path / "net"))
-
-
-def checked(model: Path | str, **context: Any) -> MidasParams:
-    return MidasParams.model_validate({"model": str(model)}, context=context)
-
-
-def wrong(folder: Path | str) -> str:
-    """What is wrong with a folder, said before anything is loaded."""
-    with pytest.raises(ValidationError) as caught:
-        checked(folder)
-    (error,) = caught.value.errors()
-    return str(error["msg"])
 
 
 def unusable(folder: Path) -> WeightsError:
@@ -64,74 +43,30 @@ def edit(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-# --- what can be named ----------------------------------------------------------------------------
+# --- what is loaded -------------------------------------------------------------------------------
 
 
-def test_a_folder_is_relative_to_the_spec(folder: Path) -> None:
-    context: dict[str, Any] = {"folder": folder.parent, "inputs": []}
-    params = checked(folder.name, **context)
-    assert params.model == str(folder)
-    assert params.pretrained() == ()
-    assert sorted(path.name for path in context["inputs"]) == FILES
-    assert MidasParams.model_validate(params.model_dump(mode="json")) == params
+def test_frozen_and_in_float32(folder: Path, tmp_path: Path) -> None:
+    half = networks.save(tmp_path / "half", networks.dpt().half())
+    for path in (folder, half):
+        network = networks.extractor(path)
+        assert not network.network.training
+        assert {(p.dtype, p.requires_grad) for p in network.parameters()} == {
+            (torch.float32, False)
+        }
 
 
-def test_a_name_is_of_a_published_network() -> None:
-    assert MidasParams() == MidasParams(model="dpt-hybrid-midas")
-    for name in ("dpt-hybrid-midas", "dpt-large", "depth-anything-v2-small"):
-        (record,) = MidasParams(model=name).pretrained()
-        assert record.name == name
-        assert record in testing.registry("instyle_midas").find("extractor", "midas").weights
-
-
-def test_published_networks_are_pinned() -> None:
-    for record in weights.PUBLISHED.values():
-        assert re.fullmatch("[0-9a-f]{64}", record.sha256)
-        assert re.search("/resolve/[0-9a-f]{40}/model.safetensors$", str(record.url))
-        (config, preprocessor) = record.beside
-        assert (config[1], preprocessor[1]) == ("config.json", "preprocessor_config.json")
-        for repository, file, revision in record.beside:
-            assert re.fullmatch("[0-9a-f]{40}", revision)
-            expected = str(record.url).replace("model.safetensors", file)
-            assert expected.endswith(f"/{repository}/resolve/{revision}/{file}")
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("dpt-small", "neither one of dpt-hybrid-midas, dpt-large, depth-anything-v2-small, nor"),
-        ("Intel/dpt-large", "nor a folder"),
-        ("", "no such file"),  # the folder of the spec itself
-    ],
-)
-def test_other_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+def test_loading_is_silent_and_draws_no_random_numbers(
+    folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert message in wrong(name)
+    from transformers.utils import logging
 
-
-@pytest.mark.parametrize("file", FILES)
-def test_a_folder_without_a_file(copy: Path, file: str) -> None:
-    (copy / file).unlink()
-    message = wrong(copy)
-    assert "no such file" in message
-    assert str(copy / file) in message
-
-
-@pytest.mark.parametrize("file", ["pytorch_model.bin", "dpt_large.pt", "model.ckpt"])
-def test_a_folder_with_pickles_alone(copy: Path, file: str) -> None:
-    (copy / "model.safetensors").rename(copy / file)
-    message = wrong(copy)
-    assert f"has {file}, but no model.safetensors" in message
-    assert "save_pretrained" in message
-    assert str(copy) in message
-
-
-def test_without_transformers(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    assert "pip install 'instyle[depth]'" in wrong(folder)
-    assert "transformers" in wrong("dpt-large")
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    state = torch.get_rng_state()
+    networks.extractor(folder)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert capfd.readouterr() == ("", "")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
 # --- what cannot be loaded ------------------------------------------------------------------------
@@ -253,26 +188,23 @@ def test_a_hybrid_takes_one_size(hybrid: Path, tmp_path: Path, changes: dict[str
 
 
 @pytest.fixture
-def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def hub(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """Has a network by the name of ``dpt-large``, at a commit."""
-    monkeypatch.setenv("INSTYLE_OFFLINE", "0")
-    monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
-    with hub_of_this_machine(monkeypatch) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        for file in FILES:
-            hub.add("user/net", (folder / file).read_bytes(), COMMIT, file)
-        record = hub_weights(
-            "user/net",
-            COMMIT,
-            name="dpt-large",
-            sha256=hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
-            megabytes=1,
-            license="",
-            summary="",
-            beside=("config.json", "preprocessor_config.json"),
-        )
-        monkeypatch.setitem(weights.PUBLISHED, "dpt-large", record)
-        yield hub
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    for file in FILES:
+        hub.add("user/net", (folder / file).read_bytes(), COMMIT, file)
+    record = hub_weights(
+        "user/net",
+        COMMIT,
+        name="dpt-large",
+        sha256=hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+        megabytes=1,
+        license="",
+        summary="",
+        beside=("config.json", "preprocessor_config.json"),
+    )
+    monkeypatch.setitem(weights.PUBLISHED, "dpt-large", record)
+    return hub
 
 
 def cached(tmp_path: Path) -> list[str]:

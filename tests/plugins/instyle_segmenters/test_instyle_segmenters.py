@@ -1,10 +1,9 @@
-"""``instyle segment`` with these segmenters: what users see, and what is left when weights fail."""
+"""The package as a whole: its records, and ``instyle segment`` with them, as users see it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import torch
 from PIL import Image
 from torchvision.models import get_model
 
+import instyle_segmenters
 from instyle_core import Instance, Prompt, Segmentation, testing
-from instyle_core.cli import main
 from instyle_core.config.spec import Select
 from instyle_core.images.picture import write_mask, write_picture
 from instyle_core.objects.select import select_object
@@ -27,36 +26,43 @@ from instyle_segmenters.params import (
     SnakeParams,
 )
 from instyle_segmenters.torchvision_model import Torchvision
+from tests.core.helpers.commands import Command, Done
 from tests.core.helpers.weights_server import WeightsServer
 from tests.plugins.instyle_segmenters.scenes import iou, scene
 
-Run = Callable[..., tuple[int, str, str]]
 BOX = (20, 12, 80, 68)
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command in a folder with photo.png: exit status, standard output and error."""
+def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instyle: Command) -> Command:
+    """Run ``instyle segment photo.png`` in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
     write_picture(tmp_path / "photo.png", scene()[0])
 
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            main(["segment", "photo.png", *arguments])
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.err
-        return int(caught.value.code or 0), printed.out, printed.err
+    def command(*arguments: str) -> Done:
+        done = instyle("segment", "photo.png", *arguments)
+        assert "Traceback" not in done.err
+        return done
 
     return command
 
 
-def selected(found: tuple[int, str, str]) -> dict[str, Any]:
-    status, out, err = found
-    assert (status, err) == (0, "")
-    (row,) = [row for row in json.loads(out)["objects"] if row["selected"]]
-    return dict(row)
+def objects(done: Done) -> list[dict[str, Any]]:
+    """The objects of the document that was printed."""
+    assert (done.status, done.err) == (0, "")
+    return [dict(row) for row in json.loads(done.out)["objects"]]
+
+
+def selected(done: Done) -> dict[str, Any]:
+    (row,) = [row for row in objects(done) if row["selected"]]
+    return row
+
+
+def test_all_segmenters_are_announced() -> None:
+    registry = testing.registry(instyle_segmenters)
+    names = [entry.plugin.name for entry in registry.entries("segmenter")]
+    assert names == ["grabcut", "mask", "region", "smp", "snake", "torchvision"]
+    assert not registry.failures
 
 
 # --- by point and by box --------------------------------------------------------------------------
@@ -75,10 +81,10 @@ def selected(found: tuple[int, str, str]) -> dict[str, Any]:
     ],
 )
 def test_an_object_is_found_by_point_and_by_box(
-    run: Run, tmp_path: Path, use: str, pointing: tuple[str, str]
+    segment: Command, tmp_path: Path, use: str, pointing: tuple[str, str]
 ) -> None:
     write_mask(tmp_path / "mask.png", scene()[1][None].float())
-    row = selected(run("--json", "--use", use, *pointing))
+    row = selected(segment("--json", "--use", use, *pointing))
     assert row["class"] == "object"
     assert row["area"] == pytest.approx(float(scene()[1].float().mean()), rel=0.03)
     assert all(abs(a - b) <= 2 for a, b in zip(row["box"], (26, 16, 74, 64), strict=True))
@@ -106,19 +112,19 @@ def test_a_spec_selects_by_point_and_by_box(factory: str, params: Any, tmp_path:
         assert iou(select_object(seen, select).decision[0] > 0, truth) > 0.95
 
 
-def test_nothing_to_start_from(run: Run) -> None:
+def test_nothing_to_start_from(segment: Command) -> None:
     for use in ("snake", "region"):
-        status, out, err = run("--use", use)
-        assert (status, out) == (2, "")
-        assert f"{use} has to be shown the object" in err
-        assert "box: [x0, y0, x1, y1]" in err
+        done = segment("--use", use)
+        assert (done.status, done.out) == (2, "")
+        assert f"{use} has to be shown the object" in done.err
+        assert "box: [x0, y0, x1, y1]" in done.err
 
 
 # --- instances by number --------------------------------------------------------------------------
 
 
 def test_the_numbers_of_mask_rcnn_are_those_that_a_spec_takes(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    segment: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = {
         "cat": [(2, 2, 22, 22), (40, 10, 80, 60), (5, 60, 15, 70)],
@@ -140,9 +146,8 @@ def test_the_numbers_of_mask_rcnn_are_those_that_a_spec_takes(
     (tmp_path / record.file).write_bytes(b"")
     use = ("--use", "{use: torchvision, model: maskrcnn_resnet50_fpn, refine: none}")
 
-    status, out, err = run("--json", *use)
-    assert (status, err) == (0, "")
-    rows = json.loads(out)["objects"]
+    done = segment("--json", *use)
+    rows = objects(done)
     assert not any(row["selected"] for row in rows)
     areas = {
         name: sorted(((x1 - x0) * (y1 - y0), (x0, y0, x1, y1)) for x0, y0, x1, y1 in places)
@@ -153,7 +158,7 @@ def test_the_numbers_of_mask_rcnn_are_those_that_a_spec_takes(
         assert row["area"] == pytest.approx(area / 8000, abs=1e-4)
         assert tuple(row["box"]) == box
         again = selected(
-            run("--json", *use, "--class", row["class"], "--instance", str(row["instance"]))
+            segment("--json", *use, "--class", row["class"], "--instance", str(row["instance"]))
         )
         assert again == {**row, "selected": True}
         mask = select_object(
@@ -161,28 +166,22 @@ def test_the_numbers_of_mask_rcnn_are_those_that_a_spec_takes(
         )
         assert int(mask.decision.sum()) == area
     assert [row["confidence"] for row in rows if row["class"] == "cat"] == [0.6, 0.5, 0.7]
-    status, _, err = run(*use, "--class", "cat", "--instance", "3")
-    assert status == 2
-    assert "no instance 3" in err
-    status, _, err = run(*use, "--class", "kitten")
-    assert status == 2
+    done = segment(*use, "--class", "cat", "--instance", "3")
+    assert done.status == 2
+    assert "no instance 3" in done.err
+    done = segment(*use, "--class", "kitten")
+    assert done.status == 2
 
 
 # --- weights that are not there -------------------------------------------------------------------
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WeightsServer]:
-    """What the published weights are downloaded from, and an empty cache."""
-    server = WeightsServer()
-    monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("INSTYLE_OFFLINE", "0")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
+def server(server: WeightsServer, monkeypatch: pytest.MonkeyPatch) -> WeightsServer:
+    """What the published weights are downloaded from."""
     for model, record in weights.PUBLISHED.items():
         monkeypatch.setitem(weights.PUBLISHED, model, replace(record, url=server.url))
-    yield server
-    server.close()
+    return server
 
 
 def left(tmp_path: Path) -> list[str]:
@@ -191,13 +190,17 @@ def left(tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("model", ["lraspp_mobilenet_v3_large", "maskrcnn_resnet50_fpn_v2"])
 def test_offline(
-    run: Run, server: WeightsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any
+    segment: Command,
+    server: WeightsServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: Any,
 ) -> None:
     monkeypatch.setenv("INSTYLE_OFFLINE", "1")
-    status, out, err = run("--use", f"{{use: torchvision, model: {model}}}")
-    assert (status, out) == (3, "")
-    assert "INSTYLE_OFFLINE forbids" in err
-    assert f"instyle models pull {weights.PUBLISHED[model].name}" in err
+    done = segment("--use", f"{{use: torchvision, model: {model}}}")
+    assert (done.status, done.out) == (3, "")
+    assert "INSTYLE_OFFLINE forbids" in done.err
+    assert f"instyle models pull {weights.PUBLISHED[model].name}" in done.err
     assert server.requests == 0
     assert left(tmp_path) == ["photo.png"]
 
@@ -207,17 +210,17 @@ def test_offline(
     [("break", "IncompleteRead"), ("lie", "SHA-256"), ("404", "answered 404"), ("500", "500")],
 )
 def test_a_download_that_fails_leaves_no_file(
-    run: Run, server: WeightsServer, tmp_path: Path, answer: str, words: str
+    segment: Command, server: WeightsServer, tmp_path: Path, answer: str, words: str
 ) -> None:
     server.answers = (answer,)
-    status, out, err = run("--use", "{use: torchvision, model: lraspp_mobilenet_v3_large}")
-    assert (status, out) == (3, "")
-    assert words in err
+    done = segment("--use", "{use: torchvision, model: lraspp_mobilenet_v3_large}")
+    assert (done.status, done.out) == (3, "")
+    assert words in done.err
     assert server.requests >= 1
     assert left(tmp_path) == ["photo.png"]
 
 
-def test_a_download_that_works(run: Run, server: WeightsServer, tmp_path: Path) -> None:
+def test_a_download_that_works(segment: Command, server: WeightsServer, tmp_path: Path) -> None:
     """Once; the second time the file is there."""
     model: Any = "lraspp_mobilenet_v3_large"
     network = get_model(model, weights=None, weights_backbone=None, num_classes=21)
@@ -227,29 +230,29 @@ def test_a_download_that_works(run: Run, server: WeightsServer, tmp_path: Path) 
     digest = hashlib.sha256(server.body).hexdigest()[:8]
     weights.PUBLISHED[model] = replace(record, sha256=digest)
     for _ in range(2):
-        status, out, _ = run("--use", f"{{use: torchvision, model: {model}, size: 32}}")
-        assert status == 0
-        assert out.splitlines()[-1] == "photo-segments.png"
+        done = segment("--use", f"{{use: torchvision, model: {model}, size: 32}}")
+        assert done.status == 0
+        assert done.out.splitlines()[-1] == "photo-segments.png"
     assert server.requests == 1
     assert (tmp_path / "cache" / record.file).read_bytes() == server.body
 
 
 def test_a_model_of_the_hub_offline(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    segment: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("INSTYLE_OFFLINE", "1")
-    status, out, err = run("--use", "{use: smp, pretrained: smp-hub/unet}")
-    assert (status, out) == (3, "")
-    assert "'smp-hub/unet' is not downloaded" in err
-    assert "huggingface.co/smp-hub/unet" in err
+    done = segment("--use", "{use: smp, pretrained: smp-hub/unet}")
+    assert (done.status, done.out) == (3, "")
+    assert "'smp-hub/unet' is not downloaded" in done.err
+    assert "huggingface.co/smp-hub/unet" in done.err
     assert left(tmp_path) == ["photo.png"]
 
 
 @pytest.mark.parametrize("use", ["torchvision", "smp"])
-def test_a_file_of_weights_that_is_none(run: Run, tmp_path: Path, use: str) -> None:
+def test_a_file_of_weights_that_is_none(segment: Command, tmp_path: Path, use: str) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "net.png")
-    status, out, err = run("--use", f"{{use: {use}, weights: net.png}}")
-    assert (status, out) == (3, "")
-    assert str(tmp_path / "net.png") in err
-    assert "damaged, or no file of weights" in err
+    done = segment("--use", f"{{use: {use}, weights: net.png}}")
+    assert (done.status, done.out) == (3, "")
+    assert str(tmp_path / "net.png") in done.err
+    assert "damaged, or no file of weights" in done.err

@@ -1,17 +1,13 @@
-"""``instyle fcn8s evaluate`` and ``classes``; and what all commands of the group have in common."""
+"""``instyle fcn8s evaluate``: its figures, its overlays, and what it refuses."""
 
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn import metrics
@@ -23,23 +19,9 @@ from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
 from instyle_fcn8s.voc import IGNORED, open_voc, renumbering
 from tests.core.helpers.commands import Command, assert_error
-from tests.core.helpers.imports import HEAVY, command, imported_by
 from tests.plugins.instyle_fcn8s.shapes import scene, write_photo, write_voc
 
 CLASSES = ("background", "dog", "cat")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that has learned nothing, and finds all classes anywhere."""
-    torch.manual_seed(0)
-    network = FCN(CLASSES, encoder="tu-test_efficientnet")
-    with torch.no_grad():
-        for layer in network.score.values():
-            layer.weight *= 30
-    path = tmp_path_factory.mktemp("weights") / "net.safetensors"
-    checkpoint.save(path, network)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -203,17 +185,6 @@ def test_no_data(instyle: Command, weights: Path, tmp_path: Path) -> None:
     assert_error(done, 2, str(tmp_path), "VOCdevkit/VOC2012")
 
 
-@pytest.mark.parametrize("action", [("evaluate", "--data", "{voc}"), ("classes",)], ids=str)
-def test_weights_that_are_none(
-    instyle: Command, voc: Path, tmp_path: Path, action: tuple[str, ...]
-) -> None:
-    given = [part.format(voc=voc) for part in action]
-    path = tmp_path / "nowhere.safetensors"
-    assert_error(instyle("fcn8s", *given, "--weights", path), 3, str(path))
-    path.write_bytes(b"no weights")
-    assert_error(instyle("fcn8s", *given, "--weights", path), 3, str(path), "damaged")
-
-
 def test_weights_of_classes_that_voc_does_not_have(
     instyle: Command, voc: Path, tmp_path: Path
 ) -> None:
@@ -228,78 +199,3 @@ def test_a_size_out_of_range(instyle: Command, voc: Path, weights: Path, size: s
     done = instyle("fcn8s", "evaluate", "--data", voc, "--weights", weights, "--size", size)
     assert done.status == 2
     assert "32<=x<=8192" in done.err
-
-
-# --- the group ------------------------------------------------------------------------------------
-
-
-def test_classes(instyle: Command, weights: Path) -> None:
-    done = instyle("fcn8s", "classes", "--weights", weights)
-    assert (done.status, done.out, done.err) == (0, "background\ndog\ncat\n", "")
-
-
-@pytest.mark.parametrize("action", [(), ("train",), ("evaluate",), ("classes",)], ids=str)
-def test_help_is_light(action: tuple[str, ...]) -> None:
-    modules = imported_by(command("fcn8s", *action, "--help"))
-    assert not modules & {*HEAVY, "lightning", "torchmetrics", "sklearn", "pydantic"}
-
-
-def test_help_tells_all_commands(instyle: Command) -> None:
-    done = instyle("fcn8s", "--help")
-    assert done.status == 0
-    for name in ("train", "evaluate", "classes"):
-        assert f"\n  {name} " in done.out
-    assert "fcn8s" in instyle("--help").out
-
-
-@pytest.mark.parametrize(
-    ("action", "missing"),
-    [("train", "lightning"), ("train", "torchmetrics"), ("evaluate", "torchmetrics")],
-)
-def test_the_extra_is_missing(
-    instyle: Command,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    action: str,
-    missing: str,
-) -> None:
-    ours = ("instyle_fcn8s.commands.", "instyle_fcn8s.training", "instyle_fcn8s.evaluation")
-    for name in [name for name in sys.modules if name.startswith((*ours, missing))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)
-    more = ["-o", str(tmp_path / "out")] if action == "train" else []
-    done = instyle("fcn8s", action, "--data", tmp_path, *more)
-    assert_error(done, 1, f"need the package '{missing}'", "pip install 'instyle[train]'")
-
-
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """Lightning does not listen to Ctrl-C after the first one."""
-    before = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interrupts")
-def test_an_interrupted_training(
-    instyle: Command, voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from instyle_fcn8s import training
-
-    step = training._Module.training_step
-
-    def stopped(module: Any, batch: Any, number: int) -> Any:
-        if module.trainer.global_step == 1:
-            signal.raise_signal(signal.SIGINT)
-        return step(module, batch, number)
-
-    monkeypatch.setattr(training._Module, "training_step", stopped)
-    settings = "--encoder tu-test_efficientnet --encoder-weights none --batch 1 --crop 64"
-    hardware = "--accelerator cpu --devices 1 --workers 0 --epochs 2 --precision 32-true"
-    given = [*settings.split(), *hardware.split()]
-    done = instyle("fcn8s", "train", "--data", voc, "-o", tmp_path, *given)
-    assert done.status == 130
-    assert (
-        f"error: {tmp_path}: interrupted\n  go on with the last full epoch by --resume" in done.err
-    )
-    assert not [*tmp_path.glob("*.safetensors")]

@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-import instyle_fcn8s
 from instyle_core import InputError, Prompt, testing
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
-from instyle_fcn8s.weights import ANIMALS
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +30,6 @@ def file(tmp_path_factory: pytest.TempPathFactory, network: FCN) -> Path:
     path = tmp_path_factory.mktemp("fcn8s") / "network.safetensors"
     checkpoint.save(path, network)
     return path
-
-
-def test_it_is_announced() -> None:
-    registry = testing.registry(instyle_fcn8s)
-    assert [entry.plugin.name for entry in registry.entries("segmenter")] == ["fcn8s"]
-    assert not registry.failures
 
 
 def probabilities(network: FCN, images: Tensor) -> Tensor:
@@ -81,15 +73,6 @@ def test_probabilities_can_weight_what_is_differentiated(file: Path) -> None:
     image.requires_grad_()
     (image * mask).sum().backward()
     assert image.grad is not None
-
-
-def test_weights_that_ship_are_those_of_no_file() -> None:
-    assert FCN8sParams().pretrained() == (ANIMALS,)
-    assert (ANIMALS.package, ANIMALS.url) == ("instyle_fcn8s", None)
-
-
-def test_weights_of_a_file(file: Path) -> None:
-    assert FCN8sParams(weights=file).pretrained() == ()
 
 
 @pytest.mark.parametrize(

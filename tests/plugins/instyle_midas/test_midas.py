@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,32 +149,6 @@ def test_the_term_alone_pulls_a_wrong_depth_back(extractor: Midas) -> None:
     assert before < 0.8
     assert after > 0.95
     assert last < first / 20
-
-
-# --- what it is made of ---------------------------------------------------------------------------
-
-
-def test_frozen_and_in_float32(folder: Path, tmp_path: Path) -> None:
-    half = networks.save(tmp_path / "half", networks.dpt().half())
-    for path in (folder, half):
-        network = networks.extractor(path)
-        assert not network.network.training
-        assert {(p.dtype, p.requires_grad) for p in network.parameters()} == {
-            (torch.float32, False)
-        }
-
-
-def test_loading_is_silent_and_draws_no_random_numbers(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    from transformers.utils import logging
-
-    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    state = torch.get_rng_state()
-    networks.extractor(folder)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert capfd.readouterr() == ("", "")
-    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
 def test_bicubic_antialiasing_is_that_of_pillow() -> None:
