@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instyle_core.errors import InputError, InstyleError, WeightsError
+    from instyle_core.errors import InputError, InstyleError, WeightsError, did_you_mean, first_line
     from instyle_core.images.picture import read_mask, read_picture
     from instyle_core.interfaces.extractor import FeatureExtractor
     from instyle_core.interfaces.input_files import InputFile
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from instyle_core.interfaces.refiner import Refiner
     from instyle_core.interfaces.segmenter import Instance, Prompt, Segmentation, Segmenter
     from instyle_core.plugin.hookspecs import Plugin, hookimpl
+    from instyle_core.plugin.registry import register
     from instyle_core.weights.converted import converted
     from instyle_core.weights.fetch import fetch
     from instyle_core.weights.hub import fetch_from_hub, hub_weights
@@ -40,8 +41,11 @@ _HOME = {
     "InputError": "errors",
     "InstyleError": "errors",
     "WeightsError": "errors",
+    "did_you_mean": "errors",
+    "first_line": "errors",
     "Plugin": "plugin.hookspecs",
     "hookimpl": "plugin.hookspecs",
+    "register": "plugin.registry",
     "read_mask": "images.picture",
     "read_picture": "images.picture",
     "read_state_dict": "weights.state_dict",
@@ -98,13 +102,16 @@ __all__ = [
     "Weights",
     "WeightsError",
     "converted",
+    "did_you_mean",
     "fetch",
     "fetch_from_hub",
+    "first_line",
     "hookimpl",
     "hub_weights",
     "read_mask",
     "read_picture",
     "read_state_dict",
+    "register",
 ]
 
 

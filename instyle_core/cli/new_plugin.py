@@ -16,7 +16,8 @@ from string import Template
 
 import instyle_core
 from instyle_core.errors import InputError, InstyleError
-from instyle_core.plugin.registry import KINDS, Registry
+from instyle_core.interfaces.kinds import KINDS
+from instyle_core.plugin.registry import Registry
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
