@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, EntryPoints, distributions
 from types import ModuleType
 
 from instyle_core.errors import did_you_mean, first_line
@@ -16,6 +16,9 @@ from instyle_core.plugin.hookspecs import GROUP
 
 #: Limits what is loaded: ``none``, ``name,name`` (only these) or ``-name,-name`` (all but these).
 ENVIRONMENT_VARIABLE = "INSTYLE_PLUGINS"
+
+#: Reads a distribution's; kept here because `skip_damaged_metadata` replaces it.
+_entry_points: Callable[[Distribution], EntryPoints] = Distribution.entry_points.fget  # type: ignore
 
 
 @dataclass(frozen=True)
@@ -85,19 +88,38 @@ def installed() -> tuple[list[Source], list[Failure]]:
     failures: list[Failure] = []
     for distribution in distributions():
         try:
-            if not distribution.entry_points.select(group=GROUP):
+            if not _entry_points(distribution).select(group=GROUP):
                 continue
-            name = distribution.name
+            name = distribution.metadata["Name"]
+            if not name:
+                raise ValueError("it has no name")
             # The first of a name on sys.path hides the others, even if it has no plugins.
             first = next(iter(distributions(name=name)), distribution)
             sources[normalized(name)] = [
                 Source(point.name, point.value, name, first.version, point.load)
-                for point in first.entry_points.select(group=GROUP)
+                for point in _entry_points(first).select(group=GROUP)
             ]
         except Exception as error:  # whatever a damaged file leads to
-            reason = f"its metadata cannot be read: {first_line(error)}"
-            failures.append(Failure("entry_points.txt", None, _label(distribution), reason))
+            label = _label(distribution)
+            reason = f"its metadata is damaged, so reinstall it: {first_line(error)}"
+            failures.append(Failure(label.partition(" ")[0], None, label, reason))
     return [source for found in sources.values() for source in found], failures
+
+
+def skip_damaged_metadata() -> None:
+    """Let other libraries survive a package whose ``entry_points.txt`` is damaged.
+
+    Of those that instyle uses, pydantic, torch, triton and networkx ask for the entry points of all
+    packages when they are imported, and would fail as `importlib.metadata.entry_points` does.
+    """
+
+    def entry_points(distribution: Distribution) -> EntryPoints:
+        try:
+            return _entry_points(distribution)
+        except Exception:
+            return EntryPoints()
+
+    Distribution.entry_points = property(entry_points)  # type: ignore[method-assign, assignment]
 
 
 def _label(distribution: Distribution) -> str:
