@@ -10,8 +10,9 @@ from typing import Any
 from instyle_core.config.optimizer import LBFGS, Adam
 from instyle_core.config.schema import rows, spec_schema
 from instyle_core.config.spec import ObjectSpec, Select, Style
+from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.params import SegmenterParams
-from instyle_core.plugin.registry import KINDS, Registry
+from instyle_core.plugin.registry import Registry
 
 TARGET = Path(__file__).with_name("reference.md")
 
@@ -69,7 +70,7 @@ def reference() -> str:
     for kind in KINDS:
         for entry in registry.entries(kind):
             plugin = entry.plugin
-            if entry.distribution.split()[0] != "instyle":
+            if entry.source.name != "instyle":
                 continue
             parts.append(f"\n## {kind} `{plugin.name}`\n\n{plugin.summary}\n")
             if plugin.source:

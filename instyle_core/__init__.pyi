@@ -3,6 +3,8 @@
 from .errors import InputError as InputError
 from .errors import InstyleError as InstyleError
 from .errors import WeightsError as WeightsError
+from .errors import did_you_mean as did_you_mean
+from .errors import first_line as first_line
 from .files import atomic_write as atomic_write
 from .images.picture import read_mask as read_mask
 from .images.picture import read_picture as read_picture
@@ -32,6 +34,7 @@ from .pipeline import Result as Result
 from .pipeline import run as run
 from .plugin.hookspecs import Plugin as Plugin
 from .plugin.hookspecs import hookimpl as hookimpl
+from .plugin.registry import register as register
 from .weights.converted import converted as converted
 from .weights.fetch import fetch as fetch
 from .weights.hub import fetch_from_hub as fetch_from_hub

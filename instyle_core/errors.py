@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class InstyleError(Exception):
@@ -60,3 +60,22 @@ class InterruptedRun(InstyleError):
     """The user stopped the run; the best so far has been saved."""
 
     exit_status = 130
+
+
+def did_you_mean(name: str, names: Iterable[str], *, most: int = 3) -> str:
+    """A hint for a name that there is not: ``did you mean 'a' or 'b'?``; empty if none is near.
+
+    Args:
+        name: what was asked for.
+        names: what there is.
+        most: how many of the near ones to tell.
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(names), most)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; the name of its type if it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -11,7 +11,6 @@ them from your tests::
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
@@ -30,21 +29,13 @@ from instyle_core.interfaces.ranker import Ranker, Rating
 from instyle_core.interfaces.refiner import Refiner
 from instyle_core.interfaces.segmenter import Prompt, Segmentation, Segmenter
 from instyle_core.painting.features import FeatureStack, MaskPyramid, PictureView
-from instyle_core.plugin.hookspecs import GROUP
+from instyle_core.plugin.discovery import Source
 from instyle_core.plugin.registry import Registry
 
 
 def registry(*modules: ModuleType | str) -> Registry:
     """A registry of just these plugin modules, as if each were installed."""
-
-    class Point(importlib.metadata.EntryPoint):
-        def load(self) -> Any:
-            named = {getattr(module, "__name__", module): module for module in modules}
-            module = named[self.value]
-            return module if isinstance(module, ModuleType) else super().load()
-
-    names = [module if isinstance(module, str) else module.__name__ for module in modules]
-    return Registry([Point(name=name, value=name, group=GROUP) for name in names])
+    return Registry(Source.of_module(module) for module in modules)
 
 
 def picture(height: int = 32, width: int = 32, *, seed: int = 0) -> Tensor:

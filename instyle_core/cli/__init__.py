@@ -17,6 +17,7 @@ from instyle_core.cli.plugins import plugins
 from instyle_core.cli.segment import segment
 from instyle_core.cli.style import style
 from instyle_core.errors import InstyleError
+from instyle_core.plugin import discovery
 
 
 class _WithPlugins(click.Group):
@@ -41,6 +42,10 @@ class _WithPlugins(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def instyle(debug: bool) -> None:
     """Repaint one object of a photo in the style of a painting."""
+    if discovery.ENVIRONMENT_VARIABLE in os.environ:
+        _, mistakes = discovery.allowed(discovery.installed()[0])
+        for mistake in mistakes:
+            click.echo(f"note: {mistake.name}: {mistake.reason}", err=True)
 
 
 for _command in (demo, pipeline, plugins, segment, style, models):
@@ -56,6 +61,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # the same processors, spinning makes a step several times slower; alone, sleeping costs a few
     # per cent. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    discovery.skip_damaged_metadata()
     # A file's name may have letters that the terminal's encoding lacks.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")

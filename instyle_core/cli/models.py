@@ -128,19 +128,13 @@ def _known() -> dict[Weights, list[str]]:
 
 
 def _find(name: str) -> Weights:
-    import difflib
-
-    from instyle_core.errors import InputError
+    from instyle_core.errors import InputError, did_you_mean
 
     known = {weights.name: weights for weights in _known()}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known)
-    if near:
-        hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
-    else:
-        hint = f"there are: {', '.join(known)}" if known else "no installed plugin has weights"
-    raise InputError(f"no weights are called '{name}'", hint=hint)
+    there = f"there are: {', '.join(known)}" if known else "no installed plugin has weights"
+    raise InputError(f"no weights are called '{name}'", hint=did_you_mean(name, known) or there)
 
 
 def _state(weights: Weights) -> str:

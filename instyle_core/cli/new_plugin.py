@@ -10,13 +10,15 @@ import keyword
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
 import instyle_core
 from instyle_core.errors import InputError, InstyleError
-from instyle_core.plugin.registry import KINDS, Registry
+from instyle_core.interfaces.kinds import KINDS
+from instyle_core.plugin.registry import Registry
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -45,6 +47,7 @@ def write_package(kind: str, name: str, folder: Path | None = None) -> Path:
         "module": f"instyle_{name.replace('-', '_')}",
         "Class": title.removesuffix(kind.capitalize()) + kind.capitalize(),
         "Params": f"{title}Params",
+        "versions": _versions(version("instyle")),
     }
     _check(kind, name, values)
     folder = folder or Path(f"instyle-{name}")
@@ -68,6 +71,14 @@ def write_package(kind: str, name: str, folder: Path | None = None) -> Path:
         hint = "check that the folder around it exists and may be written to"
         raise InstyleError(what, where=str(folder), hint=hint) from error
     return folder
+
+
+def _versions(own: str) -> str:
+    """The versions of instyle for a plugin that is written with this one: up to the next that may
+    change the interfaces, a major one or, before 1.0, a minor one.
+    """
+    major, minor = (int(number) for number in re.findall("[0-9]+", own)[:2])
+    return f">={major}.{minor},<{major + 1 if major else f'0.{minor + 1}'}"
 
 
 def _files(kind: str, module: str) -> Iterator[tuple[Path, Path]]:

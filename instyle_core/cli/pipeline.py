@@ -178,6 +178,8 @@ def validate(spec: Path, assignments: tuple[str, ...]) -> None:
             document.set(assignment)
 
     plan = load(spec, change)
+    for note in plan.notes:
+        click.echo(f"note: {note}", err=True)
     count = len(plan.objects)
     what = f"{count} object{'s' if count != 1 else ''}" if count else "the whole picture"
     click.echo(f"{spec}: fine ({what} of {plan.spec.content.name})")

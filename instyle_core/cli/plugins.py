@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from instyle_core.interfaces.kinds import KINDS
+
 if TYPE_CHECKING:
     from instyle_core.plugin.registry import Entry
 
-_KINDS = click.Choice(["segmenter", "refiner", "extractor", "loss", "ranker", "merger"])
+_KINDS = click.Choice(list(KINDS))
 
 
 @click.group()
@@ -22,15 +24,15 @@ def plugins() -> None:
 @click.option("--kind", type=_KINDS, help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def list_(ctx: click.Context, kind: str | None, as_json: bool) -> None:
+def list_(context: click.Context, kind: str | None, as_json: bool) -> None:
     """List the installed plugins, and those that cannot be used, with the reason."""
     from instyle_core.plugin.registry import Registry
 
     registry = Registry.installed()
     entries = registry.entries(kind)
-    program = ctx.find_root().command
-    assert isinstance(program, click.Group)
-    _, bad_commands = registry.commands(taken=program.commands)
+    instyle = context.find_root().command
+    own = instyle.commands if isinstance(instyle, click.Group) else {}
+    _, bad_commands = registry.commands(taken=own)
     failures = list(dict.fromkeys([*registry.failures, *bad_commands]))
     failures = [f for f in failures if kind is None or f.kind in (kind, None)]
     if as_json:
@@ -62,7 +64,7 @@ def list_(ctx: click.Context, kind: str | None, as_json: bool) -> None:
 @plugins.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show a plugin's parameters, weights and source."""
+    """Show a plugin's parameters, weights and source; NAME may be DISTRIBUTION:NAME."""
     from rich.console import Console
     from rich.table import Table
 
@@ -70,9 +72,9 @@ def show(name: str) -> None:
     from instyle_core.plugin.registry import Registry
 
     registry = Registry.installed()
-    found = [entry for entry in registry.entries() if entry.plugin.name == name]
+    found = registry.named(name)
     if not found:
-        _raise_unknown(name, registry)
+        raise registry.unknown(name)
     console = Console(highlight=False, markup=False)
     for entry in found:
         plugin = entry.plugin
@@ -90,28 +92,17 @@ def show(name: str) -> None:
 
 
 def _summary(entry: Entry) -> dict[str, Any]:
-    plugin = entry.plugin
+    plugin, source = entry.plugin, entry.source
     return {
         "kind": plugin.kind,
         "name": plugin.name,
         "distribution": entry.distribution,
         "summary": plugin.summary,
         "source": plugin.source,
+        "distribution_name": source.name,
+        "distribution_version": source.version,
+        "entry_point": {"name": source.point, "value": source.value},
     }
-
-
-def _raise_unknown(name: str, registry: Any) -> None:
-    import difflib
-
-    from instyle_core.errors import InputError
-
-    for failure in registry.failures:
-        if failure.name == name:
-            raise InputError(f"'{name}' of {failure.distribution} cannot be used: {failure.reason}")
-    names = [entry.plugin.name for entry in registry.entries()]
-    near = difflib.get_close_matches(name, names)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`instyle plugins list` lists them"
-    raise InputError(f"no plugin is called '{name}'", hint=hint)
 
 
 @plugins.command()

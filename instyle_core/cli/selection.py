@@ -11,7 +11,6 @@ import click
 
 if TYPE_CHECKING:
     from instyle_core.config.spec import Select
-    from instyle_core.plugin.hookspecs import Kind
     from instyle_core.plugin.use import Use
 
 
@@ -86,7 +85,7 @@ def segmenter_of(written: str | None, select: Select, *, option: str) -> Use:
     return use_of("segmenter", written, option=option)
 
 
-def use_of(kind: Kind, written: str, *, option: str) -> Use:
+def use_of(kind: str, written: str, *, option: str) -> Use:
     """The plugin that an option names as a spec would.
 
     Raises:
@@ -101,13 +100,17 @@ def use_of(kind: Kind, written: str, *, option: str) -> Use:
     document = Document.parse(written, option, Path.cwd())
     if document.problems:
         raise SpecError(document.problems)
+    notes: list[str] = []
     try:
-        return resolve(kind, document.data, context())
+        use = resolve(kind, document.data, {**context(), "notes": notes})
     except ValidationError as error:
         problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
         raise SpecError(
             [InputError(f"{key}: {what}" if key else what, where=option) for key, what in problems]
         ) from error
+    for note in dict.fromkeys(notes):
+        click.echo(f"note: {note}", err=True)
+    return use
 
 
 def context() -> dict[str, Any]:

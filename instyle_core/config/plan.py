@@ -26,7 +26,6 @@ from instyle_core.config.spec import (
 from instyle_core.errors import InputError, SpecError
 from instyle_core.interfaces.messages import shown
 from instyle_core.interfaces.params import ReaderParams
-from instyle_core.plugin.hookspecs import Kind
 from instyle_core.plugin.registry import Registry
 from instyle_core.plugin.use import Use
 
@@ -63,6 +62,7 @@ class Plan:
         whole: how to repaint the whole picture, if the spec has no objects; else None.
         extractors: those that losses and rankers read, by the names that these use.
         inputs: the files that the spec reads.
+        notes: what the user should be told, such as that a parameter has a new name.
     """
 
     spec: Spec
@@ -70,6 +70,7 @@ class Plan:
     whole: ObjectPlan | None
     extractors: Mapping[str, Use]
     inputs: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -175,6 +176,7 @@ def make(document: Document, registry: Registry) -> Plan:
         "folder": document.folder,
         "extractors": extractors if isinstance(extractors, dict) else {},
         "inputs": [],
+        "notes": [],
         "ranker": _left_out().data.get("ranker"),
     }
     try:
@@ -196,8 +198,8 @@ def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
             assert isinstance(use.params, ReaderParams)
             for name in use.params.reads():
                 extractors[name] = spec.extractors.get(name) or resolve("extractor", name, context)
-    inputs = tuple(dict.fromkeys(context["inputs"]))
-    return Plan(spec, objects, whole, extractors, inputs)
+    inputs, notes = (tuple(dict.fromkeys(context[key])) for key in ("inputs", "notes"))
+    return Plan(spec, objects, whole, extractors, inputs, notes)
 
 
 def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:
@@ -225,7 +227,7 @@ def _left_out() -> Document:
     return Document.parse(preset_text("left_out"), "the default plugins", Path())
 
 
-def _default(kind: Kind, key: str, context: Mapping[str, Any]) -> Use:
+def _default(kind: str, key: str, context: Mapping[str, Any]) -> Use:
     document = _left_out()
     try:
         return resolve(kind, document.data[key], context)

@@ -6,23 +6,48 @@ Nothing heavy is imported until one is created.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
-from pydantic_core import InitErrorDetails
+from pydantic import Field, ValidationError
+from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
 from instyle_core.errors import InputError
+from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.messages import problem, shown, unknown_keys
 from instyle_core.interfaces.params import ExtractorParams, Params, ReaderParams, SegmenterParams
-from instyle_core.plugin.hookspecs import Kind
 from instyle_core.plugin.use import Use
 
 if TYPE_CHECKING:
     from instyle_core.plugin.registry import Registry
 
 
-def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
+@dataclass(frozen=True)
+class OfKind:
+    """Marks a field that holds ``{use: NAME, ...}``, as in ``Annotated[Use, OfKind("loss")]``."""
+
+    kind: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            lambda value, info: resolve(self.kind, value, info.context),
+            serialization=core_schema.plain_serializer_function_ser_schema(Use.dump),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        # A mark, which instyle_core.config.schema turns into the choice of installed plugins.
+        return {"plugin": self.kind}
+
+
+def resolve(kind: str, value: Any, context: Mapping[str, Any]) -> Use:
     """Look up ``{use: name, ...}`` and check its parameters; a bare name will do.
+
+    Args:
+        kind: of the plugin.
+        value: as it stands in the spec.
+        context: has the ``registry``; the ``folder`` that paths are relative to; the spec's
+            ``extractors``, as they are written; and perhaps lists, to which ``inputs`` (files that
+            are read) and ``notes`` (what the user should be told) are added.
 
     Raises:
         ValidationError: with everything that is wrong with it.
@@ -37,35 +62,32 @@ def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
         raise _errors(kind, [problem(message, ())])
     registry: Registry = context["registry"]
     try:
-        plugin = registry.find(kind, value["use"])
+        entry = registry.look_up(kind, value["use"])
     except InputError as error:
         message = f"{error.what}; {error.hint}" if error.hint else error.what
         raise _errors(kind, [problem(message, ("use",))]) from error
 
-    # To a plugin's own parameters, the spec adds the factor of a loss in the objective, and what
-    # refines the masks of a segmenter.
-    added = ADDED.get(kind, [])
-    known = plugin.params.spec_keys()
+    # An entry has the plugin's own parameters and what the spec adds to those of its kind: the
+    # factor of a loss in the objective, and what refines the masks of a segmenter.
+    plugin, added, own = entry.plugin, KINDS[kind].keys, entry.plugin.params.spec_keys()
     given = {key: item for key, item in value.items() if key != "use"}
-    problems = unknown_keys(given, [*added, *known])
-    extra = {key: given.pop(key) for key in added if key in given}
-    weighted = {"weight": extra["weight"]} if "weight" in extra else {}
+    problems = unknown_keys(given, {**{key: key for key in added}, **own})
+    notes: list[str] = []
+    within = {**context, "notes": notes}
+    params = _checked(plugin.params, {k: v for k, v in given.items() if k in own}, within, problems)
+    weighted = {k: v for k, v in given.items() if k == "weight" and k in added}
     factor = _checked(_Weighted, weighted, context, problems)
-    own = {key: item for key, item in given.items() if key in known}
-    params = _checked(plugin.params, own, context, problems)
     if isinstance(params, ReaderParams):
         problems += _unreadable_layers(params, context)
     refine = None
-    if kind == "segmenter":
+    if "refine" in added:
         default = params.refiner() if isinstance(params, SegmenterParams) else None
-        refine = _refiner(extra.get("refine", default), context, problems)
+        refine = _refiner(given.get("refine", default), context, problems)
     if problems or params is None or factor is None:
         raise _errors(kind, problems)
-    return Use(plugin, params, factor.weight, registry.origin(plugin), refine)
-
-
-#: What a spec can set of a plugin besides its own parameters.
-ADDED: Mapping[str, list[str]] = {"loss": ["weight"], "segmenter": ["refine"]}
+    name = registry.name_of(entry)
+    context.get("notes", []).extend(f"{kind} '{name}': {note}" for note in notes)
+    return Use(plugin, params, factor.weight, entry.distribution, refine, name)
 
 
 def _refiner(
@@ -127,25 +149,3 @@ def _range(names: list[str]) -> str:
     if len(names) <= 8:
         return f"it has {', '.join(names)}"
     return f"it has {', '.join(names[:4])}, ... {', '.join(names[-2:])}"
-
-
-def _use(kind: Kind) -> Any:
-    """The type of an entry ``{use: NAME, ...}`` of one kind."""
-    return Annotated[
-        Any,
-        PlainValidator(lambda value, info: resolve(kind, value, info.context)),
-        PlainSerializer(Use.dump),
-        # A mark, which instyle_core.schema turns into the choice of installed plugins.
-        WithJsonSchema({"plugin": kind}),
-    ]
-
-
-if TYPE_CHECKING:
-    SegmenterUse: TypeAlias = Use
-    ExtractorUse: TypeAlias = Use
-    LossUse: TypeAlias = Use
-    RankerUse: TypeAlias = Use
-    MergerUse: TypeAlias = Use
-else:
-    SegmenterUse, ExtractorUse = _use("segmenter"), _use("extractor")
-    LossUse, RankerUse, MergerUse = _use("loss"), _use("ranker"), _use("merger")

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from instyle_core.config.spec import FROM_PRESET, Spec
+from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.params import SegmenterParams
 from instyle_core.plugin.hookspecs import Plugin
-from instyle_core.plugin.registry import KINDS, Registry
+from instyle_core.plugin.registry import Registry
 
 
 def spec_schema(registry: Registry) -> dict[str, Any]:
@@ -23,43 +24,42 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
     definitions["Style"] = {"anyOf": [{"type": "string"}, definitions["Style"]]}
     for kind in KINDS:
         choices: list[dict[str, Any]] = []
-        for entry in registry.entries(kind):
+        plain: list[str] = []
+        for entry in registry.entries(kind, full=True):
             plugin = entry.plugin
-            own = f"{kind}-{plugin.name}-"  # two plugins may have models of one name
+            own = f"{kind}-{entry.full_name}-"  # two plugins may have models of one name
             choice = plugin.params.model_json_schema(ref_template=f"#/$defs/{own}{{model}}")
             definitions |= {own + name: model for name, model in choice.pop("$defs", {}).items()}
-            use = {"const": plugin.name, "description": plugin.summary}
+            names = list(dict.fromkeys([registry.name_of(entry), entry.full_name]))
+            use = {"enum": names, "description": plugin.summary}
             own_properties = choice.get("properties", {})
             choice["properties"] = {"use": use, **_added(plugin), **own_properties}
             choice["required"] = ["use", *choice.get("required", [])]
-            choice["title"] = plugin.name
+            choice["title"] = names[0]
             choices.append(choice)
-        # A bare name will do for a plugin that needs nothing else.
-        plain = [c for c in choices if c["required"] == ["use"] and "anyOf" not in c]
-        names = [choice["title"] for choice in plain]
-        definitions[kind] = {"anyOf": [{"enum": names}, *choices]}
+            # Its name will do for a plugin that needs nothing else.
+            if choice["required"] == ["use"] and "anyOf" not in choice:
+                plain += names
+        definitions[kind] = {"anyOf": [{"enum": plain}, *choices]}
     return schema
 
 
 def _added(plugin: Plugin) -> dict[str, Any]:
-    """What can be set besides a plugin's own parameters: `instyle_core.uses.ADDED`."""
-    if plugin.kind == "loss":
-        weight = {"type": "number", "minimum": 0, "default": 1, "description": "Its factor."}
-        return {"weight": weight}
-    if plugin.kind == "segmenter":
-        refiner = issubclass(plugin.params, SegmenterParams) and plugin.params.refiner()
-        return {
-            "refine": {
-                "anyOf": [{"const": "none"}, {"$ref": "#/$defs/refiner"}],
-                "default": refiner or "none",
-                "description": "What lets its masks follow the photo's edges.",
-            }
-        }
-    return {}
+    """What the spec adds to a plugin's own parameters: the `keys` of its kind."""
+    refiner = issubclass(plugin.params, SegmenterParams) and plugin.params.refiner()
+    added = {
+        "weight": {"type": "number", "minimum": 0, "default": 1, "description": "Its factor."},
+        "refine": {
+            "anyOf": [{"const": "none"}, {"$ref": "#/$defs/refiner"}],
+            "default": refiner or "none",
+            "description": "What lets its masks follow the photo's edges.",
+        },
+    }
+    return {key: added[key] for key in KINDS[plugin.kind].keys}
 
 
 def _with_references(schema: Any) -> Any:
-    """The marks that `instyle_core.spec` leaves for plugins, as references to their definitions."""
+    """The marks that `OfKind` leaves for plugins, as references to their definitions."""
     if isinstance(schema, list):
         return [_with_references(item) for item in schema]
     if not isinstance(schema, dict):

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from instyle_core.config.optimizer import Adam, Optimizer, words_or_number
-from instyle_core.config.resolve import ExtractorUse, LossUse, MergerUse, RankerUse, SegmenterUse
+from instyle_core.config.resolve import OfKind
 from instyle_core.config.style_folder import InputFolder
 from instyle_core.errors import InputError
 from instyle_core.files import picture_format
@@ -145,7 +145,7 @@ class Style(Params):
         description="Instead of `images`, a folder of pictures (subfolders are not searched): the "
         "one that suits the object best is the style.",
     )
-    ranker: Annotated[RankerUse | None, BeforeValidator(_ranker)] = Field(
+    ranker: Annotated[Annotated[Use, OfKind("ranker")] | None, BeforeValidator(_ranker)] = Field(
         None,
         validate_default=True,
         description="What rates the pictures of `choose_from`. When left out: affinity.",
@@ -205,7 +205,7 @@ def _some_weight(losses: list[Use]) -> list[Use]:
     return losses
 
 
-Losses = Annotated[list[LossUse], AfterValidator(_some_weight)]
+Losses = Annotated[list[Annotated[Use, OfKind("loss")]], AfterValidator(_some_weight)]
 StyleField = Annotated[Style, BeforeValidator(_style)]
 ColorField = Annotated[Color, BeforeValidator(_color)]
 
@@ -213,12 +213,14 @@ ColorField = Annotated[Color, BeforeValidator(_color)]
 class ObjectSpec(Params):
     """One object of the photo; what is left out is as the spec's top level has it."""
 
-    segmenter: SegmenterUse | None = Field(None, description="What finds the object.")
+    segmenter: Annotated[Use, OfKind("segmenter")] | None = Field(
+        None, description="What finds the object."
+    )
     select: Select = Field(Select(), description="Which object it is.")
     style: StyleField | None = Field(None, description="What it is to look like.")
     color: ColorField | None = Field(None, description="Whose colors it is to have.")
     losses: Losses | None = Field(None, min_length=1, description="The objective.")
-    merger: MergerUse | None = Field(None, description="How it is set back.")
+    merger: Annotated[Use, OfKind("merger")] | None = Field(None, description="How it is set back.")
 
 
 class Spec(Params):
@@ -237,7 +239,7 @@ class Spec(Params):
         description="Whose colors objects are to have: `style`, `content`, or such as {of: "
         "content, by: histogram}.",
     )
-    segmenter: SegmenterUse | None = Field(
+    segmenter: Annotated[Use, OfKind("segmenter")] | None = Field(
         None,
         description="What finds the objects. When left out: fcn8s, or grabcut for an object that "
         "only a box or a point tells.",
@@ -245,8 +247,10 @@ class Spec(Params):
     losses: Losses = Field(
         min_length=1, description="The terms of the objective, each with a weight of at least 0."
     )
-    merger: MergerUse = Field(description="How objects are set back into the photo.")
-    extractors: dict[str, ExtractorUse] = Field(
+    merger: Annotated[Use, OfKind("merger")] = Field(
+        description="How objects are set back into the photo."
+    )
+    extractors: dict[str, Annotated[Use, OfKind("extractor")]] = Field(
         {},
         description="Extractors that need parameters, by the names that losses use for them; "
         "others are used with their defaults.",

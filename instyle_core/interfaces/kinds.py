@@ -1,35 +1,60 @@
-"""The kinds of plugins: what the factory and the parameters of each must be."""
+"""The kinds of plugins: the one table from which everything that lists them is made.
+
+It imports neither pydantic nor torch, for the command line reads it at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from instyle_core.interfaces.extractor import FeatureExtractor
-from instyle_core.interfaces.loss import Loss
-from instyle_core.interfaces.merger import Merger
-from instyle_core.interfaces.params import ExtractorParams, LossParams, Params, RankerParams
-from instyle_core.interfaces.ranker import Ranker
-from instyle_core.interfaces.refiner import Refiner
-from instyle_core.interfaces.segmenter import Segmenter
+if TYPE_CHECKING:
+    from instyle_core.interfaces.params import Params
 
-#: What the factory of each kind must make.
-INTERFACES: Mapping[str, type[Any]] = {
-    "segmenter": Segmenter,
-    "refiner": Refiner,
-    "extractor": FeatureExtractor,
-    "loss": Loss,
-    "ranker": Ranker,
-    "merger": Merger,
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of plugin.
+
+    Attributes:
+        name: as records and specs have it; also the module of `instyle_core.interfaces`.
+        interface_name: the class there.
+        params_name: the class of `instyle_core.interfaces.params` that its parameters derive from.
+        keys: what an entry of a spec can set beside the plugin's own parameters.
+    """
+
+    name: str
+    interface_name: str
+    params_name: str = "Params"
+    keys: tuple[str, ...] = ()
+
+    @property
+    def interface(self) -> type[Any]:
+        """What the factory of such a plugin must make."""
+        module = import_module(f"instyle_core.interfaces.{self.name}")
+        return getattr(module, self.interface_name)
+
+    @property
+    def params(self) -> type[Params]:
+        """What the parameters of such a plugin must derive from."""
+        return getattr(import_module("instyle_core.interfaces.params"), self.params_name)
+
+
+#: All kinds by name, in the order in which they are listed.
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("segmenter", "Segmenter", keys=("refine",)),
+        Kind("refiner", "Refiner"),
+        Kind("extractor", "FeatureExtractor", "ExtractorParams"),
+        Kind("loss", "Loss", "LossParams", keys=("weight",)),
+        Kind("ranker", "Ranker", "RankerParams"),
+        Kind("merger", "Merger"),
+    )
 }
 
 
-#: What the parameters of each kind must be.
-PARAMS: Mapping[str, type[Params]] = {
-    "segmenter": Params,
-    "refiner": Params,
-    "extractor": ExtractorParams,
-    "loss": LossParams,
-    "ranker": RankerParams,
-    "merger": Params,
-}
+#: The keys of a spec's entries that are not the plugin's own, so that no parameter has such a name.
+RESERVED = {"use"}.union(*(kind.keys for kind in KINDS.values()))

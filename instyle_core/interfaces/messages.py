@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from instyle_core.errors import did_you_mean
 
 #: What would be right, by the type of the error; the fields are pydantic's.
 _RIGHT = {
@@ -64,14 +65,19 @@ def problem(message: str, location: tuple[str | int, ...], value: Any = None) ->
     return InitErrorDetails(type=error, loc=location, input=value)
 
 
-def unknown_keys(data: Mapping[str, Any], known: Sequence[str]) -> list[InitErrorDetails]:
-    """An error for each key that there is not, with the nearest one that there is."""
+def unknown_keys(data: Mapping[str, Any], keys: Mapping[str, str]) -> list[InitErrorDetails]:
+    """An error for each key that there is not, with those that are near or all that there are.
+
+    Args:
+        data: what is given.
+        keys: what can be given, each with the name that it has now; old names are not told.
+    """
+    known = list(dict.fromkeys(keys.values()))
+    there = f"the keys here are {', '.join(known)}" if known else "there are none here"
     problems = []
     for key in data:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            right = f"the keys here are {', '.join(known)}" if known else "there are none here"
-            right = f"did you mean '{near[0]}'?" if near else right
+        if key not in keys:
+            right = did_you_mean(str(key), known, most=1) or there
             problems.append(problem(f"unknown key '{key}'; {right}", (str(key),), data[key]))
     return problems
 

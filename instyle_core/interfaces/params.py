@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 
 from instyle_core.interfaces.messages import in_words, problem, unknown_keys
 
@@ -22,25 +30,52 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
-    def spec_keys(cls) -> list[str]:
-        """What can be set, by the names that a spec has for it."""
-        return [field.alias or name for name, field in cls.model_fields.items()]
+    def spec_keys(cls) -> dict[str, str]:
+        """The keys that a spec can set, each with the name that its parameter has now.
+
+        The two differ for an old name: ``validation_alias=AliasChoices("new", "old")``.
+        """
+        return {key: keys[0] for _, keys in cls._parameters() for key in keys}
+
+    @classmethod
+    def _parameters(cls) -> Iterator[tuple[FieldInfo, list[str]]]:
+        """Each parameter with the keys that set it: first the name that it has now."""
+        for name, field in cls.model_fields.items():
+            alias = field.validation_alias or name
+            names = alias.choices if isinstance(alias, AliasChoices) else [alias]
+            yield field, [str(n if isinstance(n, str) else n.path[0]) for n in names]
 
     @model_validator(mode="wrap")
     @classmethod
-    def _in_plain_words(cls, data: Any, handler: Any) -> Any:
+    def _in_plain_words(cls, data: Any, handler: Any, info: ValidationInfo) -> Any:
         """Say what is wrong in plain words, and of an unknown key which one is near."""
         if not isinstance(data, dict):
             return handler(data)
-        known = cls.spec_keys()
-        problems = unknown_keys(data, known)
+        keys = cls.spec_keys()
+        problems = unknown_keys(data, keys)
+        given: dict[str, str] = {}  # by the name that the parameter has now
+        for key in (key for key in data if key in keys):
+            if given.setdefault(keys[key], key) != key:
+                both = f"'{given[keys[key]]}' and '{key}' are names of one parameter; keep one"
+                problems.append(problem(both, (key,), data[key]))
         try:
-            result = handler({key: value for key, value in data.items() if key in known})
+            result = handler({key: data[key] for key in given.values()})
         except ValidationError as error:
             problems += [problem(in_words(e), e["loc"], e["input"]) for e in error.errors()]
         if problems:
             raise ValidationError.from_exception_data(cls.__name__, problems)
+        if info.context:
+            info.context.get("notes", []).extend(cls._notes(given))
         return result
+
+    @classmethod
+    def _notes(cls, given: Mapping[str, str]) -> list[str]:
+        """What to tell of old names and of deprecated parameters that are still in use."""
+        notes = [f"'{key}' is called '{now}' now" for now, key in given.items() if key != now]
+        for field, (now, *_) in cls._parameters():
+            if field.deprecated and now in given:
+                notes.append(f"'{given[now]}' is deprecated: {field.deprecation_message}")
+        return notes
 
     def pretrained(self) -> Sequence[Weights]:
         """The weights that will be loaded with these parameters; fetched before a run begins."""

@@ -1,89 +1,85 @@
-"""Which plugins there are: discovery, isolation of broken ones, name conflicts, look-up."""
+"""Which plugins there are: loading, isolation of broken ones, name conflicts, look-up."""
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import os
 import re
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, get_args
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from instyle_core.errors import InputError, InstyleError
-from instyle_core.plugin import hookspecs
-from instyle_core.plugin.hookspecs import API, GROUP, Kind, Plugin
+from instyle_core.errors import InputError, InstyleError, did_you_mean, first_line
+from instyle_core.interfaces.kinds import KINDS, RESERVED
+from instyle_core.plugin import discovery, hookspecs
+from instyle_core.plugin.discovery import ENVIRONMENT_VARIABLE, Failure, Source, normalized
+from instyle_core.plugin.hookspecs import API, GROUP, Plugin
 
 if TYPE_CHECKING:
     import click
 
-
-#: Limits the entry points that are loaded: ``none``, or names separated by commas.
-ENVIRONMENT_VARIABLE = "INSTYLE_PLUGINS"
-
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
+    from instyle_core.interfaces.params import Params
 
 #: What the name of a plugin looks like.
 NAME = "[a-z0-9]+(-[a-z0-9]+)*"
 
+#: The modules that `register` was given, by name.
+_registered: dict[str, Source] = {}
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A plugin that can be used, and where it comes from.
-
-    Attributes:
-        plugin: its record.
-        distribution: the installed distribution that brought it, with its version.
-    """
+    """A plugin that can be used, and where it comes from."""
 
     plugin: Plugin
-    distribution: str
+    source: Source
 
+    @property
+    def distribution(self) -> str:
+        """The distribution that brought it, with its version."""
+        return str(self.source)
 
-@dataclass(frozen=True)
-class Failure:
-    """A plugin that cannot be used, and why.
-
-    Attributes:
-        name: of the plugin where one is known, else of its entry point.
-        kind: of the plugin where one is known, else None.
-        distribution: the installed distribution that brought it, with its version.
-        reason: one sentence.
-    """
-
-    name: str
-    kind: str | None
-    distribution: str
-    reason: str
+    @property
+    def full_name(self) -> str:
+        """``DISTRIBUTION:NAME``, which means this plugin whatever others are called."""
+        return f"{self.source.key}:{self.plugin.name}"
 
 
 class Registry:
-    """The plugins of a set of entry points, loaded when they are first asked for.
+    """The plugins of some modules, which are loaded when they are first asked for.
 
     Nothing that a plugin does wrong raises here: it is kept as a `Failure`.
+
+    A plugin's name alone means the one that ships with instyle if there is one, else the only one
+    of that kind and name. Its full name, ``DISTRIBUTION:NAME``, always means it.
+
+    Args:
+        sources: the modules.
+        failures: what went wrong when they were looked for.
     """
 
-    def __init__(self, points: Iterable[EntryPoint]) -> None:
-        self._points = tuple(points)
-        self._load_failures: list[Failure] = []
-        self._sources: dict[str, str] = {}  # pluggy's name of a module -> its distribution
+    def __init__(self, sources: Iterable[Source], failures: Iterable[Failure] = ()) -> None:
+        self._sources = tuple(sources)
+        self._load_failures = list(failures)
+        self._loaded: dict[str, Source] = {}  # by pluggy's name of a module
 
     @classmethod
     def installed(cls) -> Registry:
-        """The plugins of all installed distributions, as far as ``INSTYLE_PLUGINS`` allows."""
-        points = sorted(entry_points(group=GROUP), key=lambda point: (_origin(point), point.name))
-        allowed = os.environ.get(ENVIRONMENT_VARIABLE)
-        if allowed is not None:
-            names = {name.strip() for name in allowed.split(",")} - {"none"}
-            points = [point for point in points if point.name in names]
-        return cls(points)
+        """The plugins of installed distributions, as far as ``INSTYLE_PLUGINS`` allows.
+
+        With them come the modules that `register` was given.
+        """
+        found, unreadable = discovery.installed()
+        found, mistakes = discovery.allowed(found)
+        found = [source for source in found if source.value not in _registered]
+        found.sort(key=lambda source: (source.key, source.point))
+        return cls([*found, *_registered.values()], [*unreadable, *mistakes])
 
     # --- loading ----------------------------------------------------------------------------------
 
@@ -91,61 +87,68 @@ class Registry:
     def _manager(self) -> pluggy.PluginManager:
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(hookspecs)
-        for point in self._points:
-            origin = _origin(point)
-            name = f"{origin}:{point.name}"
-            try:
-                manager.register(point.load(), name=name)
+        for source in self._sources:
+            name = f"{source.key}:{source.point}"
+            with _kept(self._load_failures, source):
+                manager.register(source.load(), name=name)
                 _check_hooks(manager, name)
-            # A plugin may raise anything, SystemExit included, and must not take the tool along.
-            except (Exception, SystemExit) as error:
-                if manager.has_plugin(name):
-                    manager.unregister(name=name)
-                self._load_failures.append(Failure(point.name, None, origin, _reason(error)))
-            else:
-                self._sources[name] = origin
+                self._loaded[name] = source
         return manager
 
-    def _results(self, hook: str, failures: list[Failure]) -> Iterator[tuple[str, str, Any]]:
-        """What each plugin returned from a hook: (entry point, distribution, item)."""
+    def _results(self, hook: str, failures: list[Failure]) -> Iterator[tuple[Source, Any]]:
+        """What the modules returned from a hook, item by item."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            origin = self._sources[implementation.plugin_name]
-            name = implementation.plugin_name.rpartition(":")[2]
-            try:
-                items = list(implementation.function())
-            except (Exception, SystemExit) as error:
-                failures.append(Failure(name, None, origin, f"{hook}: {_reason(error)}"))
+            source = self._loaded.get(implementation.plugin_name)
+            if source is None:  # it is broken
                 continue
+            items: list[Any] = []
+            with _kept(failures, source, f"{hook}: "):
+                items = list(implementation.function())
             for item in items:
-                yield name, origin, item
+                yield source, item
 
     @cached_property
     def _plugins(self) -> tuple[dict[tuple[str, str], Entry], list[Failure]]:
+        """The plugins by their kind and each name that means them; and what is wrong."""
         failures: list[Failure] = []
         claims: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-        for name, origin, record in self._results("instyle_plugins", failures):
-            problem = _problem_of_record(record)
-            if problem:
-                failures.append(Failure(*_labels(record, name), origin, problem))
-            else:
-                claims[record.kind, record.name].append(Entry(record, origin))
-        entries = {key: claim[0] for key, claim in claims.items() if len(claim) == 1}
+        for source, record in self._results("instyle_plugins", failures):
+            with _kept(failures, source):
+                if problem := _problem_of_record(record):
+                    failures.append(Failure(*_labels(record, source), str(source), problem))
+                    continue
+                entry = Entry(record, source)
+                claims[record.kind, record.name].append(entry)
+                claims[record.kind, entry.full_name].append(entry)
+        found: dict[tuple[str, str], Entry] = {}
+        for key, claim in claims.items():
+            owner = _owner([entry.source for entry in claim])
+            found.update((key, entry) for entry in claim if entry.source is owner)
         for (kind, name), claim in claims.items():
-            if len(claim) > 1:
-                owners = " and ".join(entry.distribution for entry in claim)
-                reason = (
-                    f"the name is taken twice, by {owners}; uninstall one of them, or leave one "
-                    f"out with {ENVIRONMENT_VARIABLE}"
-                )
-                failures += [Failure(name, kind, entry.distribution, reason) for entry in claim]
-        return entries, failures
+            for entry in claim:
+                if name == entry.plugin.name and found.get((kind, name)) is not entry:
+                    reason = _taken(f"the name '{name}'", [entry.source for entry in claim])
+                    if (kind, entry.full_name) in found:
+                        reason += f"; `use: {entry.full_name}` means this one"
+                    failures.append(Failure(name, kind, entry.distribution, reason))
+        return found, failures
 
     # --- what there is ----------------------------------------------------------------------------
 
-    def entries(self, kind: str | None = None) -> list[Entry]:
-        """The plugins that can be used, by kind and name."""
-        found = [entry for (k, _), entry in self._plugins[0].items() if kind in (None, k)]
-        return sorted(found, key=lambda e: (KINDS.index(e.plugin.kind), e.plugin.name))
+    def entries(self, kind: str | None = None, *, full: bool = False) -> list[Entry]:
+        """The plugins that can be used, by kind and name.
+
+        Args:
+            kind: only these.
+            full: also those that only their full name means.
+        """
+        found = [
+            entry
+            for (_, name), entry in self._plugins[0].items()
+            if kind in (None, entry.plugin.kind) and name == _name(entry, full)
+        ]
+        order = list(KINDS)
+        return sorted(found, key=lambda e: (order.index(e.plugin.kind), e.plugin.name, e.full_name))
 
     @property
     def failures(self) -> list[Failure]:
@@ -153,38 +156,56 @@ class Registry:
         _, failures = self._plugins
         return [*self._load_failures, *failures]
 
-    def find(self, kind: str, name: str) -> Plugin:
-        """Look a plugin up.
+    def named(self, name: str) -> list[Entry]:
+        """The plugins, of any kind, that a name, alone or full, means."""
+        package, colon, own = name.rpartition(":")
+        key = normalized(package) + colon + own
+        return [entry for (_, name), entry in self._plugins[0].items() if name == key]
+
+    def name_of(self, entry: Entry) -> str:
+        """What a spec has to call a plugin: its name alone if that means it, else its full name."""
+        return _name(entry, full=entry not in self.named(entry.plugin.name))
+
+    def look_up(self, kind: str, name: str) -> Entry:
+        """The plugin of a kind that a name, alone or full, means.
 
         Raises:
-            InputError: there is none of that name; it says what is wrong with a broken one, or
-                which names are near.
+            InputError: there is none; it says what is wrong with a broken one, or which names are
+                near.
         """
-        entries, _ = self._plugins
-        if (kind, name) in entries:
-            return entries[kind, name].plugin
+        for entry in self.named(name):
+            if entry.plugin.kind == kind:
+                return entry
+        raise self.unknown(name, kind)
+
+    def find(self, kind: str, name: str) -> Plugin:
+        """The record of the plugin that `look_up` gives."""
+        return self.look_up(kind, name).plugin
+
+    def unknown(self, name: str, kind: str | None = None) -> InputError:
+        """What to say of a name that means no plugin, or none of a kind."""
+        package, colon, own = name.rpartition(":")
         for failure in self.failures:
-            if failure.name == name and failure.kind in (kind, None):
-                what = f"the {kind} '{name}' of {failure.distribution} cannot be used"
-                raise InputError(f"{what}: {failure.reason}")
-        names = [entry.plugin.name for entry in self.entries(kind)]
-        near = difflib.get_close_matches(name, names)
-        others = [entry.plugin.kind for entry in self.entries() if entry.plugin.name == name]
-        if others:
+            whose = normalized(failure.distribution.partition(" ")[0])
+            fits = kind is None or failure.kind in (kind, None)
+            if failure.name == own and fits and normalized(package) in ("", whose):
+                what = f"the {failure.kind or kind or 'plugin'} '{own}' of {failure.distribution}"
+                return InputError(f"{what} cannot be used: {failure.reason}")
+        there = self.entries(kind, full=bool(colon))
+        names = [_name(entry, full=bool(colon)) for entry in there]
+        if others := [entry.plugin.kind for entry in self.named(name)]:
             hint = f"'{name}' is a plugin of another kind: {', '.join(others)}"
-        elif near:
-            hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
+        elif names:
+            hint = did_you_mean(name, names) or f"installed: {', '.join(names)}"
         else:
-            hint = f"installed: {', '.join(names)}" if names else f"no {kind} is installed"
+            hint = f"no {kind or 'plugin'} is installed"
+        for failure in self._load_failures:
+            if failure.name == ENVIRONMENT_VARIABLE:
+                hint += f"; note that {failure.name} is wrong: {failure.reason}"
         broken = [f"{f.name} of {f.distribution}" for f in self.failures if f.kind is None]
         if broken:
             hint += f"; note that {', '.join(broken)} failed to load: see `instyle plugins list`"
-        raise InputError(f"no {kind} is called '{name}'", hint=hint)
-
-    def origin(self, plugin: Plugin) -> str:
-        """The distribution, with its version, that brought a plugin of this registry."""
-        entries, _ = self._plugins
-        return entries[plugin.kind, plugin.name].distribution
+        return InputError(f"no {kind or 'plugin'} is called '{name}'", hint=hint)
 
     def commands(self, taken: Iterable[str] = ()) -> tuple[dict[str, click.Command], list[Failure]]:
         """The commands that plugins add, by name, and those that cannot be added.
@@ -196,30 +217,59 @@ class Registry:
 
         taken = set(taken)
         failures: list[Failure] = []
-        claims: dict[str, list[tuple[str, str, click.Command]]] = defaultdict(list)
-        for name, origin, command in self._results("instyle_commands", failures):
+        claims: dict[str, list[tuple[Source, click.Command]]] = defaultdict(list)
+        for source, command in self._results("instyle_commands", failures):
             if isinstance(command, click.Command) and command.name:
-                claims[command.name].append((name, origin, command))
+                claims[command.name].append((source, command))
             else:
                 reason = f"instyle_commands returned {command!r}, which is no named click command"
-                failures.append(Failure(name, None, origin, reason))
+                failures.append(Failure(source.point, None, str(source), reason))
         commands: dict[str, click.Command] = {}
-        for command_name, claim in claims.items():
-            owners = [origin for _, origin, _ in claim]
-            if command_name in taken:
-                reason = f"the command '{command_name}' is instyle's own"
-            elif len(claim) > 1:
-                reason = f"the command '{command_name}' is added twice, by {' and '.join(owners)}"
-            else:
-                commands[command_name] = claim[0][2]
-                continue
-            failures += [Failure(name, None, origin, reason) for name, origin, _ in claim]
+        for name, claim in claims.items():
+            sources = [source for source, _ in claim]
+            owner = None if name in taken else _owner(sources)
+            for source, command in claim:
+                if source is owner:
+                    commands[name] = command
+                    continue
+                reason = f"the command '{name}' is instyle's own"
+                if name not in taken:
+                    reason = _taken(f"the command '{name}'", sources)
+                failures.append(Failure(source.point, None, str(source), reason))
         return commands, [*self._load_failures, *failures]
 
 
-def _origin(point: EntryPoint) -> str:
-    """The distribution of an entry point, such as ``instyle 0.1.0``."""
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+def register(module: ModuleType) -> None:
+    """Use the plugins of a module that is not installed, in this process; for notebooks.
+
+    A module of the same name that was registered or installed before is replaced.
+
+    Args:
+        module: has the hooks of a plugin module, such as ``instyle_plugins``. In a notebook whose
+            own cells have them, it is ``sys.modules["__main__"]``.
+
+    Raises:
+        InputError: the module, or one of its plugins, cannot be used.
+    """
+    source = Source.of_module(module)
+    for failure in Registry([source]).failures:
+        raise InputError(f"{failure.name} cannot be used: {failure.reason}", where=source.name)
+    _registered[source.name] = source
+
+
+@contextmanager
+def _kept(failures: list[Failure], source: Source, what: str = "") -> Iterator[None]:
+    """Around a plugin's code: whatever it raises becomes a failure, and what it prints no output.
+
+    Standard output is for what a command prints, such as one document with ``--json``.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        failures.append(Failure(source.point, None, str(source), what + _reason(error)))
 
 
 def _reason(error: BaseException) -> str:
@@ -229,10 +279,27 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _labels(record: object, point: str) -> tuple[str, str | None]:
+def _name(entry: Entry, full: bool) -> str:
+    return entry.full_name if full else entry.plugin.name
+
+
+def _owner(sources: Sequence[Source]) -> Source | None:
+    """Who has a name that all of these claim: instyle itself, else the only one, else nobody."""
+    own = [source for source in sources if source.key == GROUP] or sources
+    return own[0] if len(own) == 1 else None
+
+
+def _taken(what: str, sources: Sequence[Source]) -> str:
+    """Why those that are not the owner of a name do not get it."""
+    owner, everyone = _owner(sources), " and ".join(map(str, sources))
+    return f"{what} is {f'that of {owner}' if owner else f'taken twice, by {everyone}'}"
+
+
+def _labels(record: object, source: Source) -> tuple[str, str | None]:
     """What to call a bad record: its name, else its entry point's, and its kind if it has one."""
     name, kind = getattr(record, "name", None), getattr(record, "kind", None)
-    return name if isinstance(name, str) and name else point, kind if kind in KINDS else None
+    label = name if isinstance(name, str) and name else source.point
+    return label, kind if kind in list(KINDS) else None
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: str) -> None:
@@ -249,7 +316,6 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: str) -> None:
 
 def _problem_of_record(record: object) -> str | None:
     """What is wrong with a record, or None."""
-    from instyle_core.interfaces.kinds import PARAMS
     from instyle_core.weights.record import Weights
 
     if not isinstance(record, Plugin):
@@ -260,13 +326,13 @@ def _problem_of_record(record: object) -> str | None:
             f"it was written for {age} plugin interfaces (api={record.api!r}) than this instyle "
             f"has (api={API}); {'upgrade instyle' if age == 'newer' else 'upgrade the plugin'}"
         )
-    if record.kind not in KINDS:
+    if record.kind not in list(KINDS):  # it may be unhashable
         return f"its kind is {record.kind!r}; kinds are {', '.join(KINDS)}"
     if not isinstance(record.name, str) or not re.fullmatch(NAME, record.name):
         return f"its name is {record.name!r}; names are lower-case letters, digits and dashes"
     if not isinstance(record.factory, str) or record.factory.count(":") != 1:
         return f"its factory is {record.factory!r}, not of the form 'package.module:Class'"
-    base = PARAMS[record.kind]
+    base = KINDS[record.kind].params
     if not (isinstance(record.params, type) and issubclass(record.params, base)):
         return f"its params are {record.params!r}, no subclass of instyle_core.{base.__name__}"
     if not (isinstance(record.summary, str) and isinstance(record.source, str)):
@@ -274,4 +340,18 @@ def _problem_of_record(record: object) -> str | None:
     weights = record.weights
     if not (isinstance(weights, tuple) and all(isinstance(w, Weights) for w in weights)):
         return f"its weights are {weights!r}, not a tuple of instyle_core.Weights"
+    return _problem_of_params(record.params)
+
+
+def _problem_of_params(params: type[Params]) -> str | None:
+    """Why a spec or its schema cannot have these parameters, or None."""
+    try:
+        if not params.__pydantic_complete__:  # a type was not defined yet when the class was
+            params.model_rebuild(_types_namespace={})
+        params.model_json_schema()
+    except Exception as error:
+        return f"its parameters cannot be described: {first_line(error)}"
+    fields = {*params.model_fields, *params.spec_keys()}
+    if taken := sorted(fields & RESERVED):
+        return f"it has a parameter '{taken[0]}', which is a key of the spec's own; rename it"
     return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from instyle_core.errors import InstyleError
-from instyle_core.interfaces.kinds import INTERFACES
+from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.params import Params
 from instyle_core.plugin.hookspecs import Plugin
 
@@ -21,6 +21,7 @@ class Use:
         weight: of a loss, its factor in the objective; 1 for everything else.
         distribution: the installed distribution that brought it, with its version.
         refine: of a segmenter, the refiner of its masks; None for none.
+        name: what a spec has to call it; empty for the plugin's own name.
     """
 
     plugin: Plugin
@@ -28,6 +29,7 @@ class Use:
     weight: float = 1.0
     distribution: str = ""
     refine: Use | None = None
+    name: str = ""
 
     def create(self) -> Any:
         """Import the code behind the record and make the thing.
@@ -36,7 +38,7 @@ class Use:
             InstyleError: it is not what its record says it is.
         """
         thing = self.plugin.load()(self.params)
-        interface = INTERFACES[self.plugin.kind]
+        interface = KINDS[self.plugin.kind].interface
         if not isinstance(thing, interface):
             raise InstyleError(
                 f"the {self.plugin.kind} '{self.plugin.name}' is broken: {self.plugin.factory} "
@@ -53,4 +55,4 @@ class Use:
         elif self.plugin.kind == "segmenter":
             added = {"refine": self.refine.dump() if self.refine else "none"}
         params = self.params.model_dump(mode="json", by_alias=True)
-        return {"use": self.plugin.name, **added, **params}
+        return {"use": self.name or self.plugin.name, **added, **params}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from instyle_core.errors import WeightsError
+from instyle_core.errors import WeightsError, first_line
 from instyle_core.files import sha256_of
 from instyle_core.weights.cache import OFFLINE_VARIABLE, cache_folder, offline
 from instyle_core.weights.download import OnProgress, by_hand, download, not_as_published
@@ -50,9 +50,8 @@ def fetch_from_hub(
         url = hf_hub_url(repository, file, revision=revision)
         told = get_hf_file_metadata(url)
     except Exception as error:  # of several libraries below, and of several versions of them
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise WeightsError(
-            f"the hub could not be asked for '{repository}': {reason}",
+            f"the hub could not be asked for '{repository}': {first_line(error)}",
             where=url,
             hint=f"check name and network and try again, or {otherwise}",
         ) from error

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +11,14 @@ import segmentation_models_pytorch as smp
 import timm
 from torch import Tensor, nn
 
-from instyle_core import InputError, WeightsError, fetch_from_hub, read_state_dict
+from instyle_core import (
+    InputError,
+    WeightsError,
+    did_you_mean,
+    fetch_from_hub,
+    first_line,
+    read_state_dict,
+)
 from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
 
 
@@ -34,13 +40,11 @@ def check(name: str) -> None:
     if is_encoder(name):
         return
     known = [*smp.encoders.get_encoder_names(), *(f"tu-{other}" for other in timm.list_models())]
-    near = difflib.get_close_matches(name, known, 3)
     raise InputError(
         f"segmentation-models-pytorch {smp.__version__} has no encoder '{name}'",
         where="--encoder",
-        hint=f"did you mean {' or '.join(near)}?"
-        if near
-        else "its own are named such as resnet34, those of timm such as tu-convnext_tiny",
+        hint=did_you_mean(name, known)
+        or "its own are named such as resnet34, those of timm such as tu-convnext_tiny",
     )
 
 
@@ -79,7 +83,7 @@ def load_imagenet_into(encoder: nn.Module, name: str) -> None:
         full = smp.encoders.get_encoder(name, weights=True, **overlay)
     except Exception as error:  # whatever a file leads it to
         raise WeightsError(
-            f"these are not the weights of this encoder: {_reason(error)}",
+            f"these are not the weights of this encoder: {first_line(error)}",
             where=str(path),
             hint="delete it, and try again",
         ) from error
@@ -122,10 +126,6 @@ def _by_order(given: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[
         for name, other in zip(state, given, strict=False)
         if name.rpartition(".")[2] == other.rpartition(".")[2]
     }
-
-
-def _reason(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def is_encoder(name: str) -> bool:

@@ -15,7 +15,7 @@ import transformers
 from torch import nn
 from transformers.utils import logging
 
-from instyle_core import WeightsError, fetch
+from instyle_core import WeightsError, fetch, first_line
 from instyle_midas.params import MidasParams
 from instyle_midas.preprocessing import Preprocessing
 from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED
@@ -69,9 +69,8 @@ def load(folder: Path) -> tuple[nn.Module, Preprocessing]:
     except WeightsError:
         raise
     except Exception as error:  # whatever transformers makes of damaged files
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise WeightsError(
-            f"transformers {transformers.__version__} cannot load the network: {reason}",
+            f"transformers {transformers.__version__} cannot load the network: {first_line(error)}",
             where=str(folder),
             hint="get the files again, or write them anew with `save_pretrained`",
         ) from error
@@ -134,7 +133,7 @@ def try_out(network: nn.Module, preprocessing: Preprocessing, folder: Path) -> N
         depth = network(preprocessing(torch.full((1, 3, 48, 64), 0.5))).predicted_depth
         reason = "" if bool(torch.isfinite(depth).all()) else "its depth is not a number"
     except Exception as error:  # whatever sizes, means or patches that do not fit lead to
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        reason = first_line(error)
     if reason:
         raise WeightsError(
             f"the network fails at a picture of 64x48 pixels: {reason}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from instyle_core import RankerParams
 
@@ -31,6 +31,7 @@ class AffinityParams(RankerParams):
     )
     color: float = Field(
         default=0.005,
+        validation_alias=AliasChoices("color", "colour"),
         ge=0,
         description="Weight of the distance of the colors, for each unit of CIELAB (Delta E). "
         "Among paintings, both distances spread about alike with the default; more keeps the "

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import warnings
@@ -19,7 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from instyle_core import InputError, Prompt, Segmentation, Segmenter, WeightsError
+from instyle_core import (
+    InputError,
+    Prompt,
+    Segmentation,
+    Segmenter,
+    WeightsError,
+    did_you_mean,
+    first_line,
+)
 from instyle_segmenters.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -194,9 +201,8 @@ def _build(source: _Source, channels: int) -> nn.Module:
     except InputError:
         raise
     except Exception as error:  # whatever options may lead to
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InputError(
-            f"the network {source.name} cannot be made: {reason}",
+            f"the network {source.name} cannot be made: {first_line(error)}",
             hint="check `architecture`, `encoder` and `options`",
         ) from error
     return network
@@ -208,12 +214,10 @@ def _known_encoder(name: str) -> str:
     of_timm = name.removeprefix("tu-").removeprefix("timm-")
     if name in known or (of_timm != name and not {":", "/"} & set(name)):
         return name  # whether timm knows it will show
-    near = difflib.get_close_matches(name, known, n=3)
     raise InputError(
         f"segmentation-models-pytorch {smp.__version__} has no encoder '{name}'",
-        hint=f"did you mean {' or '.join(near)}?"
-        if near
-        else "those of timm are called `tu-NAME`; the others are listed in smp's documentation",
+        hint=did_you_mean(name, known)
+        or "those of timm are called `tu-NAME`; the others are listed in smp's documentation",
     )
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,16 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 
-from instyle_core import InputError, Instance, Prompt, Segmentation, Segmenter, WeightsError, fetch
+from instyle_core import (
+    InputError,
+    Instance,
+    Prompt,
+    Segmentation,
+    Segmenter,
+    WeightsError,
+    did_you_mean,
+    fetch,
+)
 from instyle_segmenters.networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -150,11 +158,10 @@ class Torchvision(Segmenter):
     def _check_class(self, asked: str | None) -> None:
         known = [name for name in self._classes[1:] if name != _NONE]
         if asked not in (None, *known):
-            near = difflib.get_close_matches(str(asked), known, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
+            near = did_you_mean(str(asked), known, most=1)
             raise InputError(
                 f"the segmenter does not know the class '{asked}'",
-                hint=f"{hint}it knows {', '.join(known)}",
+                hint=f"{near} it knows {', '.join(known)}".lstrip(),
             )
 
     def _detect(self, image: Tensor) -> list[tuple[int, Tensor, float]]:

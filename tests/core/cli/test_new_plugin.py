@@ -14,7 +14,8 @@ from instyle_core import InputError, InstyleError
 from instyle_core.cli.new_plugin import write_package
 from instyle_core.config import plan
 from instyle_core.config.document import Document
-from instyle_core.plugin.registry import KINDS, Registry
+from instyle_core.interfaces.kinds import KINDS
+from instyle_core.plugin.registry import Registry
 
 ROOT = Path(__file__).parents[3]
 
