@@ -14,12 +14,12 @@ How it works
    pixels whose streamline meets it, so the "highest wins" rule paints crisp strokes that
    overlap like wet paint, where the mean would only blur the colors together.
 3. Strokes come in layers, from a broad underpainting to fine accents.  A stroke takes its color
-   from a palette that is laid out along the stream function, with a good deal of chance, and
-   each of its hairs carries a slightly different mixture of that color and a second one.
+   from a palette that is laid out along the stream function, with much randomness, and each
+   hair of the brush has a slightly different mixture of that color and a second one.
 4. Every stroke adds to a height map (round back, bristle grooves, a ridge at its rim), which is
    lit from the upper left, so that the paint looks thick.
 
-The result depends on the seed and the size alone.  The strokes keep their size in pixels.
+The result depends only on the options.  The strokes have the same size in pixels at any --size.
 """
 
 import argparse
@@ -96,7 +96,7 @@ VORTICES = [
     (0.95, 0.55, 0.50, 1.3, 0.5),
 ]
 # Layers of strokes, bottom first: width and length of a stroke, how densely the paint is
-# laid (mean number of strokes over a place), how far a color strays along the palette.
+# laid (mean number of strokes over a place), and the random shift of a color along the palette.
 LAYERS = [
     dict(width=26, length=110, cover=7.0, stray=0.06),
     dict(width=18, length=90, cover=1.0, stray=0.09),
@@ -122,7 +122,7 @@ def flow_field(rng, shape):
     unit = np.hypot(height, width) / 8
     y, x = np.mgrid[:height, :width].astype(np.float32)
     psi = 0.55 * smooth_noise(rng, shape, 0.6 * unit) + 1.3 * (y / height - 0.45 * x / width)
-    # The waviness of a hand: everything round is drawn a little out of shape.
+    # Round shapes are slightly distorted, as if drawn by hand.
     y += 0.10 * unit * smooth_noise(rng, shape, 0.35 * unit)
     x += 0.10 * unit * smooth_noise(rng, shape, 0.35 * unit)
     inward_y, inward_x, arms, far = 0.0, 0.0, 0.0, 1.0
@@ -201,7 +201,7 @@ def walk_streamlines(shape, vy, vx, layers, grain):
 
 
 def palette_color(palette, where):
-    """Colors at the places `where` (0 to 1) of a palette: always one pot, never a gradient."""
+    """Colors at the places `where` (0 to 1) of a palette: always one of its colors, unmixed."""
     pots = np.array([ImageColor.getrgb(name) for name, _ in palette]) / 255
     edges = np.cumsum([share for _, share in palette])
     return pots[np.searchsorted(edges / edges[-1], np.clip(where, 0, 0.9999), side="right")]
@@ -222,21 +222,21 @@ def paint(size=(640, 512), seed=11, palette=NIGHT, strokes=1.0):
     color = 0.5 * palette_color(palette, band.ravel()) + 0.5 * ground
     relief = np.zeros(bristle.size)
     for plan, layer in zip(plans, layers, strict=True):
-        # The two pots of paint of every stroke, and its lightness.
+        # The two colors of every stroke, and its lightness.
         cy, cx = np.clip(layer["center"].astype(int), 0, np.array(shape) - 1).T
         count = len(cy)
         where = band[cy, cx] + plan["stray"] * rng.standard_normal(count)
         first = palette_color(palette, np.abs(where)) * rng.uniform(0.86, 1.12, (count, 1))
         second = palette_color(palette, np.abs(where + 0.1 * rng.standard_normal(count)))
-        # What each pixel sees of the stroke on top of it.
+        # The paint at each pixel, from the stroke on top.
         win, along, across = layer["win"], layer["along"], np.clip(layer["across"], -1, 1)
         mixture = np.clip(0.22 + 0.2 * bristle + 0.25 * across, 0, 0.8)[:, None]
         paint_here = first[win] * (1 - mixture) + second[win] * mixture
         paint_here *= 1 + 0.05 * bristle[:, None]
-        # A stroke thins out toward its end: the hairs part and the paint below shows.
+        # A stroke gets thin toward its end: the hairs separate, and the paint below shows.
         dry = np.clip((along - 0.3) / 0.7, 0, 1)
         cover = np.clip(2.6 + 0.9 * bristle - 2.6 * dry, 0, 1) * (win >= 0)
-        # Its outline: round where the brush was set down, drawn out where it was lifted.
+        # Its outline: round where the brush was put down, pointed where it was lifted.
         reach = 1.02 - dry**2 - np.clip(-(along + 0.7) / 0.3, 0, 1) ** 2 + 0.05 * bristle
         cover *= np.clip((reach - np.abs(across)) * 6, 0, 1)
         back = np.sqrt(1 - 0.9 * across**2) + 0.25 * np.abs(across) ** 6 + 0.045 * bristle
@@ -244,7 +244,7 @@ def paint(size=(640, 512), seed=11, palette=NIGHT, strokes=1.0):
         relief += cover * (thick - 0.55 * relief)
         color += cover[:, None] * (paint_here - color)
 
-    # Light on the relief: a diffuse part and a little gloss.
+    # Light on the height map: diffuse reflection and a little gloss.
     relief = gaussian_filter(relief.reshape(shape), 0.5 * SCALE)
     gy, gx = np.gradient(relief * 0.33 * SCALE)
     normal = np.stack([-gx, -gy, np.ones(shape)], -1)

@@ -4,9 +4,9 @@ python docs/pictures/terms.py OUTPUT [--depth MODEL]
 
 The photos are scikit-image's: "chelsea" by Stefan van der Walt (CC0), "astronaut" by NASA (public
 domain), "coffee" by Rachel Michetti (CC0) and "rocket" by SpaceX (public domain). The paintings are
-those of paint_style.py. A row is a photo, its style, content and style alone, and with the
-Laplacian; with --depth, a name or folder that the extractor `midas` takes, with depth and with both
-besides.
+made by paint_style.py. A row shows the photo, its style, the result of content and style alone, and
+that with the Laplacian. --depth takes a name or folder for the extractor `midas`, and adds two
+results: with depth, and with both.
 """
 
 from __future__ import annotations

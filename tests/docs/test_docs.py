@@ -33,7 +33,10 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors, f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+# The changelog may also name what is no longer there.
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name
+)
 def test_names_of_modules_and_what_is_in_them_are_there(page: Path) -> None:
     for name in re.findall(r"\binstyle_core(?:\.\w+)+", page.read_text(encoding="utf-8")):
         assert pkgutil.resolve_name(name), f"{page.name} names {name}"
