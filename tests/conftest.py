@@ -12,6 +12,7 @@ import pytest
 from instyle_core.cli import main
 from tests.core.helpers.commands import Command, Done
 from tests.core.helpers.hub import Hub, hub_of_this_machine
+from tests.core.helpers.site import Site
 from tests.core.helpers.studio import Studio
 from tests.core.helpers.weights_server import WeightsServer
 
@@ -39,6 +40,13 @@ def _no_test_uses_the_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """A folder in which the toy plugin is at work."""
     return Studio.open(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A folder in which made-up distributions are installed."""
+    with Site.open(tmp_path / "site", monkeypatch) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def installed() -> tuple[list[Source], list[Failure]]:
             # The first of a name on sys.path hides the others, even if it has no plugins.
             first = next(iter(distributions(name=name)), distribution)
             sources[normalized(name)] = [
-                Source(point.name, point.value, name, first.version, point.load)
+                Source(point.name, point.value, first.name, first.version, point.load)
                 for point in _entry_points(first).select(group=GROUP)
             ]
         except Exception as error:  # whatever a damaged file leads to

@@ -1,92 +1,16 @@
-"""The registry, on made-up distributions that importlib.metadata really finds."""
+"""The registry: plugins are found and loaded, and broken ones kept apart."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import types
-from collections.abc import Iterator
-from pathlib import Path
 
-import click
 import pytest
 
-from instyle_core import InputError, InstyleError, LossParams, Plugin, hookimpl, testing
+from instyle_core import InputError, LossParams, Plugin, hookimpl, register, testing
+from instyle_core.plugin import registry as registry_module
 from instyle_core.plugin.registry import Registry
-
-
-def record(**changes: str) -> str:
-    """The source of a record; values are source too."""
-    fields = {
-        "kind": "'loss'",
-        "name": "'dots'",
-        "params": "LossParams",
-        "factory": "'dots_code:Dots'",
-        "summary": "'Paints dots.'",
-    }
-    return f"Plugin({', '.join(f'{key}={value}' for key, value in (fields | changes).items())})"
-
-
-def module(body: str, hook: str = "instyle_plugins") -> str:
-    """The source of a plugin module with one hook."""
-    return f"from instyle_core import *\nimport click\n@hookimpl\ndef {hook}():\n    {body}\n"
-
-
-COMMANDS = "instyle_commands"
-
-
-class Site:
-    """A folder on ``sys.path`` with distributions in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def install(self, distribution: str, source: str, *, point: str | None = None) -> None:
-        """Add a distribution of version 1.0 with one module and an entry point of its name."""
-        name = distribution.replace("-", "_")
-        info = self.folder / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
-        (info / "METADATA").write_text(metadata)
-        (info / "entry_points.txt").write_text(f"[instyle]\n{name} = {point or name}\n")
-        (self.folder / f"{name}.py").write_text(source)
-
-    def failure(self, distribution: str) -> tuple[str, str | None, str]:
-        """The name, kind and reason of the only failure of a distribution."""
-        (found,) = (
-            failure
-            for failure in Registry.installed().failures
-            if failure.distribution == f"{distribution} 1.0"
-        )
-        assert "\n" not in found.reason
-        return found.name, found.kind, found.reason
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``instyle`` in a process of its own."""
-        command = [sys.executable, "-c", "from instyle_core.cli import main; main()", *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "COLUMNS": "200"}
-        environment.pop("INSTYLE_PLUGINS", None)
-        return subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=self.folder, timeout=60
-        )
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.delenv("INSTYLE_PLUGINS", raising=False)
-    before = set(sys.modules)
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    yield Site(folder)
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
-            del sys.modules[name]
-
-
-# --- finding --------------------------------------------------------------------------------------
+from tests.core.helpers.site import Site, module, record
 
 
 def test_an_installed_plugin_is_found_and_its_code_left_alone(site: Site) -> None:
@@ -106,24 +30,6 @@ def test_first_party_plugins_are_found_in_the_same_way(site: Site) -> None:
     names = {(e.plugin.kind, e.plugin.name): e.distribution for e in Registry.installed().entries()}
     for key in (("extractor", "vgg19"), ("loss", "content"), ("merger", "feather")):
         assert names[key].startswith("instyle ")
-
-
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        ("", "No module named 'dots_code'"),
-        ("class Spots: pass", "module 'dots_code' has no attribute 'Dots'"),
-        ("raise RuntimeError('no license')", "RuntimeError: no license"),
-    ],
-)
-def test_code_that_cannot_be_loaded(site: Site, code: str, reason: str) -> None:
-    site.install("instyle-dots", module(f"return [{record()}]"))
-    if code:
-        (site.folder / "dots_code.py").write_text(code)
-    with pytest.raises(InstyleError) as caught:
-        Registry.installed().find("loss", "dots").load()
-    assert "the loss 'dots' cannot be loaded from dots_code:Dots" in caught.value.what
-    assert reason in caught.value.what
 
 
 # --- what plugins do wrong ------------------------------------------------------------------------
@@ -147,6 +53,9 @@ def test_code_that_cannot_be_loaded(site: Site, code: str, reason: str) -> None:
         (module("return []", "instyle_plugins").replace("()", "(config)"), "config"),
         (module("1 / 0"), "instyle_plugins: ZeroDivisionError: division by zero"),
         (module("exit(1)"), "instyle_plugins: SystemExit: 1"),
+        ("class Panic(BaseException): pass\nraise Panic('unwrap')", "Panic: unwrap"),
+        (module("raise GeneratorExit"), "instyle_plugins: GeneratorExit"),
+        (module("yield next(iter(()))"), "instyle_plugins: RuntimeError"),
         (module("pass"), "instyle_plugins: TypeError: 'NoneType' object is not iterable"),
         (module("yield 1 / 0"), "instyle_plugins: ZeroDivisionError"),
         (module("return [{'name': 'dots'}]"), "instyle_plugins returned {'name': 'dots'}, which"),
@@ -197,6 +106,7 @@ def test_an_interrupt_is_no_failure(site: Site) -> None:
         ({"factory": "LossParams"}, "dots", "loss", "of the form"),
         ({"summary": "None"}, "dots", "loss", "its summary or source is not a text"),
         ({"weights": "('vgg',)"}, "dots", "loss", "not a tuple of instyle_core.Weights"),
+        ({"kind": "['loss']"}, "dots", None, "its kind is ['loss']"),
     ],
 )
 def test_a_bad_record(
@@ -209,147 +119,61 @@ def test_a_bad_record(
     assert Registry.installed().find("loss", "fine"), "a good record beside a bad one is used"
 
 
-# --- clashes --------------------------------------------------------------------------------------
-
-
-def test_a_clash_names_both_and_neither_wins(site: Site) -> None:
-    for distribution in ("first", "second"):
-        site.install(distribution, module(f"return [{record()}]"))
-    registry = Registry.installed()
-    assert not [entry for entry in registry.entries() if entry.plugin.name == "dots"]
-    for distribution in ("first", "second"):
-        name, kind, reason = site.failure(distribution)
-        assert (name, kind) == ("dots", "loss")
-        assert "taken twice, by first 1.0 and second 1.0" in reason
-    with pytest.raises(InputError, match=r"first 1\.0 and second 1\.0"):
-        registry.find("loss", "dots")
-
-
-def test_a_clash_with_a_first_party_plugin(site: Site) -> None:
-    site.install("other", module(f"return [{record(name=repr('style'))}]"))
-    with pytest.raises(InputError, match=r"taken twice, by instyle .* and other 1\.0"):
-        Registry.installed().find("loss", "style")
-    assert Registry.installed().find("loss", "content")
-
-
-def test_one_name_for_two_kinds_is_no_clash(site: Site) -> None:
-    merger = record(kind="'merger'", params="Params")
-    site.install("both", module(f"return [{record()}, {merger}]"))
-    registry = Registry.installed()
-    assert registry.find("loss", "dots").kind == "loss"
-    assert registry.find("merger", "dots").kind == "merger"
-
-
-def test_the_name_of_a_broken_record_is_free_for_others(site: Site) -> None:
-    site.install("broken", module(f"return [{record(api='2')}]"))
-    site.install("working", module(f"return [{record()}]"))
+def test_a_record_that_cannot_even_be_looked_at(site: Site) -> None:
+    rude = "class Rude:\n    def __repr__(self): raise SystemExit('no')\n"
+    site.install("broken", rude + module(f"return [Rude(), {record()}]"))
+    assert site.failure("broken") == ("broken", None, "SystemExit: no")
     assert Registry.installed().find("loss", "dots")
 
 
-# --- looking up -----------------------------------------------------------------------------------
-
-
-def look_up(kind: str, name: str) -> InputError:
-    with pytest.raises(InputError) as caught:
-        Registry.installed().find(kind, name)
-    return caught.value
-
-
-def test_unknown_names(site: Site) -> None:
-    near = look_up("loss", "contents")
-    assert near.what == "no loss is called 'contents'"
-    assert "did you mean 'content'?" in str(near.hint)
-    assert look_up("loss", "vgg19").hint == "'vgg19' is a plugin of another kind: extractor"
-    assert "installed: content, depth, laplacian, style, tv" in str(look_up("loss", "zzz").hint)
-
-
-def test_unknown_name_where_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INSTYLE_PLUGINS", "none")
-    assert look_up("loss", "content").hint == "no loss is installed"
-
-
-def test_a_broken_one_gives_its_reason(site: Site) -> None:
-    site.install("future", module(f"return [{record(api='2')}]"))
-    site.install("instyle-spots", "import no_such_module")
-    assert "the loss 'dots' of future 1.0 cannot be used: " in look_up("loss", "dots").what
-    assert "newer plugin interfaces" in look_up("loss", "dots").what
-    # What did not even load may have had the plugin.
-    hint = look_up("loss", "spots").hint
-    assert "instyle_spots of instyle-spots 1.0 failed to load: see `instyle plugins list`" in str(
-        hint
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        ("x: Nowhere", "its parameters cannot be described: name 'Nowhere' is not defined"),
+        ("x: list[Nowhere] = []", "name 'Nowhere' is not defined"),
+        ("x: Callable[[int], int] = abs", "Cannot generate a JsonSchema"),
+        ("weight: int = 1", "it has a parameter 'weight', which is a key of the spec's own"),
+        ("use: str = ''", "it has a parameter 'use'"),
+        ("refine: int = 1", "it has a parameter 'refine'"),
+        ("x: int = Field(1, alias='weight')", "it has a parameter 'weight'"),
+        ("weight: int = Field(1, alias='x')", "it has a parameter 'weight'"),
+        (
+            "x: int = Field(1, validation_alias=AliasChoices('x', 'refine'))",
+            "it has a parameter 'refine'",
+        ),
+        ("x: int = Field(1, serialization_alias='y')", "its parameter 'x' is written as 'y'"),
+        ("x: int = Field(1, validation_alias='y')", "its parameter 'y' is written as 'x'"),
+    ],
+)
+def test_parameters_that_a_spec_cannot_have(site: Site, field: str, reason: str) -> None:
+    head = (
+        "from __future__ import annotations\nfrom collections.abc import Callable\n"
+        "from pydantic import AliasChoices, Field\n"
     )
+    fine = record(name="'fine'")
+    body = module(f"return [{record(params='MyParams')}, {fine}]")
+    site.install("broken", f"{head}{body}\nclass MyParams(LossParams):\n    {field}\n")
+    name, kind, actual = site.failure("broken")
+    assert (name, kind) == ("dots", "loss")
+    assert reason in actual
+    assert Registry.installed().find("loss", "fine")
 
 
-# --- commands -------------------------------------------------------------------------------------
+def test_a_type_that_is_defined_after_the_parameters_is_fine(site: Site) -> None:
+    body = module(f"return [{record(params='MyParams')}]")
+    classes = "class MyParams(LossParams):\n    x: Later | None = None\nclass Later(Params): pass\n"
+    site.install("later", f"from __future__ import annotations\n{body}\n{classes}")
+    assert Registry.installed().find("loss", "dots").params.model_json_schema()["properties"]["x"]
 
 
-def commands(taken: tuple[str, ...] = ()) -> tuple[dict[str, click.Command], dict[str, str]]:
-    added, failures = Registry.installed().commands(taken=taken)
-    return added, {failure.distribution: failure.reason for failure in failures}
-
-
-def test_commands_are_added(site: Site) -> None:
-    site.install("dotty", module("return [click.Command('dot'), click.Group('dots')]", COMMANDS))
-    added, failures = commands()
-    assert isinstance(added["dots"], click.Group)
-    assert "dot" in added
-    assert "dotty 1.0" not in failures
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ("return [click.Command('plugins')]", "the command 'plugins' is instyle's own"),
-        ("return [print]", "which is no named click command"),
-        ("return [click.Command(None)]", "which is no named click command"),
-        ("raise OSError", "instyle_commands: OSError"),
-        ("return [click.Command('a'), click.Command('a')]", "added twice, by broken 1.0 and"),
-    ],
-)
-def test_commands_that_cannot_be_added(site: Site, body: str, reason: str) -> None:
-    site.install("broken", module(body, COMMANDS))
-    site.install("dotty", module("return [click.Command('dot')]", COMMANDS))
-    added, failures = commands(taken=("plugins",))
-    assert reason in failures["broken 1.0"]
-    assert "dot" in added
-    assert not {"plugins", "a", None} & set(added)
-
-
-def test_a_clash_of_commands(site: Site) -> None:
-    for distribution in ("first", "second"):
-        site.install(distribution, module("return [click.Command('dot')]", COMMANDS))
-    added, failures = commands()
-    assert "dot" not in added
-    assert "first 1.0 and second 1.0" in failures["first 1.0"]
-    assert failures["first 1.0"] == failures["second 1.0"]
-
-
-# --- INSTYLE_PLUGINS ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "imported"),
-    [
-        ("none", set()),
-        ("", set()),
-        ("second", {"second"}),
-        ("second, first", {"first", "second"}),
-        ("third,instyle_losses", set()),
-    ],
-)
-def test_only_named_entry_points_are_imported(
-    site: Site, monkeypatch: pytest.MonkeyPatch, value: str, imported: set[str]
+def test_what_plugins_print_does_not_reach_standard_output(
+    site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("first", "second"):
-        site.install(name, module(f"return [{record(name=repr(name))}]"))
-    monkeypatch.setenv("INSTYLE_PLUGINS", value)
-    registry = Registry.installed()
-    names = {entry.plugin.name for entry in registry.entries()}
-    registry.commands()
-    assert {"first", "second"} & names == imported
-    assert {"first", "second"} & set(sys.modules) == imported
-    assert ("content" in names) == ("instyle_losses" in value)
-    assert not registry.failures
+    site.install("loud", "print('imported')\n" + module(f"print('asked'); return [{record()}]"))
+    Registry.installed().entries()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "imported\nasked\n"
 
 
 # --- a registry in a box --------------------------------------------------------------------------
@@ -366,54 +190,53 @@ def test_a_registry_of_modules(site: Site) -> None:
     assert [failure.name for failure in registry.failures] == ["no_such_module"]
 
 
-# --- the command line -----------------------------------------------------------------------------
+# --- modules that are not installed ---------------------------------------------------------------
 
 
-def test_the_command_line_survives_everything(site: Site) -> None:
-    site.install("exits", "raise SystemExit('bye')")
-    site.install("lost", "import no_such_module")
-    site.install("future", module(f"return [{record(name=repr('from-2099'), api='2')}]"))
-    site.install("first", module(f"return [{record(name=repr('twice'))}]"))
-    site.install("second", module(f"return [{record(name=repr('twice'))}]"))
-    site.install("takes-over", module("return [click.Command('plugins')]", COMMANDS))
+@pytest.fixture
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "_registered", {})
+
+
+def made(name: str, *plugins: Plugin) -> types.ModuleType:
+    """A module, as the cell of a notebook makes one."""
+    created = types.ModuleType(name)
+    created.instyle_plugins = hookimpl(lambda: plugins, specname="instyle_plugins")  # type: ignore[attr-defined]
+    return created
+
+
+def dots(summary: str = "Paints dots.", **changes: str) -> Plugin:
+    return Plugin(
+        **{"kind": "loss", "name": "dots", "params": LossParams} | changes,
+        factory="a:B",
+        summary=summary,
+    )
+
+
+@pytest.mark.usefixtures("nothing_registered")
+def test_a_registered_module_is_there_until_it_is_replaced() -> None:
+    register(made("mine", dots()))
+    (entry,) = (e for e in Registry.installed().entries() if e.plugin.name == "dots")
+    assert entry.distribution == "mine unversioned"
+    assert entry.full_name == "mine:dots"
+    register(made("mine", dots("Paints more dots.")))
+    assert Registry.installed().find("loss", "dots").summary == "Paints more dots."
+
+
+@pytest.mark.usefixtures("nothing_registered")
+def test_a_registered_module_replaces_the_installed_one(site: Site) -> None:
     site.install("instyle-dots", module(f"return [{record()}]"))
-
-    listed = site.run("plugins", "list")
-    assert (listed.returncode, listed.stderr) == (0, "")
-    lines = listed.stdout.splitlines()
-    for words in (
-        ("loss", "dots", "instyle-dots 1.0", "Paints dots."),
-        ("exits", "exits 1.0", "SystemExit: bye"),
-        ("lost", "lost 1.0", "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("loss from-2099", "future 1.0", "newer plugin interfaces (api=2)"),
-        ("loss twice", "first 1.0", "first 1.0 and second 1.0"),
-        ("loss twice", "second 1.0", "first 1.0 and second 1.0"),
-        ("takes_over", "takes-over 1.0", "the command 'plugins' is instyle's own"),
-    ):
-        assert any(all(word in line for word in words) for line in lines), (words, listed.stdout)
-
-    document = json.loads(site.run("plugins", "list", "--json").stdout)
-    by_name = {plugin["name"]: plugin for plugin in document["plugins"]}
-    assert by_name["dots"]["distribution"] == "instyle-dots 1.0"
-    broken = {failure["distribution"] for failure in document["failures"]}
-    assert {f"{name} 1.0" for name in ("exits", "lost", "future", "first", "second")} < broken
-
-    assert site.run("--help").returncode == 0
-    assert "Paints dots." in site.run("plugins", "show", "dots").stdout
+    register(made("instyle_dots", dots("Paints other dots.")))
+    registry = Registry.installed()
+    assert registry.find("loss", "dots").summary == "Paints other dots."
+    assert not registry.failures
 
 
-def test_a_spec_that_uses_a_broken_plugin_gets_its_reason(site: Site) -> None:
-    site.install("future", module(f"return [{record(name=repr('from-2099'), api='2')}]"))
-    examples = Path(__file__).parents[3] / "docs" / "examples"
-    spec = str(examples / "whole-picture.yaml")
-    assert site.run("pipeline", "validate", spec).returncode == 0
-    refused = site.run("pipeline", "validate", spec, "--set", "losses.0.use=from-2099")
-    assert refused.returncode == 2
-    assert "'from-2099' of future 1.0 cannot be used: it was written for newer" in refused.stderr
-
-
-def test_an_added_command_runs(site: Site) -> None:
-    body = "return [click.Command('dot', callback=lambda: click.echo('a dot'))]"
-    site.install("dotty", module(body, COMMANDS))
-    assert site.run("dot").stdout == "a dot\n"
-    assert "\n  dot" in site.run("--help").stdout
+@pytest.mark.usefixtures("nothing_registered")
+def test_a_broken_module_is_refused_at_once() -> None:
+    with pytest.raises(InputError, match="no hook") as caught:
+        register(types.ModuleType("empty"))
+    assert caught.value.where == "empty"
+    with pytest.raises(InputError, match="its kind is 'filter'"):
+        register(made("mine", dots(kind="filter")))
+    assert not [e for e in Registry.installed().entries() if e.plugin.name == "dots"]
