@@ -74,7 +74,8 @@ class Params(BaseModel):
         notes = [f"'{key}' is called '{now}' now" for now, key in given.items() if key != now]
         for field, (now, *_) in cls._parameters():
             if field.deprecated and now in given:
-                notes.append(f"'{given[now]}' is deprecated: {field.deprecation_message}")
+                reason = "" if field.deprecated is True else f": {field.deprecation_message}"
+                notes.append(f"'{given[now]}' is deprecated{reason}")
         return notes
 
     def pretrained(self) -> Sequence[Weights]:

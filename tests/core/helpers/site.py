@@ -1,4 +1,4 @@
-"""Made-up distributions on ``sys.path``, which importlib.metadata really finds."""
+"""Made-up plugin modules; and distributions on ``sys.path``, which importlib.metadata finds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from instyle_core.plugin.discovery import Failure
+from instyle_core import Plugin, hookimpl
+from instyle_core.plugin.discovery import Failure, Source
 from instyle_core.plugin.registry import Registry
 
 COMMANDS = "instyle_commands"
@@ -32,6 +34,20 @@ def record(**changes: str) -> str:
 def module(body: str, hook: str = "instyle_plugins") -> str:
     """The source of a plugin module with one hook."""
     return f"from instyle_core import *\nimport click\n@hookimpl\ndef {hook}():\n    {body}\n"
+
+
+def module_of(name: str, *plugins: Plugin) -> ModuleType:
+    """A module that announces plugins, as the cell of a notebook makes one."""
+    made = ModuleType(name)
+    hook = hookimpl(lambda: plugins, specname="instyle_plugins")
+    made.instyle_plugins = hook  # type: ignore[attr-defined]
+    return made
+
+
+def source_of(distribution: str, *plugins: Plugin) -> Source:
+    """A distribution, of version 1.0, with a module that announces plugins."""
+    name = distribution.replace("-", "_")
+    return Source(name, name, distribution, "1.0", lambda: module_of(name, *plugins))
 
 
 class Site:

@@ -10,7 +10,7 @@ import pytest
 from instyle_core import InputError, LossParams, Plugin, hookimpl, register, testing
 from instyle_core.plugin import registry as registry_module
 from instyle_core.plugin.registry import Registry
-from tests.core.helpers.site import Site, module, record
+from tests.core.helpers.site import Site, module, module_of, record
 
 
 def test_an_installed_plugin_is_found_and_its_code_left_alone(site: Site) -> None:
@@ -198,13 +198,6 @@ def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_module, "_registered", {})
 
 
-def made(name: str, *plugins: Plugin) -> types.ModuleType:
-    """A module, as the cell of a notebook makes one."""
-    created = types.ModuleType(name)
-    created.instyle_plugins = hookimpl(lambda: plugins, specname="instyle_plugins")  # type: ignore[attr-defined]
-    return created
-
-
 def dots(summary: str = "Paints dots.", **changes: str) -> Plugin:
     return Plugin(
         **{"kind": "loss", "name": "dots", "params": LossParams} | changes,
@@ -215,18 +208,18 @@ def dots(summary: str = "Paints dots.", **changes: str) -> Plugin:
 
 @pytest.mark.usefixtures("nothing_registered")
 def test_a_registered_module_is_there_until_it_is_replaced() -> None:
-    register(made("mine", dots()))
+    register(module_of("mine", dots()))
     (entry,) = (e for e in Registry.installed().entries() if e.plugin.name == "dots")
     assert entry.distribution == "mine unversioned"
     assert entry.full_name == "mine:dots"
-    register(made("mine", dots("Paints more dots.")))
+    register(module_of("mine", dots("Paints more dots.")))
     assert Registry.installed().find("loss", "dots").summary == "Paints more dots."
 
 
 @pytest.mark.usefixtures("nothing_registered")
 def test_a_registered_module_replaces_the_installed_one(site: Site) -> None:
     site.install("instyle-dots", module(f"return [{record()}]"))
-    register(made("instyle_dots", dots("Paints other dots.")))
+    register(module_of("instyle_dots", dots("Paints other dots.")))
     registry = Registry.installed()
     assert registry.find("loss", "dots").summary == "Paints other dots."
     assert not registry.failures
@@ -238,5 +231,5 @@ def test_a_broken_module_is_refused_at_once() -> None:
         register(types.ModuleType("empty"))
     assert caught.value.where == "empty"
     with pytest.raises(InputError, match="its kind is 'filter'"):
-        register(made("mine", dots(kind="filter")))
+        register(module_of("mine", dots(kind="filter")))
     assert not [e for e in Registry.installed().entries() if e.plugin.name == "dots"]

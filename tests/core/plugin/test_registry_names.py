@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instyle_core import InputError, LossParams, Plugin, hookimpl
-from instyle_core.plugin.discovery import Source
+from instyle_core import InputError, LossParams, Plugin
 from instyle_core.plugin.registry import Registry
 from tests.core.helpers.pictures import FEW
-from tests.core.helpers.site import Site, module, record
+from tests.core.helpers.site import Site, module, record, source_of
 
 
 def test_a_clash_names_both_and_neither_wins(site: Site) -> None:
@@ -102,9 +101,10 @@ OWNERS = st.sampled_from(["instyle", "first", "second", "third"])
 @settings(FEW)
 def test_a_name_means_instyle_s_or_the_only_one(announced: list[tuple[str, str]]) -> None:
     """Against the rule as it is told to users, for any packages with any names."""
+    plugins = [Plugin("loss", name, LossParams, "a:B", "Does nothing.") for _, name in announced]
     registry = Registry(
-        Source(f"point{number}", "m", owner, "1.0", lambda name=name: of_one(name))  # type: ignore[misc]
-        for number, (owner, name) in enumerate(announced)
+        replace(source_of(owner, plugin), point=f"point{number}")
+        for number, ((owner, _), plugin) in enumerate(zip(announced, plugins, strict=True))
     )
     for name in ("content", "tv", "dots", "spots"):
         owners = [owner for owner, own in announced if own == name]
@@ -117,13 +117,6 @@ def test_a_name_means_instyle_s_or_the_only_one(announced: list[tuple[str, str]]
             assert len(full) == (owners.count(owner) == 1)
     refused = [failure for failure in registry.failures if failure.kind == "loss"]
     assert len(refused) + len(registry.entries("loss")) == len(announced)
-
-
-def of_one(name: str) -> ModuleType:
-    module = ModuleType(name)
-    plugin = Plugin("loss", name, LossParams, "a:B", "Does nothing.")
-    module.instyle_plugins = hookimpl(lambda: [plugin], specname="instyle_plugins")  # type: ignore[attr-defined]
-    return module
 
 
 # --- looking up -----------------------------------------------------------------------------------
