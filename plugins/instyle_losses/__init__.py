@@ -1,8 +1,8 @@
 """The losses ``content``, ``style``, ``laplacian`` and ``tv``.
 
-Each is measured over the object alone, by weighting with its mask, and by default relative to the
-energy of what it is compared with, so that a weight of 1 is about as strong for each of them, for
-any size of picture and any network.
+Each is measured over the object only, weighted by its mask, and by default relative to the energy
+of what it is compared with. So a weight of 1 is about equally strong for each of them, for any size
+of picture and any network.
 """
 
 from __future__ import annotations

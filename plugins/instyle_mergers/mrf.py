@@ -133,7 +133,7 @@ def _pixels(picture: Tensor) -> NDArray[np.float32]:
 
 def _differences(change: NDArray[np.float32], painted: NDArray[np.bool_]) -> NDArray[np.float32]:
     """How far the painting is from the photo around each pixel, (H, W)."""
-    # Averaged over painted pixels only: elsewhere the two are the same, whatever was painted.
+    # Averaged over painted pixels only: elsewhere both are the photo, and their difference is 0.
     total, mass = (
         cv2.GaussianBlur(layer, (0, 0), _MATCH, borderType=cv2.BORDER_CONSTANT)
         for layer in (change, painted.astype(np.float32))

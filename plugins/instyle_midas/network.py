@@ -73,7 +73,7 @@ def load(folder: Path) -> tuple[nn.Module, Preprocessing]:
         raise WeightsError(
             f"transformers {transformers.__version__} cannot load the network: {reason}",
             where=str(folder),
-            hint="get the files again, or write them anew with `save_pretrained`",
+            hint="get the files again, or write them again with `save_pretrained`",
         ) from error
     _check_tensors(report, folder)
     _check_size(config, preprocessing, folder)
@@ -105,7 +105,7 @@ def _check_tensors(report: Any, folder: Path) -> None:
     raise WeightsError(
         f"the weights are of another network than {CONFIG} describes: {what}",
         where=str(folder),
-        hint="get all the files from one place, or write them anew with `save_pretrained`",
+        hint="get all the files from one place, or write them again with `save_pretrained`",
     )
 
 
@@ -139,7 +139,7 @@ def try_out(network: nn.Module, preprocessing: Preprocessing, folder: Path) -> N
         raise WeightsError(
             f"the network fails on a picture of 64x48 pixels: {reason}",
             where=str(folder),
-            hint=f"check sizes, means and deviations in {PREPROCESSOR}, or write the files anew "
+            hint=f"check sizes, means and deviations in {PREPROCESSOR}, or write the files again "
             "with `save_pretrained`",
         )
 

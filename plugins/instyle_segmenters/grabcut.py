@@ -30,7 +30,7 @@ COARSE, FINE = 250_000, 4_000_000
 FEWEST = 5
 
 # The proportions are the best of a few by mean IoU on 40 photos of VOC; only the disc of sure
-# pixels is smaller than the best, so as to fit on small objects.
+# pixels is smaller than the best, so that it fits on small objects.
 
 #: The axes of the ellipse in the middle of a box that is taken for the object, as a fraction of the
 #: box's sides.

@@ -163,7 +163,7 @@ CONFIG, STATE = "config.json", "model.safetensors"
 
 
 def _folder_or_name(value: Any, info: ValidationInfo) -> Any:
-    """A folder, absolute and with its files in place, or a name on the hub as it is."""
+    """Check a folder's files, and make it absolute; keep the name of a model on the hub."""
     if not isinstance(value, str | Path):
         return value  # pydantic refuses other types
     folder = absolute(value, (info.context or {}).get("folder"))

@@ -21,6 +21,6 @@ IMAGENET1K_V1 = Weights(
     sha256="dcbb9e9d",
     megabytes=574.7,
     license="BSD-3-Clause",
-    summary="VGG-19 by torchvision, trained anew on ImageNet.",
+    summary="VGG-19 by torchvision, trained from scratch on ImageNet.",
     url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
 )

@@ -47,7 +47,7 @@ def run(
 
     Raises:
         InputError: the data, an option or the folder to write to cannot be used.
-        WeightsError: the encoder's weights cannot be had.
+        WeightsError: the encoder's weights cannot be downloaded or used.
     """
     recipe = replace(PRESETS[preset], **changes)
     if recipe.batch == 1 and recipe.crop <= 32:
