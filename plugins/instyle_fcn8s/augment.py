@@ -1,4 +1,4 @@
-"""Training photos: cut, scaled, mirrored and tinted at random."""
+"""Augmentation of training photos: random scales, crops, mirroring and colors."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -18,20 +18,20 @@ from instyle_fcn8s.recipes import Recipe
 from instyle_fcn8s.voc import IGNORED
 
 #: What is put around photos that are too small: gray, about the mean of all photos.
-_GREY = (124, 116, 104)
+_GRAY = (124, 116, 104)
 
 
 class Augmented(Dataset[tuple[Tensor, Tensor]]):
     """Crops of photos with their labels, the same for the same epoch and seed.
 
     Items are asked for by the numbers that `Shuffled` draws, and are uint8 (3, S, S) and int64
-    (S, S). What is random depends on seed, epoch and photo alone: a training that goes on after a
-    kill sees what an unbroken one sees, whatever the number of workers.
+    (S, S). What is random depends only on seed, epoch and photo: a training that was resumed sees
+    the same as one without a break, whatever the number of workers.
 
     Args:
         photos: items uint8 (3, H, W) and uint8 (H, W).
         recipe: how to change them.
-        numbers: from the masks' labels to the network's, (256,).
+        numbers: the network's label for each label of the masks, (256,).
         seed: of all that is random.
     """
 
@@ -64,8 +64,8 @@ class Shuffled(DistributedSampler[Any]):
         seed: of the order.
         world: how many processes share the photos.
         rank: which one this is.
-        epoch: tells the epoch whenever an order is asked for. (What Lightning tells by `set_epoch`
-            is wrong after a resume.)
+        epoch: returns the epoch, whenever an order is asked for. (The one that Lightning gives to
+            `set_epoch` is wrong after a resume.)
     """
 
     def __init__(
@@ -84,7 +84,7 @@ def _transform(recipe: Recipe) -> v2.Transform:
     steps: list[v2.Transform] = []
     if recipe.scale:
         steps.append(_RandomScale(recipe.scale))
-    fill = {tv_tensors.Image: _GREY, tv_tensors.Mask: IGNORED}
+    fill = {tv_tensors.Image: _GRAY, tv_tensors.Mask: IGNORED}
     steps.append(v2.RandomCrop(recipe.crop, pad_if_needed=recipe.small == "pad", fill=fill))
     if recipe.flip:
         steps.append(v2.RandomHorizontalFlip())
@@ -95,7 +95,7 @@ def _transform(recipe: Recipe) -> v2.Transform:
 
 
 class _RandomScale(v2.Transform):  # type: ignore[misc]
-    """Scales by a factor that is drawn evenly on a logarithmic scale."""
+    """Scales by a random factor, uniform on a logarithmic scale."""
 
     def __init__(self, scale: tuple[float, float]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How well boundaries are met: the boundary F-score."""
+"""The boundary F-score: how near found boundaries are to the true ones."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -20,15 +20,15 @@ def boundary_scores(
 ) -> dict[int, float]:
     """The boundary F-score of each class that is there or was found, but background (0).
 
-    The boundary of a class are its pixels that have a pixel of another class above, below, left or
-    right of them; the rim of the picture is no boundary. Precision is the share of the found
-    boundary that lies at most `tolerance` pixels from the true one, recall the share of the true
-    one that lies so near the found one, and F = 2 P R / (P + R). A class without any boundary
+    The boundary of a class consists of its pixels that have a pixel of another class above, below,
+    left or right of them; the border of the picture is no boundary. Precision is the share of the
+    found boundary that lies at most `tolerance` pixels from the true one, recall the share of the
+    true one that lies so near the found one, and F = 2 P R / (P + R). A class without any boundary
     (it fills the picture) has F = 1 where both have none.
 
     VOC leaves a band along its boundaries unlabeled. Ignored pixels get the label of the nearest
-    labeled one in `truth`, so that the true boundary runs in the middle of the band; what was
-    found is judged everywhere. A picture without any label has no scores.
+    labeled one in `truth`, so that the true boundary runs in the middle of the band, and all that
+    was found counts. A picture without any label has no scores.
 
     Args:
         truth: (H, W), with `ignored` pixels.
@@ -49,7 +49,7 @@ def _filled(labels: Labels, ignored: int) -> Labels:
     unknown = labels == ignored
     if not unknown.any():
         return labels
-    # OpenCV knows the nearest pixel too, but only nearly.
+    # OpenCV can find the nearest pixel too, but only approximately.
     nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]
 

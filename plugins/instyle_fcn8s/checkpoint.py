@@ -24,14 +24,13 @@ _HINT = "use a file that was written by this plugin"
 
 
 class Metadata(BaseModel):
-    """What a file says of its network; all values are strings in the file.
+    """The description of a network in its file; all values are strings there.
 
     Attributes:
         classes: their names, ``background`` first.
         encoder: as segmentation-models-pytorch calls it.
         variant: ``32s``, ``16s`` or ``8s``.
-        training: how it came to be: recipe, data, figures, and the SHA-256 of the list of photos
-            that it was trained on.
+        training: how it was trained: recipe, data, scores, and the SHA-256 of the list of photos.
     """
 
     classes: Json[list[str]] = Field(min_length=2)
@@ -43,13 +42,13 @@ class Metadata(BaseModel):
 def save(path: Path, network: FCN, training: dict[str, Any] | None = None) -> None:
     """Write a network's weights, in float16, with its classes, encoder and variant.
 
-    A tensor that has values beyond the range of float16 keeps its own type. The file appears whole
+    A tensor with values beyond the range of float16 keeps its own type. The file is written whole
     or not at all.
 
     Args:
         path: the safetensors file.
         network: to be written.
-        training: how it came to be; whatever JSON can tell.
+        training: how it was trained; any data that JSON can hold.
     """
     metadata = {
         "classes": json.dumps(network.classes),
@@ -71,7 +70,7 @@ def _half(tensor: Tensor) -> Tensor:
 
 
 def read_metadata(path: Path) -> Metadata:
-    """What a file says of its network; its tensors are not read.
+    """The description of a network in its file; its tensors are not read.
 
     Raises:
         WeightsError: as `load` does.

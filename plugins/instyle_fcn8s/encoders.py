@@ -1,4 +1,4 @@
-"""Encoders to start a training from."""
+"""Encoders, and the weights that a training starts from."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -32,7 +32,7 @@ def normalization(encoder: str) -> tuple[Sequence[float], Sequence[float]]:
 
 
 def check(name: str) -> None:
-    """Refuse what is no encoder of segmentation-models-pytorch.
+    """Check that segmentation-models-pytorch has an encoder.
 
     Raises:
         InputError: it has none of that name.
@@ -57,7 +57,7 @@ def load_imagenet_into(encoder: nn.Module, name: str) -> None:
 
     Raises:
         InputError: there are none for it.
-        WeightsError: they could not be had.
+        WeightsError: they could not be downloaded or do not fit.
     """
     if name.startswith("tu-"):
         known = timm.get_pretrained_cfg(name.removeprefix("tu-"), allow_unregistered=True)
@@ -75,13 +75,13 @@ def load_imagenet_into(encoder: nn.Module, name: str) -> None:
     if not name.startswith("tu-"):
         load_file_into(encoder, path)
         return
-    # timm has its own ways from a classifier's names to an encoder's, which pass over what does not
-    # fit. Those to a classifier do not.
+    # timm itself translates a classifier's names to an encoder's, but skips what does not fit.
+    # Loading the whole classifier first does not, and so refuses wrong files.
     overlay = {"pretrained_cfg_overlay": {"file": str(path)}}
     try:
         timm.create_model(name.removeprefix("tu-"), pretrained=True, **overlay)
         full = smp.encoders.get_encoder(name, weights=True, **overlay)
-    except Exception as error:  # whatever a file leads it to
+    except Exception as error:  # whatever timm raises for a wrong file
         raise WeightsError(
             f"these are not the weights of this encoder: {first_line(error)}",
             where=str(path),
@@ -120,7 +120,7 @@ def load_file_into(encoder: nn.Module, path: Path) -> None:
 
 
 def _by_order(given: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Pair names as long as their last parts agree: a bias and a mean are of one shape."""
+    """Pair names by order, if their last parts agree: a bias may have the shape of a mean."""
     return {
         name: given[other]
         for name, other in zip(state, given, strict=False)
@@ -129,7 +129,7 @@ def _by_order(given: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[
 
 
 def is_encoder(name: str) -> bool:
-    """Whether `smp` has an encoder, without asking a hub: a file must not cause a download."""
+    """Whether smp has an encoder. No hub is asked: the name may be from a file of anyone's."""
     return name in smp.encoders.encoders or (
         name.startswith("tu-") and bool(timm.is_model(name.removeprefix("tu-")))
     )

@@ -1,4 +1,4 @@
-"""How good a segmentation is, over whole photos at their own size."""
+"""The evaluation of a segmentation, over whole photos at their own size."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -21,10 +21,10 @@ from instyle_fcn8s.voc import IGNORED, Photos, renumbering
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation came to.
+    """The results of an evaluation.
 
     Attributes:
-        figures: out of one confusion matrix over all pixels of all photos.
+        figures: from one confusion matrix over all pixels of all photos.
         boundary: the boundary F-score of each class but background: its mean over the photos where
             the class is there or was found.
         mean_boundary: the mean of those.
@@ -38,7 +38,7 @@ class Evaluation:
     photos: dict[str, float]
 
     def summary(self) -> dict[str, Any]:
-        """All but the single photos, as JSON can tell it: what there is no figure of, is None."""
+        """All but the single photos, for JSON; None for a figure that cannot be computed."""
         boundary = {"boundary_f": self.mean_boundary, "boundary_f_by_class": self.boundary}
         figures = {**asdict(self.figures), **boundary}
         return {name: None if value != value else value for name, value in figures.items()}

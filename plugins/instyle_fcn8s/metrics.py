@@ -1,4 +1,4 @@
-"""Figures of a segmentation, out of one confusion matrix."""
+"""The scores of a segmentation, from one confusion matrix."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 class Figures:
     """How well pixels were classified.
 
-    With n_ij the number of pixels of class i that were taken for class j, and t_i = sum_j n_ij; a
-    class that is neither there nor predicted has no IoU and no part in the means.
+    n_ij is the number of pixels of class i that were taken for class j, and t_i = sum_j n_ij. A
+    class that is neither there nor predicted has no IoU, and does not count in the means.
 
     Attributes:
         pixel_accuracy: sum_i n_ii / sum_i t_i.

@@ -58,7 +58,7 @@ class FCN(nn.Module):
         self.classes = tuple(classes)
         self.encoder_name = encoder
         self.variant: Variant = variant
-        # Part of the weights: training and inference cannot come to differ in them.
+        # Stored with the weights, so that training and inference use the same.
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
         self.encoder = smp.encoders.get_encoder(encoder, weights=None)
@@ -80,7 +80,7 @@ class FCN(nn.Module):
             The scores (N, K, H, W), before softmax.
         """
         height, width = images.shape[-2:]
-        # Strides divide multiples of 32 only. Replicated pixels are the least news to the network.
+        # The strides divide only multiples of 32. Replicated pixels add no edges.
         padded = F.pad(images, (0, -width % 32, 0, -height % 32), mode="replicate")
         features = self.encoder((padded - self.mean) / self.std)[-3:]
         by_stride = dict(zip((8, 16, 32), features, strict=True))

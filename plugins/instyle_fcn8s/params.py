@@ -10,7 +10,7 @@ from pydantic import Field
 from instyle_core import InputFile, SegmenterParams, Weights
 from instyle_fcn8s.weights import ANIMALS
 
-#: What the finest feature map that is scored is called: by its stride.
+#: The stride of the finest feature map that is scored.
 Variant = Literal["32s", "16s", "8s"]
 
 
@@ -19,7 +19,7 @@ class FCN8sParams(SegmenterParams):
 
     weights: InputFile | None = Field(
         default=None,
-        description="File of trained weights (safetensors) that also tells the network and its "
+        description="File of trained weights (safetensors) that also describes the network and its "
         "classes; those that ship with instyle when left out.",
     )
     encoder: str | None = Field(

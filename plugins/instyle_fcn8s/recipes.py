@@ -12,17 +12,17 @@ class Recipe:
 
     Attributes:
         epochs: how often each photo is seen.
-        batch: photos a step, on each device.
+        batch: photos per step, on each device.
         learning_rate: of SGD; the first one where the schedule lets it fall.
         momentum: of SGD.
         weight_decay: of SGD, on all weights.
         schedule: ``constant``, or ``poly``: times (1 - step / steps)^0.9.
         crop: side of the squares that are cut out at random, in pixels.
-        scale: the range that each photo is scaled by at random before; None leaves it as it is.
+        scale: the range of the random factor that each photo is scaled by before; None for none.
         flip: whether every second photo is mirrored.
         color: how far brightness, contrast and saturation are changed at random, as a fraction;
             the hue by a fifth of that.
-        small: what becomes of photos smaller than a crop: ``skip`` leaves them out, ``pad`` adds
+        small: what is done with photos smaller than a crop: ``skip`` leaves them out, ``pad`` adds
             pixels without a label.
         average: decay per step of the moving average of the weights that is kept; 0 keeps none.
         precision: as Lightning spells it.

@@ -41,7 +41,7 @@ class FCN8s(Segmenter):
     # Not inference_mode: its tensors cannot be saved for a backward pass, and masks are.
     @torch.no_grad()
     def segment(self, image: Tensor, prompt: Prompt) -> Segmentation:
-        """Segment a picture; the prompt has no use here, for every class is found at once."""
+        """Segment a picture; the prompt is not used, since every class is found at once."""
         height, width = image.shape[1:]
         shrink = min(1.0, self._size / max(height, width))
         seen = image[None]

@@ -75,7 +75,7 @@ def fit(
     resume: bool,
     bar: bool,
 ) -> None:
-    """Train a network, and leave in it the weights that were best on the validation photos.
+    """Train a network, and give it the weights that were best on the validation photos.
 
     The folder gets ``checkpoints/last.ckpt`` after every epoch, ``checkpoints/best.ckpt`` whenever
     the mean IoU of the validation photos has risen, and logs for people (CSV) and for TensorBoard.
@@ -88,8 +88,8 @@ def fit(
         hardware: where to train.
         folder: where checkpoints and logs go.
         seed: of order and augmentation.
-        resume: whether to go on from ``last.ckpt``. What comes out is what an unbroken training
-            would have made (on the processor; GPU kernels are not all deterministic).
+        resume: whether to go on from ``last.ckpt``. The result is the same as without a break (on a
+            CPU; not all GPU kernels are deterministic).
         bar: whether to show a progress bar.
 
     Raises:
@@ -107,8 +107,8 @@ def fit(
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         ),
-        # Lightning's `save_last` would follow the best one. And a checkpoint from before the end of
-        # an epoch would not go on to the same result.
+        # Not Lightning's `save_last`, which goes with the best one. And not within an epoch: a
+        # training that is resumed from there would not get the same result.
         ModelCheckpoint(
             checkpoints,
             filename="last",
@@ -118,7 +118,7 @@ def fit(
     ]
     if recipe.average:
         keep.insert(0, EMAWeightAveraging(decay=recipe.average))
-    # Which devices there are, and advertisements for services.
+    # This silences the list of devices, and advertisements for services.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     trainer = L.Trainer(
         accelerator=hardware.accelerator,
@@ -149,7 +149,7 @@ def fit(
         network.compile(dynamic=False)
     try:
         trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
-    except SystemExit as error:  # that is what Lightning makes of Ctrl-C
+    except SystemExit as error:  # Lightning raises it on Ctrl-C
         raise Interrupted(
             "interrupted",
             where=str(folder),
@@ -164,9 +164,9 @@ def fit(
 
 
 class _Module(L.LightningModule):
-    """One step, one look at a validation photo, and the optimizer of a recipe.
+    """A training step, a validation step, and the optimizer of a recipe.
 
-    It is copied for the moving average, so that it must not lead to the data or the trainer.
+    It is copied for the moving average, so it must not refer to the data or the trainer.
     """
 
     def __init__(self, network: FCN, recipe: Recipe, photos: int) -> None:
@@ -186,7 +186,7 @@ class _Module(L.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         photos, labels = batch
-        # Not by calling the network: where that is compiled, each size of photo would be anew.
+        # `forward`, because a compiled network would be compiled again for each size of photo.
         scores = self.network.forward(_prepared(photos, self.network.mean.dtype))
         self._confusion.update(scores.argmax(dim=1), labels)
 
@@ -197,7 +197,7 @@ class _Module(L.LightningModule):
         self.log("val/pixel_accuracy", figures.pixel_accuracy, prog_bar=True)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # Lightning would forget what was best where the folder has been moved.
+        # Lightning forgets the best checkpoint if the folder has been moved.
         for state in checkpoint["callbacks"].values():
             if "dirpath" in state:
                 state["dirpath"] = self.trainer.checkpoint_callback.dirpath  # type: ignore[union-attr]
@@ -212,14 +212,14 @@ class _Module(L.LightningModule):
         )
         if recipe.schedule == "constant":
             return optimizer
-        # Lightning's estimate would start the loader before the checkpoint's epoch is known.
+        # Lightning's estimate of the steps starts the loader before the epoch is known.
         steps = recipe.epochs * _batches(self._photos, self.trainer.world_size, recipe)
         schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, steps, power=0.9)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def _prepared(photos: Tensor, dtype: torch.dtype) -> Tensor:
-    """From uint8 to what the network sees, in the order of memory that it is fastest in."""
+    """Convert uint8 to [0, 1], channels last, which is the fastest memory format here."""
     return (photos.to(dtype) / 255).contiguous(memory_format=torch.channels_last)
 
 
@@ -265,14 +265,14 @@ class _Data(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         assert self.trainer is not None
-        # Whole photos, each of its own size, and none twice: a figure is not to depend on how many
-        # processes there are.
+        # Whole photos, each of its own size, and none twice: scores must not depend on the number
+        # of processes.
         mine = range(self.trainer.global_rank, len(self._val), self.trainer.world_size)
         return DataLoader(self._val, sampler=mine, num_workers=self._workers)
 
 
 def _batches(photos: int, processes: int, recipe: Recipe) -> int:
-    """How many there are in an epoch."""
+    """The number of batches in an epoch, for each process."""
     return photos // processes // recipe.batch
 
 
@@ -292,7 +292,7 @@ class _Labeled(Dataset[tuple[Tensor, Tensor]]):
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
-    """A kill while a checkpoint is written leaves the one before."""
+    """Writes checkpoints whole or not at all: a kill leaves the earlier one."""
 
     def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
         with atomic_write(Path(path)) as part:
@@ -300,7 +300,7 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 
 
 class _Lines(Callback):
-    """A line an epoch, where there is no terminal for a progress bar."""
+    """Prints a line for each epoch, where there is no terminal for a progress bar."""
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
@@ -310,7 +310,7 @@ class _Lines(Callback):
 
 
 def _depthwise_in_float32(network: nn.Module) -> None:
-    """Let processors compute depthwise convolutions in float32 under automatic mixed precision.
+    """Let a CPU compute depthwise convolutions in float32 under automatic mixed precision.
 
     Their gradient in bfloat16 is up to 7 times slower there than in float32 (torch 2.15, AVX-512),
     and takes most of the time of an EfficientNet's step.

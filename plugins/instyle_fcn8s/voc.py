@@ -28,7 +28,7 @@ CLASSES = (
     *("sheep", "sofa", "train", "tvmonitor"),
 )
 
-#: The label of pixels that count neither for nor against: rims, and what cannot be told.
+#: The label of pixels that do not count: a band along boundaries, and what is hard to classify.
 IGNORED = 255
 
 Split = Literal["train", "val", "trainval"]
@@ -68,12 +68,12 @@ class Photos(Dataset[tuple[Tensor, Tensor]]):
 
         Raises:
             InputError: one of the files is damaged, they differ in size, or the mask has labels
-                that are none.
+                that are no classes.
         """
         index = self._indices[item]
         try:
             photo, mask = (np.array(picture) for picture in self._source[index])
-        except Exception as error:  # whatever Pillow and SciPy raise at a damaged file
+        except Exception as error:  # whatever Pillow and SciPy raise for a damaged file
             raise InputError(
                 f"this file is damaged: {error}",
                 where=self._damaged(index),
@@ -118,7 +118,8 @@ def open_voc(root: Path, split: Split) -> Photos:
         split: which list of ``ImageSets/Segmentation``.
 
     Raises:
-        InputError: the folder has not the layout of VOC, files are missing, or the list is empty.
+        InputError: the folder does not have the layout of VOC, files are missing, or the list is
+            empty.
     """
     try:
         photos = Photos(VOCSegmentation(str(root), year="2012", image_set=split))
@@ -152,7 +153,7 @@ def open_sbd(root: Path, without: Sequence[str]) -> Photos:
         without: names of photos to leave out: those that VOC has too, above all for validation.
 
     Raises:
-        InputError: the folder has not the layout of SBD, or files are missing.
+        InputError: the folder does not have the layout of SBD, or files are missing.
     """
     try:
         parts = [SBDataset(str(root), part, mode="segmentation") for part in ("train", "val")]
@@ -170,13 +171,13 @@ def open_sbd(root: Path, without: Sequence[str]) -> Photos:
 
 
 @dataclass(frozen=True)
-class Census:
-    """What photos hold.
+class Summary:
+    """What a list of photos holds.
 
     Attributes:
         sizes: (height, width) of each.
-        photos: in how many each class is seen, by name.
-        sha256: of the names, one a line.
+        photos: the number of photos with each class, by name.
+        sha256: of the names, one per line.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -184,8 +185,8 @@ class Census:
     sha256: str
 
 
-def take_census(photos: Sequence[Photos], on_photo: Callable[[], None]) -> Census:
-    """Read every photo and mask once: better now than after hours of training.
+def summarize(photos: Sequence[Photos], on_photo: Callable[[], None]) -> Summary:
+    """Read every photo and mask once, so that damaged files are found before a training.
 
     Args:
         photos: of one or several sources.
@@ -207,7 +208,7 @@ def take_census(photos: Sequence[Photos], on_photo: Callable[[], None]) -> Censu
             counts.update(labels)
             on_photo()
     names = "".join(f"{name}\n" for part in photos for name in part.names)
-    return Census(
+    return Summary(
         tuple(sizes),
         {name: counts[number] for number, name in enumerate(CLASSES) if counts[number]},
         hashlib.sha256(names.encode()).hexdigest(),
@@ -215,9 +216,9 @@ def take_census(photos: Sequence[Photos], on_photo: Callable[[], None]) -> Censu
 
 
 def renumbering(classes: Sequence[str]) -> Tensor:
-    """From labels of VOC to positions in `classes`, uint8 (256,).
+    """The position in `classes` for each label of VOC, uint8 (256,).
 
-    What a network does not know is background to it; ignored pixels stay ignored.
+    Classes that a network does not know count as background; ignored pixels stay ignored.
 
     Raises:
         InputError: VOC does not have one of the classes.

@@ -1,8 +1,8 @@
 """The losses ``content``, ``style``, ``laplacian`` and ``tv``.
 
-Each is measured over the object alone, by weighting with its mask, and by default relative to the
-energy of what it is compared with, so that a weight of 1 is about as strong for each of them, for
-any size of picture and any network.
+Each is measured over the object only, weighted by its mask, and by default relative to the energy
+of what it is compared with. So a weight of 1 is about equally strong for each of them, for any size
+of picture and any network.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def instyle_plugins() -> list[Plugin]:
             name="content",
             params=ContentParams,
             factory="instyle_losses.content:ContentLoss",
-            summary="Keeps what is to be seen: the photo's feature maps.",
+            summary="Keeps what the photo shows: its feature maps.",
             source="Gatys, Ecker and Bethge 2016, equation 1",
         ),
         Plugin(
@@ -28,7 +28,7 @@ def instyle_plugins() -> list[Plugin]:
             name="style",
             params=StyleParams,
             factory="instyle_losses.style:StyleLoss",
-            summary="Takes over colors and brushwork: the painting's Gram matrices.",
+            summary="Takes on colors and brushwork: the painting's Gram matrices.",
             source="Gatys, Ecker and Bethge 2016, equations 3 to 5",
         ),
         Plugin(

@@ -10,11 +10,11 @@ from torch import Tensor
 
 
 class Coverage:
-    """The weight that each cell has by a mask, in the fewest passes over the maps.
+    """The weights that a mask gives to the cells, applied in few passes over the maps.
 
-    Most cells are covered wholly or not at all. On processors these are told apart once, so that
-    the former are not multiplied by 1, and the latter are not looked at. A GPU would have to wait
-    for their numbers, and gains nothing.
+    Most cells are covered fully or not at all. On a CPU, their indices are found once, so that
+    full cells are not multiplied by 1, and empty ones are skipped. A GPU would have to wait for the
+    indices, and gains nothing by them.
 
     Args:
         mask: (1, 1, h, w), in [0, 1].
@@ -23,15 +23,15 @@ class Coverage:
     def __init__(self, mask: Tensor) -> None:
         self.cells = mask.sum()
         self._weights = mask.reshape(-1, 1)
-        self._split = _gains_by_numbers(mask)
+        self._split = _gains_by_indices(mask)
         if self._split:
             flat = self._weights[:, 0]
-            self._full, self._empty = _numbers(flat >= 1), _numbers(flat <= 0)
-            self._partial = _numbers((flat > 0) & (flat < 1))
+            self._full, self._empty = _indices(flat >= 1), _indices(flat <= 0)
+            self._partial = _indices((flat > 0) & (flat < 1))
             self._weights = self._weights[self._partial]
 
     def covered(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
-        """The cells that count: their numbers, row by row, None for all; their weights (n, 1)."""
+        """The covered cells: their indices, None for all; and their weights (n, 1), None for 1."""
         if self._split:
             yield self._full, None
             yield self._partial, self._weights
@@ -49,9 +49,9 @@ class Coverage:
             rows *= weights
 
 
-def _gains_by_numbers(mask: Tensor) -> bool:
+def _gains_by_indices(mask: Tensor) -> bool:
     return mask.device.type == "cpu"
 
 
-def _numbers(where: Tensor) -> Tensor:
+def _indices(where: Tensor) -> Tensor:
     return where.nonzero()[:, 0]

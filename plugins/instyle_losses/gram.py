@@ -15,12 +15,12 @@ from torch.autograd.function import once_differentiable
 from instyle_losses.coverage import Coverage
 from instyle_losses.params import Gram
 
-#: Numbers that are brought to float32 at a time. For processors these are few enough for caches;
-#: a GPU, which is to be called seldom, takes more, which bounds the memory that it takes.
-NUMBERS = 2**21
-NUMBERS_GPU = 2**24
+#: How many values are converted to float32 at a time: on a CPU, as many as fit in its caches; on a
+#: GPU more, which needs fewer calls and still bounds memory.
+CHUNK = 2**21
+CHUNK_GPU = 2**24
 
-#: Rows for each column of a factor from which on cores take rows of their own.
+#: A factor with at least so many rows for each column is shared out among the cores by rows.
 WORTH_SHARING = 4
 
 
@@ -29,8 +29,7 @@ def gram_matrix(maps: Tensor, mask: Tensor | None = None, gram: Gram = "mean") -
 
     Args:
         maps: F, (1, C, h, w), in any precision.
-        mask: m, (1, 1, h, w), in [0, 1]; ones when None. The object may well cover less than one
-            cell.
+        mask: m, (1, 1, h, w), in [0, 1]; ones when None. The object may cover less than one cell.
         gram: n is ``sum_p m_p`` for ``mean``, C times that for ``chw`` and 1 for ``sum``.
 
     Returns:
@@ -53,7 +52,7 @@ def weighted_gram(maps: Tensor, coverage: Coverage | None) -> tuple[Tensor, Tens
 
 
 def normalized_gram(product: Tensor, cells: Tensor, gram: Gram) -> Tensor:
-    """The Gram matrix out of what `weighted_gram` gives."""
+    """The Gram matrix from the results of `weighted_gram`."""
     if gram == "sum":
         return product
     divisor = cells.clamp(min=torch.finfo(cells.dtype).tiny)
@@ -63,8 +62,8 @@ def normalized_gram(product: Tensor, cells: Tensor, gram: Gram) -> Tensor:
 class _WeightedGram(torch.autograd.Function):
     """``G_ij = sum_p m_p F_ip F_jp`` with the gradient ``m_p sum_j (D_ij + D_ji) F_jp``.
 
-    Automatic differentiation does not know that both factors are one, and takes two matrix products
-    and two more passes over the maps for the same gradient.
+    Automatic differentiation does not know that both factors are the same, and takes two matrix
+    products and two more passes over the maps for the same gradient.
     """
 
     @staticmethod
@@ -74,9 +73,9 @@ class _WeightedGram(torch.autograd.Function):
         wide = torch.float64 if maps.dtype == torch.float64 else torch.float32
         gram = maps.new_zeros(maps.shape[1], maps.shape[1], dtype=wide)
         rows = _cells(maps)
-        with _exact_products(maps.dtype):
-            for numbers, weights in coverage.covered() if coverage else [(None, None)]:
-                _add_products(gram, rows, numbers, weights)
+        with _bfloat16_products(maps.dtype):
+            for indices, weights in coverage.covered() if coverage else [(None, None)]:
+                _add_products(gram, rows, indices, weights)
         return gram[None]
 
     @staticmethod
@@ -84,8 +83,8 @@ class _WeightedGram(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (maps,) = ctx.saved_tensors
         both = gradient[0] + gradient[0].T
-        # The maps' own gradient has the precision of the network in any case; bfloat16 reaches as
-        # far as float32, float16 does not.
+        # The gradient gets the precision of the network in any case. bfloat16 has the range of
+        # float32; float16 does not.
         narrow = maps.dtype if maps.dtype == torch.bfloat16 else both.dtype
         rows = _cells(maps.to(narrow))
         if _is_channels_last(maps):  # so should the gradient be
@@ -98,19 +97,19 @@ class _WeightedGram(torch.autograd.Function):
 
 
 def _add_products(
-    gram: Tensor, rows: Tensor, numbers: Tensor | None, weights: Tensor | None
+    gram: Tensor, rows: Tensor, indices: Tensor | None, weights: Tensor | None
 ) -> None:
     """Add ``sum_p m_p F_ip F_jp`` over some rows F_p (n, C) to a matrix (C, C)."""
-    count = len(rows if numbers is None else numbers)
-    on_processor = rows.device.type == "cpu"
-    at_a_time = max(1, (NUMBERS if on_processor else NUMBERS_GPU) // rows.shape[1])
+    count = len(rows if indices is None else indices)
+    on_cpu = rows.device.type == "cpu"
+    at_a_time = max(1, (CHUNK if on_cpu else CHUNK_GPU) // rows.shape[1])
     for first in range(0, count, at_a_time):
         some = slice(first, first + at_a_time)
-        chosen = rows[some] if numbers is None else rows.index_select(0, numbers[some])
+        chosen = rows[some] if indices is None else rows.index_select(0, indices[some])
         right = chosen.to(gram.dtype)
         left = right if weights is None else right * weights[some].to(gram.dtype)
-        # A core each for so many rows, instead of for a part of a matrix that may be small.
-        shares = torch.get_num_threads() if on_processor else 1
+        # Each core takes some of the rows: the matrix itself may be too small to share out.
+        shares = torch.get_num_threads() if on_cpu else 1
         each = len(right) // shares
         if shares > 1 and each >= WORTH_SHARING * gram.shape[0]:
             parts = [side[: shares * each].view(shares, each, -1) for side in (left, right)]
@@ -127,15 +126,16 @@ def _cells(maps: Tensor) -> Tensor:
 
 
 def _is_channels_last(maps: Tensor) -> bool:
-    """Whether the channels of a cell lie side by side; those of a part of a map do as well."""
+    """Whether the channels of a cell are adjacent in memory; also true of a part of such a map."""
     return maps.stride(1) == 1
 
 
 @contextmanager
-def _exact_products(dtype: torch.dtype) -> Iterator[None]:
-    """Let matrix products in float32 take factors that are bfloat16 in truth for such.
+def _bfloat16_products(dtype: torch.dtype) -> Iterator[None]:
+    """Let float32 matrix products round their factors to bfloat16, for maps of that precision.
 
-    They are three times as fast, and lose nothing: factors are exact, sums are float32.
+    They are three times as fast, and sums stay float32. Only factors that were multiplied by a soft
+    mask lose anything: the others have values of bfloat16.
     """
     if dtype != torch.bfloat16:
         yield

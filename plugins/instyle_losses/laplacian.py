@@ -15,8 +15,8 @@ from instyle_core import Loss, Targets, View
 from instyle_losses.params import LaplacianParams
 from instyle_losses.reduction import SquaredError
 
-#: The mean square of the response below which a photo counts as flat. 0.1 is what a cell answers
-#: that differs from its four neighbors by 2 of 255 levels in each channel, which is hardly seen.
+#: The mean square of the response below which a photo counts as flat. 0.1 is the response of a cell
+#: that differs from its four neighbors by 2 of 255 levels in each channel, which is hardly visible.
 FLAT = 0.1**2
 
 # kornia.filters.laplacian has the eight neighbors, this one (Li et al.) has four.

@@ -36,7 +36,7 @@ class FeatureParams(ReducedParams):
     layers: Layers = Field(description="The layers that are compared, at least one.")
     layer_weights: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(
         default=None,
-        description="One number for each layer, not negative; all alike when left out. Scaled to a "
+        description="One number for each layer, not negative; all equal when left out. Scaled to a "
         "sum of 1, except that the reduction `sum` takes them as they are, and 1 when left out.",
     )
 

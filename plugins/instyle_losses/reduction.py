@@ -13,8 +13,8 @@ from torch.autograd.function import once_differentiable
 
 from instyle_losses.params import Reduction
 
-#: The mean square below which feature maps or Gram matrices count as zero. They have units of their
-#: own, so that nothing can be said about what is faint: this only keeps from dividing by zero.
+#: The mean square below which feature maps or Gram matrices count as zero. Their units differ from
+#: network to network, so that no level counts as faint: this only avoids a division by zero.
 ZERO = 1e-12
 
 
@@ -92,7 +92,7 @@ class _WeightedSquares(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, weights: Tensor | None, factor: Tensor) -> Tensor:
         weighted = values if weights is None else values * weights
         ctx.save_for_backward(weighted, factor)
-        # Both in the order in which one of them lies in memory.
+        # Both are read in the memory order of the weighted values.
         if weighted.ndim == 4 and weighted.is_contiguous(memory_format=torch.channels_last):
             values, weighted = values.permute(0, 2, 3, 1), weighted.permute(0, 2, 3, 1)
         return factor * values.flatten().dot(weighted.flatten())

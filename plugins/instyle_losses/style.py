@@ -42,7 +42,7 @@ class StyleLoss(SummedLoss):
         each = [self._grams(style.summed(sums, reads, "Gram matrices")) for style in targets.styles]
         mask = targets.content.mask()
         self._everywhere = bool((mask == 1).all())
-        # Where there is no object, there is nothing to be like the style.
+        # Without an object, there is nothing to compare with the style.
         weight = mask.any().float()
         self._errors = []
         for (_, share), *grams in zip(self._params.weighted_layers(), *each, strict=True):
@@ -52,7 +52,7 @@ class StyleLoss(SummedLoss):
             self._errors.append(error)
 
     def sums(self, view: View) -> tuple[Tensor, ...]:
-        """For each layer the Gram matrix that nothing is divided by, (1, C, C); then the cells."""
+        """For each layer the Gram matrix before division, (1, C, C); then the cells of each."""
         return self._sums(view, everywhere=self._everywhere)
 
     def value(self, sums: tuple[Tensor, ...]) -> Tensor:
@@ -69,10 +69,10 @@ class StyleLoss(SummedLoss):
         return tuple(gram for gram, _ in sums) + tuple(cells for _, cells in sums)
 
     def _coverage(self, mask: Tensor) -> Coverage:
-        """Made once for each mask: they stay where they are as long as a scale lasts."""
+        """Made once for each mask: a mask keeps its address as long as its scale is worked on."""
         key = (mask.data_ptr(), mask.shape)
         if key not in self._coverages:
-            # The mask as well: as long as it is held, its place in memory is no other's.
+            # The mask is kept too: while it is, no other tensor can get its address.
             self._coverages[key] = mask, Coverage(mask)
         return self._coverages[key][1]
 

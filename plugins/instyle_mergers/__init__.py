@@ -15,7 +15,7 @@ def instyle_plugins() -> list[Plugin]:
             name="hard",
             params=HardParams,
             factory="instyle_mergers.hard:HardMerger",
-            summary="Replaces the object's pixels, with nothing done about the seam (the paper's).",
+            summary="Replaces the object's pixels, and leaves the seam hard (the paper's).",
             source="Zhao and Zhang, section on merging",
         ),
         Plugin(

@@ -1,4 +1,4 @@
-"""The labels of least energy in a Markov random field of two labels, by one cut."""
+"""The labels of least energy in a Markov random field with two labels, by a minimum cut."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-#: SciPy counts flow in 32 bits; an edge with flow against it has twice its capacity left.
+#: SciPy counts flow in 32 bits, and flow in one direction doubles what is left in the other.
 _LARGEST = 2**30 - 1
 
 
@@ -36,10 +36,10 @@ def minimum_cut(
     source, sink = count, count + 1
     nodes = np.arange(count)
     # A node of label 1 is on the source's side, so that its edge to the sink is cut.
-    dearer = costs - costs.min(axis=0)
+    extra = costs - costs.min(axis=0)
     tails = np.concatenate([np.full(count, source), nodes, pairs[:, 0], pairs[:, 1]])
     heads = np.concatenate([nodes, np.full(count, sink), pairs[:, 1], pairs[:, 0]])
-    capacities = np.concatenate([dearer[0], dearer[1], weights, weights])
+    capacities = np.concatenate([extra[0], extra[1], weights, weights])
     largest = capacities.max(initial=0)
     if largest == 0:
         return np.zeros(count, dtype=bool)

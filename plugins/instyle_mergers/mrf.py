@@ -17,17 +17,17 @@ from instyle_mergers.feather import signed_distance, smoothstep
 from instyle_mergers.graph_cut import minimum_cut
 from instyle_mergers.params import MRFParams
 
-#: How far the seam may move, in pixels: enough to choose from, and no more than can be cut quickly.
+#: How far the seam may move, in pixels: enough to have a choice, and few enough to be cut quickly.
 _NEAREST, _FARTHEST = 3.0, 24.0
 
-#: A segmenter is not believed to be surer than this: masks of 0 and 1 would leave no choice.
+#: The highest probability that is taken from a segmenter: masks of 0 and 1 would leave no choice.
 _SUREST = 0.95
 
 #: Standard deviations, in pixels, of the Gaussians that smooth the photo, for its edges, and its
-#: difference from the painting: a single hair or stroke makes no seam.
+#: difference from the painting: a single hair or stroke does not attract the seam.
 _EDGE, _MATCH = 1.0, 2.0
 
-#: What a seam costs where photo and painting agree, so that it is short and on an edge there too.
+#: What a seam costs where photo and painting agree: there too, it should be short and on an edge.
 _LEAST = 0.3
 
 #: Steps (dy, dx) to the eight neighbors.
@@ -35,7 +35,7 @@ _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 
 
 class MRFMerger(Merger):
-    """Calls each pixel of a band photo (0) or painting (1), at the least energy, and then blends.
+    """Labels each pixel of a band as photo (0) or painting (1) at the least energy, then blends.
 
     With the photo C, the painting S and the labels x,
     ``E(x) = - sum_p log P_p(x_p) + smoothness * sum_(p,q) V_pq [x_p != x_q]``, over the pixels p
@@ -45,21 +45,21 @@ class MRFMerger(Merger):
       the boundary, at least 3 and at most 24 pixels, but only half-way to the middle of the object
       or of the background around it: a leg stays painted, and the gap between two legs stays
       photo. All others keep the mask's label.
-    - ``log P(1)/P(0) = (log p / (1 - p) + d / s) / 2`` pools what the segmenter says, the
-      probability p (at most 0.95, at least 0.05), with the signed distance d to the boundary in
-      pixels (a logistic error of the mask, with s half the band's reach). A mask of 0 and 1 says
-      nothing of how far off it may be; with the distance, the seam does not wander for nothing.
+    - ``log P(1)/P(0) = (log p / (1 - p) + d / s) / 2`` combines the segmenter's probability p (at
+      most 0.95, at least 0.05) with the signed distance d to the boundary in pixels (as if the
+      mask's error were logistic, with s half the band's reach). A mask of 0 and 1 does not tell how
+      far off it may be; the distance keeps the seam from leaving the boundary without a reason.
     - ``V_pq = (|D_p| + |D_q| + 0.3) exp(-|B_p - B_q|² / 2σ²) / |p - q|``, with D the mean of
       ``S - C`` over the painted pixels in a Gaussian window of 2 pixels, and B the photo smoothed
       by one of 1 pixel: the seam runs where photo and painting agree (Kwatra et al. 2003, equation
       1, which is without a window) and along edges of the photo, where a change of color is
       expected (Boykov and Jolly 2001). Norms are Euclidean over RGB; σ² is the mean of
-      ``|B_p - B_q|²`` over the band. Kwatra's division by the gradients
-      is left out: a painting has gradients everywhere, and they drew the seam onto its strokes.
+      ``|B_p - B_q|²`` over the band. Kwatra's division by the gradients is left out: a painting has
+      gradients everywhere, and they drew the seam onto its strokes.
 
     One graph cut finds the minimum. Across the seam, the opacity is the smoothstep of `feather`,
-    over the distance to the cut. The time goes with the pixels of the band, of which an object
-    3,000 pixels wide has half a million.
+    over the distance to the cut. The time grows with the number of pixels in the band: half a
+    million for an object that is 3,000 pixels wide.
 
     Sources: Kwatra et al., "Graphcut Textures", SIGGRAPH 2003; Boykov and Jolly, "Interactive Graph
     Cuts", ICCV 2001. Zhao and Zhang propose a Markov random field for the seam, without a formula.
@@ -73,14 +73,14 @@ class MRFMerger(Merger):
 
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
         merged = content.clone()
-        rows, columns = self._window(mask)  # nothing changes outside of it: no time is spent there
+        rows, columns = self._window(mask)  # nothing changes outside of it
         content, stylized = content[:, rows, columns], stylized[:, rows, columns]
         mask = Mask(mask.probability[:, rows, columns], mask.decision[:, rows, columns])
         if mask.decision.any():
             opacity = smoothstep(
                 signed_distance(self.labels(content, stylized, mask)), self._params.width
             )
-            # Pixels that were not painted are alike in both, and lerp makes exact copies of them.
+            # Pixels that were not painted are the same in both, and lerp copies them exactly.
             merged[:, rows, columns] = torch.lerp(content, stylized, opacity)
         return merged
 
@@ -104,7 +104,7 @@ class MRFMerger(Merger):
         return torch.from_numpy(labels)[None].float().to(mask.decision.device)
 
     def _window(self, mask: Mask) -> tuple[slice, slice]:
-        """Rows and columns of all that is painted, and of as much around as smoothing looks at."""
+        """Rows and columns of all that is painted, and of what smoothing needs around it."""
         inside = (mask.decision[0] > 0).cpu().numpy().astype(np.uint8)
         x, y, width, height = cv2.boundingRect(inside)
         extra = math.ceil(self._reach(mask) + 4 * max(_EDGE, _MATCH))
@@ -133,7 +133,7 @@ def _pixels(picture: Tensor) -> NDArray[np.float32]:
 
 def _differences(change: NDArray[np.float32], painted: NDArray[np.bool_]) -> NDArray[np.float32]:
     """How far the painting is from the photo around each pixel, (H, W)."""
-    # Averaged over painted pixels alone: toward the others, it would seem to come ever nearer.
+    # Averaged over painted pixels only: elsewhere both are the photo, and their difference is 0.
     total, mass = (
         cv2.GaussianBlur(layer, (0, 0), _MATCH, borderType=cv2.BORDER_CONSTANT)
         for layer in (change, painted.astype(np.float32))
@@ -149,8 +149,8 @@ def _neighbors(
     y, x = np.nonzero(free)
     first, second, length = [], [], []
     for dy, dx in _STEPS:
-        there = (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
-        flat = (y * width + x)[there]
+        inside = (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        flat = (y * width + x)[inside]
         first.append(flat)
         second.append(flat + dy * width + dx)
         length.append(np.full(len(flat), math.hypot(dy, dx), np.float32))
@@ -178,7 +178,7 @@ def _solve(
     node[free.ravel()] = np.arange(count)
     one, other = node[first], node[second]
     costs = np.stack([np.logaddexp(0, odds), np.logaddexp(0, -odds)])
-    for label in (0, 1):  # what a pair with a pixel that is not free costs is known beforehand
+    for label in (0, 1):  # pairs with a pixel that is not free have a known cost
         differs = (other < 0) & (labels.ravel()[second] != label)
         costs[label] += np.bincount(one[differs], weights[differs], count)
     once = (other >= 0) & (first < second)

@@ -56,8 +56,8 @@ class MRFParams(Params):
         default=12.0,
         ge=0,
         le=1000,
-        description="Weight of a seam that shows little against one that keeps to the mask; 0 "
-        "keeps to the mask.",
+        description="Weight of a seam that is hard to see against one that follows the mask; 0 "
+        "follows the mask.",
     )
     width: float = Field(
         default=4.0,

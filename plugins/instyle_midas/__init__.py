@@ -1,4 +1,4 @@
-"""Depth: the extractor ``midas``, which sees how near things are, and the loss ``depth`` on it."""
+"""Depth: the extractor ``midas``, which estimates it, and the loss ``depth``, which keeps it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def instyle_plugins() -> list[Plugin]:
             name="depth",
             params=DepthParams,
             factory="instyle_midas.depth:DepthLoss",
-            summary="Keeps the photo's relief: what is nearer and what is farther.",
+            summary="Keeps the photo's depth: what is nearer and what is farther.",
             source="Zhao and Zhang, section on style transfer; Liu et al. 2017, depth-aware neural "
             "style transfer; Ranftl et al. 2020, arXiv:1907.01341, equations 6 and 7",
         ),

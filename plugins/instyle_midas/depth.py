@@ -10,11 +10,11 @@ from torch import Tensor
 from instyle_core import Loss, Targets, View
 from instyle_midas.params import LAYER, DepthParams
 
-#: An object is flat whose relief, as a standard deviation, is below this part of the relief of all
-#: that is seen of the photo: brought to 1, it would be little but the network's noise.
+#: An object counts as flat if the standard deviation of its depth is below this fraction of that of
+#: the whole view: normalized to 1, it would be little but the network's noise.
 FLAT = 0.01
 
-#: The standard deviation below which anything is flat. It only keeps from dividing by zero.
+#: The standard deviation below which anything is flat. It only avoids a division by zero.
 ZERO = 1e-12
 
 
@@ -25,16 +25,16 @@ class DepthLoss(Loss):
     the picture and t of the photo, each `normalized` over the object unless ``normalize`` is false.
     D by reduction: ``relative``, ``sum_p m_p t_p²``; ``mean``, ``sum_p m_p``; ``sum``, 1.
 
-    Depth out of one picture has no scale and no shift. Each map is brought to a mean of 0 and a
-    standard deviation of 1 over the object by its own statistics, so that the loss sees neither:
+    Depth from a single picture is known only up to a scale and a shift. Each map is normalized to a
+    mean of 0 and a standard deviation of 1 over the object, so that the loss depends on neither:
     ``e`` may be any ``a t + b`` with a > 0. It is then ``2 (1 - r)`` with the correlation r of the
     two maps: in [0, 4], 0 for the same relief, 2 for an unrelated and 4 for an inverted one.
     Ranftl et al. take median and mean absolute deviation, since measured depth has outliers; here
     both maps are predictions, and mean and deviation have a smooth gradient to every pixel.
 
-    The authors' own code computed the term without a gradient, so that it did nothing. In their
-    weight of 1e4 is the unit of DPT-Large: for it, ``normalize: false`` with ``reduction: sum``.
-    Values of DPT-Hybrid are about a hundred times as large, and their squares ten thousand times.
+    The authors' own code computed the term without a gradient, so that it had no effect. Their
+    weight of 1e4 is for DPT-Large with ``normalize: false`` and ``reduction: sum``. Values of
+    DPT-Hybrid are about a hundred times as large, and their squares ten thousand times.
 
     Where there is no object, or a single pixel of it, the loss is 0 with `normalize`.
 
@@ -53,8 +53,8 @@ class DepthLoss(Loss):
         count = self._weights.sum()
         energy = (self._weights * self._target.square()).sum()
         self._divisor = {
-            # A flat object's target has less than the energy of one that is not, and must not
-            # count for more.
+            # The target of a flat object has less energy than that of another, and its errors must
+            # not count for more.
             "relative": count if self._params.normalize else torch.maximum(energy, ZERO * count),
             "mean": count,
             "sum": torch.ones_like(count),
@@ -74,7 +74,7 @@ class DepthLoss(Loss):
 
 
 def normalized(depth: Tensor, weights: Tensor, flat: Tensor) -> Tensor:
-    """A map without its scale and shift: ``(d - mean(d)) / max(std(d), flat)``.
+    """A map with its scale and shift removed: ``(d - mean(d)) / max(std(d), flat)``.
 
     Args:
         depth: d, of any shape.

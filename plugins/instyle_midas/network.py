@@ -20,8 +20,8 @@ from instyle_midas.params import MidasParams
 from instyle_midas.preprocessing import Preprocessing
 from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED
 
-#: The types whose networks, but for some that say so themselves, predict inverse relative depth.
-#: Others that transformers has predict meters, which grow with the distance.
+#: The types of networks that predict inverse relative depth, unless their configuration says
+#: otherwise. Other types in transformers predict meters, which grow with the distance.
 _TYPES = ("dpt", "depth_anything")
 
 #: Tensors that published files lack because they are never used: the first fusion layer has no
@@ -30,10 +30,10 @@ _UNUSED = "neck.fusion_stage.layers.0.residual_layer1."
 
 
 def folder_of(params: MidasParams) -> Path:
-    """Where the network's files are, downloaded if they are not there yet.
+    """The folder of the network's files, downloaded if they are not there yet.
 
     Raises:
-        WeightsError: they could not be had.
+        WeightsError: they could not be downloaded.
     """
     if os.path.isabs(params.model):
         return Path(params.model)
@@ -41,19 +41,19 @@ def folder_of(params: MidasParams) -> Path:
 
 
 def load(folder: Path) -> tuple[nn.Module, Preprocessing]:
-    """A network and what it wants its pictures to be like.
+    """Load a network and its preprocessing.
 
     Nothing is downloaded or unpickled, and no code that came with the network is run.
 
     Returns:
-        The network, frozen, on the processor, in float32; and its preprocessing.
+        The network, frozen, on the CPU, in float32; and its preprocessing.
 
     Raises:
         WeightsError: the files are damaged, do not fit together, or are of another kind of network.
     """
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        # Tensors that are missing would be filled with random numbers.
+        # transformers fills missing tensors with random numbers.
         with _quiet(), torch.random.fork_rng(devices=[]):
             config = transformers.AutoConfig.from_pretrained(folder, **local)
             _check_kind(config, folder)
@@ -68,11 +68,11 @@ def load(folder: Path) -> tuple[nn.Module, Preprocessing]:
             )
     except WeightsError:
         raise
-    except Exception as error:  # whatever transformers makes of damaged files
+    except Exception as error:  # whatever transformers raises for damaged files
         raise WeightsError(
             f"transformers {transformers.__version__} cannot load the network: {first_line(error)}",
             where=str(folder),
-            hint="get the files again, or write them anew with `save_pretrained`",
+            hint="get the files again, or write them again with `save_pretrained`",
         ) from error
     _check_tensors(report, folder)
     _check_size(config, preprocessing, folder)
@@ -104,19 +104,19 @@ def _check_tensors(report: Any, folder: Path) -> None:
     raise WeightsError(
         f"the weights are of another network than {CONFIG} describes: {what}",
         where=str(folder),
-        hint="get all the files from one place, or write them anew with `save_pretrained`",
+        hint="get all the files from one place, or write them again with `save_pretrained`",
     )
 
 
 def _check_size(config: Any, preprocessing: Preprocessing, folder: Path) -> None:
-    """A hybrid takes pictures of one size alone."""
+    """A hybrid takes pictures of a single size."""
     wanted = getattr(config, "image_size", None)
     sizes = (wanted, wanted) if isinstance(wanted, int) else tuple(wanted or ())
     fixed = getattr(config, "is_hybrid", False)
     if fixed and (preprocessing.keep_aspect_ratio or preprocessing.size != sizes):
         raise WeightsError(
-            f"the network takes pictures of {sizes[1]}x{sizes[0]} pixels alone, and {PREPROCESSOR} "
-            "makes others",
+            f"the network takes only pictures of {sizes[1]}x{sizes[0]} pixels, and {PREPROCESSOR} "
+            "asks for others",
             where=str(folder),
             hint="get all the files from one place",
         )
@@ -124,28 +124,28 @@ def _check_size(config: Any, preprocessing: Preprocessing, folder: Path) -> None
 
 @torch.no_grad()
 def try_out(network: nn.Module, preprocessing: Preprocessing, folder: Path) -> None:
-    """Let a network look at a small picture that is not square.
+    """Run a network on a small picture that is not square.
 
     Raises:
-        WeightsError: it cannot, or what it sees is no number.
+        WeightsError: it fails, or its depth has values that are not finite.
     """
     try:
         depth = network(preprocessing(torch.full((1, 3, 48, 64), 0.5))).predicted_depth
-        reason = "" if bool(torch.isfinite(depth).all()) else "its depth is not a number"
-    except Exception as error:  # whatever sizes, means or patches that do not fit lead to
+        reason = "" if bool(torch.isfinite(depth).all()) else "its depth is not finite"
+    except Exception as error:  # whatever wrong sizes, means or patches lead to
         reason = first_line(error)
     if reason:
         raise WeightsError(
-            f"the network fails at a picture of 64x48 pixels: {reason}",
+            f"the network fails on a picture of 64x48 pixels: {reason}",
             where=str(folder),
-            hint=f"check sizes, means and deviations in {PREPROCESSOR}, or write the files anew "
+            hint=f"check sizes, means and deviations in {PREPROCESSOR}, or write the files again "
             "with `save_pretrained`",
         )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' progress and reports on standard error, which is the command's."""
+    """Keep transformers' progress and reports off standard error, which is the command's."""
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()

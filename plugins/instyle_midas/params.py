@@ -20,9 +20,9 @@ _PICKLES = {".bin", ".pt", ".pth", ".ckpt"}
 
 
 def _name_or_folder(value: Any, info: ValidationInfo) -> Any:
-    """A name of a published network as it is, or a folder, absolute and with its files in place."""
+    """Keep the name of a published network; check a folder's files, and make it absolute."""
     if not isinstance(value, str | Path) or value in PUBLISHED:
-        return value  # where it is neither, pydantic says so
+        return value  # pydantic refuses other types
     folder = spec_path(value, info)
     if not os.path.isdir(folder):
         raise ValueError(f"neither one of {', '.join(PUBLISHED)}, nor a folder: {folder}")
@@ -51,7 +51,7 @@ class MidasParams(ExtractorParams):
 
     @model_validator(mode="after")
     def _transformers(self) -> Self:
-        # Said here, and not when it is imported, so that nothing is downloaded in vain.
+        # Checked here, and not by importing it later, so that nothing is downloaded in vain.
         if find_spec("transformers") is None:
             raise ValueError(
                 "`midas` needs the package transformers, which is not installed: "
@@ -75,8 +75,8 @@ class DepthParams(LossParams):
 
     extractor: str = Field(
         default="midas",
-        description="Who tells the depth: the name of an extractor with a layer `depth`, or of an "
-        "entry of the spec's `extractors`.",
+        description="What estimates the depth: the name of an extractor with a layer `depth`, or "
+        "of an entry of the spec's `extractors`.",
     )
     normalize: bool = Field(
         default=True,

@@ -1,4 +1,4 @@
-"""How a depth network wants its pictures, computed so that the gradient comes through."""
+"""The preprocessing of depth networks, computed so that gradients pass through it."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from instyle_core import WeightsError
 
-#: What can be asked for, by the number that PIL has for it.
+#: The ways of resampling that are supported, by their numbers in Pillow.
 _MODES = {2: "bilinear", 3: "bicubic"}
 
-#: Steps that all three published networks share, with the settings that they are reproduced for.
+#: Steps that all three published networks share, with the settings that are supported.
 _STEPS: Mapping[str, tuple[Any, ...]] = {
     "do_resize": (True,),
     "do_rescale": (True,),
@@ -33,8 +33,8 @@ _STEPS: Mapping[str, tuple[Any, ...]] = {
 class Preprocessing:
     """Resizing and normalizing, as transformers' ``DPTImageProcessor`` does them.
 
-    That one rounds to 256 levels in between and cuts off what bicubic resampling overshoots; here
-    nothing is rounded or cut off, since neither would let the gradient through.
+    That one rounds to 256 levels in between and clips where bicubic resampling overshoots. Here,
+    nothing is rounded or clipped, since gradients do not pass through either.
 
     Source: Ranftl et al. 2020, arXiv:1907.01341, and the settings published with each network.
 
@@ -59,21 +59,21 @@ class Preprocessing:
         """The settings of a processor of transformers.
 
         Args:
-            processor: a ``DPTImageProcessor``, by any of the names that it had.
+            processor: a ``DPTImageProcessor``, under any of the names that it has had.
             where: its file, for messages.
 
         Raises:
-            WeightsError: it does something that is not reproduced here.
+            WeightsError: it does something that is not supported.
         """
         kind = type(processor).__name__
         if not kind.startswith("DPT"):
-            raise _not_reproduced("image_processor_type", kind, where)
+            raise _unsupported("image_processor_type", kind, where)
         for step, known in _STEPS.items():
             value = getattr(processor, step, known[0])
             if value not in known:
-                raise _not_reproduced(step, value, where)
+                raise _unsupported(step, value, where)
         if int(processor.resample) not in _MODES:
-            raise _not_reproduced("resample", processor.resample, where)
+            raise _unsupported("resample", processor.resample, where)
         size = processor.size
         return cls(
             (int(size["height"]), int(size["width"])),
@@ -85,7 +85,7 @@ class Preprocessing:
         )
 
     def __call__(self, images: Tensor) -> Tensor:
-        """What the network sees.
+        """Prepare pictures for the network.
 
         Args:
             images: (N, 3, H, W), RGB, in [0, 1].
@@ -100,7 +100,7 @@ class Preprocessing:
         return (images - mean) / std
 
     def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The (height, width) at which the network sees a picture of this one."""
+        """The (height, width) at which the network sees a picture of the given size."""
         scales = [wanted / side for wanted, side in zip(self.size, size, strict=True)]
         if self.keep_aspect_ratio:
             vertical, horizontal = (abs(1 - scale) for scale in scales)
@@ -113,9 +113,9 @@ class Preprocessing:
         return multiples * self.multiple
 
 
-def _not_reproduced(key: str, value: object, where: Path) -> WeightsError:
+def _unsupported(key: str, value: object, where: Path) -> WeightsError:
     return WeightsError(
-        f"the network wants its pictures prepared with `{key}: {value}`, which instyle cannot do",
+        f"the network needs pictures prepared with `{key}: {value}`, which instyle cannot do",
         where=str(where),
         hint="choose another network",
     )

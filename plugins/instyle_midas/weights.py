@@ -6,15 +6,15 @@ from functools import partial
 
 from instyle_core import hub_weights
 
-#: What describes a network of transformers, beside its weights.
+#: The files of a network of transformers: its description, its preprocessing, its weights.
 CONFIG, PREPROCESSOR, STATE = "config.json", "preprocessor_config.json", "model.safetensors"
 
 _weights = partial(hub_weights, license="Apache-2.0", file=STATE, beside=(CONFIG, PREPROCESSOR))
 
-#: By name, each at one commit for good.
+#: By name; each is pinned to one commit.
 PUBLISHED = {
-    # The main branch has nothing but pickles: this is the conversion of the same weights to
-    # safetensors that is proposed to it.
+    # The main branch has only pickles. This commit is a pull request with the same weights as
+    # safetensors.
     "dpt-hybrid-midas": _weights(
         "Intel/dpt-hybrid-midas",
         "17fb43d4437eb62c260a593400db13c22b04511a",

@@ -15,7 +15,7 @@ def instyle_plugins() -> list[Plugin]:
             name="affinity",
             params=AffinityParams,
             factory="instyle_rankers.affinity:AffinityRanker",
-            summary="Prefers pictures that the object can be rebuilt of, in colors near its own.",
+            summary="Prefers pictures whose features and colors are like the object's.",
             source="Li and Wand 2016, arXiv:1601.04589, equation 3, for features; Olkin and "
             "Pukelsheim 1982, and Pitié and Kokaram 2007, for colors",
         )

@@ -9,7 +9,7 @@ from instyle_rankers.params import AffinityParams
 
 
 class AffinityRanker(Ranker):
-    """Prefers a style that is made of what the object is made of, in colors like its own.
+    """Prefers a style picture whose features and colors are like the object's.
 
     ``score = a d + b W`` with the mean d of `feature_distance` over the layers, W of
     `color_distance`, and the weights a (``features``) and b (``color``).
@@ -19,7 +19,7 @@ class AffinityRanker(Ranker):
         self._params = params
 
     def rate(self, content: View, style: View) -> Rating:
-        """See `instyle_core.Ranker`; a figure whose weight is 0 is not computed."""
+        """See `instyle_core.Ranker`; a distance whose weight is 0 is not computed."""
         params = self._params
         figures: dict[str, float] = {}
         if params.features:

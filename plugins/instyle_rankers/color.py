@@ -14,8 +14,8 @@ def color_distance(content: Tensor, mask: Tensor, style: Tensor) -> float:
 
     The 2-Wasserstein distance of two normal distributions in CIELAB with the means a, b and the
     covariances A, B of the pixels: ``W² = |a - b|² + tr(A + B - 2 (A^½ B A^½)^½)``. It is the root
-    mean square way, in Delta E (CIE 1976), of the linear map that takes one to the other with least
-    movement.
+    mean square distance, in Delta E (CIE 1976), over which colors move by the linear map that takes
+    one distribution to the other with the least movement.
 
     Source: Olkin and Pukelsheim 1982, "The distance between two random vectors with given
     dispersion matrices", for the formula; Pitié and Kokaram 2007, "The linear Monge-Kantorovitch

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-#: Cells of the object that are compared with all of the style's at once: it bounds memory.
+#: Cells of the object that are compared with all of the style's at once, which bounds memory.
 _CHUNK = 1024
 
 
@@ -16,9 +16,10 @@ def feature_distance(content: Tensor, mask: Tensor, style: Tensor) -> float:
     """How badly the object's cells can be replaced by cells of the style.
 
     ``d = sum_p m_p (1 - max_q cos(F_p, S_q)) / sum_p m_p`` with the object's features F_p, its mask
-    m_p and the style's features S_q. The cosine compares patterns whatever their contrast. (Less
-    the style's mean, as in the contextual loss of Mechrez et al. 2018, all cells of one picture
-    point away from a mean that lies far off, and every flat spot of the style is near to them.)
+    m_p and the style's features S_q. The cosine compares patterns whatever their contrast.
+    (The style's mean is not subtracted, as it is in the contextual loss of Mechrez et al. 2018: all
+    cells of a picture that is far from that mean would point the same way, and would seem near to
+    every flat spot of the style.)
 
     Source: Li and Wand 2016, "Combining Markov Random Fields and Convolutional Neural Networks for
     Image Synthesis", arXiv:1601.04589, equation 3, for patches of one cell.

@@ -20,8 +20,8 @@ class AffinityParams(RankerParams):
     )
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("relu3_1", "relu4_1"),
-        description="The layers whose cells are compared, all alike: shallow ones for brushwork, "
-        "deeper ones for larger shapes.",
+        description="The layers whose cells are compared, with equal weights: shallow ones for "
+        "brushwork, deeper ones for larger shapes.",
     )
     features: float = Field(
         default=1.0,
@@ -34,8 +34,8 @@ class AffinityParams(RankerParams):
         validation_alias=AliasChoices("color", "colour"),
         ge=0,
         description="Weight of the distance of the colors, for each unit of CIELAB (Delta E). "
-        "Among paintings, both distances spread about alike with the default; more keeps the "
-        "object's colors, less its shapes.",
+        "With the default, both distances vary about equally among paintings; a larger one prefers "
+        "the object's colors, a smaller one its shapes.",
     )
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ def instyle_plugins() -> list[Plugin]:
             name="guided",
             params=GuidedParams,
             factory="instyle_refiners.guided:GuidedRefiner",
-            summary="Draws the mask toward the photo's edges by a guided filter.",
+            summary="Moves the mask's edge to the photo's edges by a guided filter.",
             source="He, Sun and Tang 2010, Guided Image Filtering",
         ),
         Plugin(
@@ -23,7 +23,7 @@ def instyle_plugins() -> list[Plugin]:
             name="grabcut",
             params=GrabCutParams,
             factory="instyle_refiners.grabcut:GrabCutRefiner",
-            summary="Cuts anew where the mask is unsure, by the colors that it has found.",
+            summary="Cuts again where the mask is unsure, by the colors of object and background.",
             source="Rother, Kolmogorov and Blake 2004, GrabCut",
         ),
     ]

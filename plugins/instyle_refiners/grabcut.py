@@ -1,4 +1,4 @@
-"""The refiner ``grabcut``: a graph cut, seeded with the mask."""
+"""The refiner ``grabcut``: a graph cut that starts from the mask."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -15,18 +15,18 @@ from torch import Tensor
 from instyle_core import Mask, Refiner
 from instyle_refiners.params import GrabCutParams
 
-#: A cut is made on so many pixels at most; its time grows faster than their number.
+#: The most pixels that a cut is made on; its time grows faster than their number.
 _MOST = 250_000
 
-#: How much around the object is looked at as an example of background, by its box's longer side.
+#: How much background around the object is looked at, as a fraction of its box's longer side.
 _CONTEXT = 0.25
 
-#: Learning the colors of either side takes so many pixels at least.
+#: The fewest pixels from which the colors of either side can be learned.
 _FEWEST = 5
 
 
 class GrabCutRefiner(Refiner):
-    """Leaves pixels of which the segmenter is sure, and cuts anew between them.
+    """Keeps the pixels that the segmenter is sure of, and cuts again between them.
 
     Mixtures of Gaussians are fitted to the colors of object and background, and the cut is found
     that is cheapest by them and by the edges that it follows.
@@ -38,7 +38,7 @@ class GrabCutRefiner(Refiner):
         self._params = params
 
     def refine(self, image: Tensor, mask: Mask) -> Mask:
-        """Cut; where there is nothing to cut, the mask stays as it is."""
+        """Cut; where there is nothing to cut, the mask stays the same."""
         probability = mask.probability[0].cpu().numpy()
         x0, y0, x1, y1 = _window(probability > 1 - self._params.sure)
         pixels = (image[:, y0:y1, x0:x1] * 255).round().byte().permute(1, 2, 0).cpu().numpy()

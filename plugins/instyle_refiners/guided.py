@@ -10,7 +10,7 @@ from torch import Tensor
 from instyle_core import Mask, Refiner
 from instyle_refiners.params import GuidedParams
 
-#: The filter's statistics are taken on so many pixels a side at most.
+#: The longest side, in pixels, of the picture that the filter's statistics are computed on.
 _SIDE = 512
 
 
@@ -18,9 +18,9 @@ class GuidedRefiner(Refiner):
     """Fits the mask, window by window, by a linear function of the photo's colors.
 
     In each window of ``2 r + 1`` pixels the probability p is replaced by ``a . I + b``, with a and
-    b of least squares and a ridge of ``epsilon``; windows are averaged. Where p crosses over near
-    an edge of the photo, it comes to cross over at the edge. On large photos a and b are computed
-    on a smaller picture, and applied to the full one.
+    b of least squares and a ridge of ``epsilon``; windows are averaged. Where p changes near an
+    edge of the photo, it changes at that edge afterward. On large photos, a and b are computed on a
+    smaller picture and applied to the full one.
 
     Source: He, Sun and Tang, "Guided Image Filtering", ECCV 2010, equations 5 to 8; He and Sun,
     "Fast Guided Filter", arXiv:1505.00996.
@@ -33,7 +33,7 @@ class GuidedRefiner(Refiner):
         """Filter the probability; pixels above one half are the object's."""
         height, width = image.shape[1:]
         subsample = max(1, max(height, width) // _SIDE)
-        # In pixels of the smaller picture; the filter mirrors it at its border, once.
+        # In pixels of the smaller picture; the filter mirrors it once at its border.
         reach = max(1, round(self._params.radius * max(height, width) / subsample))
         reach = min(reach, min(height, width) // subsample - 1)
         if reach < 1:

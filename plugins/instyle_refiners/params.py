@@ -21,7 +21,7 @@ class GuidedParams(Params):
         default=1e-4,
         gt=0,
         le=1,
-        description="Variance of color, in [0, 1], below which an edge is none.",
+        description="Variance of colors, which are in [0, 1], below which there is no edge.",
     )
 
 
@@ -32,7 +32,8 @@ class GrabCutParams(Params):
         default=0.9,
         gt=0.5,
         lt=1,
-        description="Pixels at least so probable, or improbable, are left as they are.",
+        description="Pixels whose probability is at least this, or at most 1 minus this, are left "
+        "as they are.",
     )
     iterations: int = Field(
         default=3, ge=1, le=50, description="How often colors are learned and the mask is cut."

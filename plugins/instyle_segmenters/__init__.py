@@ -1,4 +1,4 @@
-"""Segmenters: ``mask``, ``grabcut``, ``snake``, ``region``, and the networks of others."""
+"""Segmenters: ``mask``, ``grabcut``, ``snake``, ``region``, ``torchvision`` and ``smp``."""
 
 from __future__ import annotations
 

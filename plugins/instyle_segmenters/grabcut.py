@@ -26,16 +26,17 @@ from instyle_segmenters.pointing import (
 #: The most pixels that a first cut is made on, and that it is refined on. A cut's time grows faster
 #: than their number, but a cut along an edge that is nearly known is quick.
 COARSE, FINE = 250_000, 4_000_000
-#: The colors of either side are a mixture of 5 Gaussians, and learning them takes 5 pixels.
+#: The colors of either side are a mixture of 5 Gaussians, which takes 5 pixels to learn.
 FEWEST = 5
 
 # The proportions are the best of a few by mean IoU on 40 photos of VOC; only the disc of sure
-# pixels is smaller than the best, so as to fit on small objects.
+# pixels is smaller than the best, so that it fits on small objects.
 
-#: The axes of the ellipse amid a box that is taken for the object, by the box's sides.
+#: The axes of the ellipse in the middle of a box that is taken for the object, as a fraction of the
+#: box's sides.
 CORE = 0.25
-#: The radii around a point of what is surely, and what is probably, the object, by the shorter side
-#: of the box or picture.
+#: The radii of the discs around a point that are surely, and probably, the object, as fractions of
+#: the shorter side of the box or picture.
 SURE, PROBABLE = 0.05, 0.25
 
 Labels = NDArray[np.uint8]
@@ -44,12 +45,12 @@ Labels = NDArray[np.uint8]
 class GrabCut(Segmenter):
     """Cuts one object out of a photo, from a box, a point or both.
 
-    By turns, mixtures of Gaussians are fitted to the colors of object and background, and the cut
-    is found that is cheapest by them and by the edges that it follows. Known beforehand are
+    In turns, mixtures of Gaussians are fitted to the colors of object and background, and the cut
+    is found that is cheapest by them and by the edges that it follows. From the start,
 
-    - from a box: nothing outside of it is the object; the ellipse in its middle is;
-    - from a point: a small disc around it is the object, a larger one probably is, the rest not;
-    - from both: nothing outside of the box is the object; the small disc is.
+    - with a box, nothing outside of it is the object, and the ellipse in its middle is;
+    - with a point, a small disc around it is the object, a larger one probably is, the rest not;
+    - with both, nothing outside of the box is the object, and the small disc is.
 
     The object is one connected region without small holes. A box is by far the better prompt: a
     point does not tell how large the object is. The same picture and prompt give the same mask, bit
@@ -79,7 +80,7 @@ class GrabCut(Segmenter):
 
 
 def _seed(prompt: Prompt, height: int, width: int) -> Labels:
-    """What is known beforehand, in GrabCut's labels, (H, W)."""
+    """What is known from the start, in GrabCut's labels, (H, W)."""
     x0, y0, x1, y1 = prompt.box or (0, 0, width, height)
     sides = x1 - x0, y1 - y0
     probable = cv2.GC_PR_FGD if prompt.box else cv2.GC_PR_BGD
@@ -133,7 +134,7 @@ def _band(found: Binary, seed: Labels) -> Labels:
 
 
 def _grabcut(pixels: Pixels, seed: Labels, iterations: int) -> Binary:
-    """GrabCut proper, tidied up."""
+    """One run of GrabCut, cleaned up."""
     sure = seed == cv2.GC_FGD
     inside = int((sure | (seed == cv2.GC_PR_FGD)).sum())
     if not sure.any() or min(inside, seed.size - inside) < FEWEST:
@@ -150,11 +151,11 @@ def _grabcut(pixels: Pixels, seed: Labels, iterations: int) -> Binary:
     cv2.grabCut(
         np.ascontiguousarray(pixels), labels, None, *models, iterations, cv2.GC_INIT_WITH_MASK
     )
-    return _tidy((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), sure)
+    return _clean_up((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), sure)
 
 
-def _tidy(found: Binary, sure: Binary) -> Binary:
-    """The region that holds the sure pixels, its outline smoothed and its pin-holes filled."""
+def _clean_up(found: Binary, sure: Binary) -> Binary:
+    """The region with the sure pixels, its outline smoothed and its small holes filled."""
     smooth = cv2.medianBlur(found.astype(np.uint8), 5).astype(bool) | sure
     _, regions = cv2.connectedComponents(smooth.astype(np.uint8))
     return fill_holes(np.isin(regions, np.unique(regions[sure])))

@@ -1,4 +1,4 @@
-"""The segmenter ``mask``: the user has done the work."""
+"""The segmenter ``mask``: a mask that the user has made."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -12,7 +12,7 @@ from instyle_segmenters.params import MaskParams
 
 
 class MaskSegmenter(Segmenter):
-    """Takes the object from a file. The prompt has no use here.
+    """Reads the object from a file. The prompt is not used.
 
     Raises:
         InputError: the file cannot be read.
@@ -25,6 +25,6 @@ class MaskSegmenter(Segmenter):
         mask = read_mask(self._params.path, (image.shape[1], image.shape[2])).to(image.device)
         if self._params.invert:
             mask = 1 - mask
-        # All of it is what the user means, however many pieces it is in.
+        # One instance, however many pieces it is in: the user means all of it.
         instance = Instance("object", mask, 1.0)
         return Segmentation(("background", "object"), torch.cat([1 - mask, mask]), (instance,))

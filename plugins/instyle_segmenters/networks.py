@@ -1,4 +1,4 @@
-"""What the segmenters with a network of someone else's share: weights and sizes."""
+"""What the segmenters ``torchvision`` and ``smp`` share: weights, sizes and normalization."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -16,7 +16,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-#: What training programs put before every name: Lightning's module, and torch's for several GPUs.
+#: What training programs put before every name: Lightning's module, and torch's DataParallel.
 _PREFIXES = ("model.", "module.")
 
 
@@ -46,7 +46,7 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], path: Path, what
         WeightsError: names or shapes differ; it names the first.
     """
     try:
-        network.load_state_dict(dict(state))  # which, with smp, knows the names of older versions
+        network.load_state_dict(dict(state))  # smp also accepts the names of its older versions
     except RuntimeError as error:
         raise WeightsError(
             f"the file is of another network than {what}: {_difference(network, state, error)}",

@@ -38,7 +38,7 @@ class GrabCutParams(Params):
         default=5,
         ge=1,
         le=50,
-        description="How many times colors are learned and the picture is cut by turns.",
+        description="How often colors are learned and the picture is cut, in turns.",
     )
 
 
@@ -99,7 +99,7 @@ class RegionParams(Params):
         default=2000.0,
         gt=0,
         le=1e6,
-        description="Of `walker`: how much a walk avoids to cross a difference in color.",
+        description="Of `walker`: how strongly a walk avoids crossing a difference in color.",
     )
 
 
@@ -162,9 +162,9 @@ CONFIG, STATE = "config.json", "model.safetensors"
 
 
 def _folder_or_name(value: Any, info: ValidationInfo) -> Any:
-    """A folder, absolute and with its files in place, or a name on the hub as it is."""
+    """Check a folder's files, and make it absolute; keep the name of a model on the hub."""
     if not isinstance(value, str | Path):
-        return value  # pydantic says what is wrong with it
+        return value  # pydantic refuses other types
     folder = spec_path(value, info)
     if os.path.isdir(folder):
         for name in (CONFIG, STATE):
@@ -201,16 +201,16 @@ class SmpParams(Params):
     )
     architecture: str | None = Field(
         default=None,
-        description="What is on top of the encoder: `unet`, `unetplusplus`, `manet`, `linknet`, "
+        description="What is built on the encoder: `unet`, `unetplusplus`, `manet`, `linknet`, "
         "`fpn`, `pspnet`, `deeplabv3`, `deeplabv3plus`, `pan`, `upernet`, `segformer` or `dpt`. "
-        "`unet` when left out; `pretrained` says it itself.",
+        "`unet` when left out; `pretrained` includes it.",
     )
     encoder: str | None = Field(
         default=None,
         pattern=r"^[\w.+-]+$",
         description="The encoder, by the name that segmentation-models-pytorch has for it, such "
         "as `resnet34`, `mit_b0` or `tu-convnext_tiny`. `resnet34` when left out; `pretrained` "
-        "says it itself.",
+        "includes it.",
     )
     options: dict[str, Any] = Field(
         default={},

@@ -1,7 +1,7 @@
 """What a user points at, for the segmenters that cut one object out: ``background`` and ``object``.
 
-They look at the box with what is around it, at a size that takes seconds, and share how an object's
-colors are told from those around it and how its edge is softened.
+These segmenters look at the box and what is around it, at a size that takes seconds. They share how
+an object's colors are told from those around it, and how its edge is softened.
 """
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
@@ -24,12 +24,13 @@ Binary = NDArray[np.bool_]
 Plane = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
-#: How much around a box is looked at as an example of background, by the box's longer side.
+#: How much background around a box is looked at, as a fraction of the box's longer side.
 CONTEXT = 0.25
-#: The largest hole that is filled, by the object's area.
+#: The largest hole that is filled, as a fraction of the object's area.
 HOLE = 0.01
 #: Of `contrast`: the variance that is added to each color channel, in squared units of CIE Lab,
-#: so that a flat color is no point; and the largest contrast, so that no pixel decides alone.
+#: so that examples of a single color have some; and the largest contrast, so that no pixel decides
+#: by itself.
 LEAST_VARIANCE, MOST_CONTRAST = 3.0, 3.0
 
 
@@ -40,7 +41,7 @@ def to_pixels(image: Tensor) -> Pixels:
 
 
 def check(prompt: Prompt, height: int, width: int, *, who: str) -> None:
-    """See to it that a prompt marks something in the picture.
+    """Check that a prompt marks something in the picture.
 
     Raises:
         InputError: there is neither box nor point, the box is empty or not in the picture, or the
@@ -48,7 +49,7 @@ def check(prompt: Prompt, height: int, width: int, *, who: str) -> None:
     """
     if prompt.box is None and prompt.point is None:
         raise InputError(
-            f"{who} has to be shown the object",
+            f"{who} needs to be told where the object is",
             hint="mark it with `select: {box: [x0, y0, x1, y1]}`, or with a point",
         )
     x0, y0, x1, y1 = prompt.box or (0, 0, width, height)
@@ -117,7 +118,7 @@ class Scene:
         return mask
 
     def at_most(self, pixels: int) -> Scene:
-        """The same with so many pixels at most, as `shrunk_size` has it."""
+        """The scene at a size of so many pixels at most, by `shrunk_size`."""
         height, width = self.size
         h, w = shrunk_size(self.size, pixels)
         if (h, w) == (height, width):
@@ -133,7 +134,7 @@ class Scene:
         return Scene(small, box, inside, self.boxed, self.pointed)
 
     def ellipse(self, share: float) -> Binary:
-        """The ellipse in the middle of the box, its axes by the box's sides; at least a pixel."""
+        """The ellipse in the middle of the box, with this share of its sides; at least a pixel."""
         x0, y0, x1, y1 = self.box
         axes = round(share / 2 * (x1 - x0)), round(share / 2 * (y1 - y0))
         mask = np.zeros(self.size, np.uint8)
@@ -141,7 +142,8 @@ class Scene:
         return (mask > 0) & self.inside
 
     def disc(self, radius: float) -> Binary:
-        """The disc around the point, its radius by the box's shorter side; at least a pixel."""
+        """The disc around the point, its radius as a fraction of the box's shorter side; at least a
+        pixel."""
         x0, y0, x1, y1 = self.box
         mask = np.zeros(self.size, np.uint8)
         cv2.circle(mask, self.point, round(radius * min(x1 - x0, y1 - y0)), 1, -1)
@@ -161,7 +163,7 @@ def shrunk_size(size: tuple[int, int], most: int) -> tuple[int, int]:
 def to_lab(pixels: Pixels) -> Plane:
     """CIE Lab, (h, w, 3): lightness in [0, 100], and two axes of color on the same scale.
 
-    Grain is taken away first, by a median, which leaves edges where they are.
+    A median filter removes noise first; it leaves edges where they are.
     """
     quiet = cv2.medianBlur(np.ascontiguousarray(pixels), 3)
     lab = cv2.cvtColor(quiet.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
@@ -169,7 +171,7 @@ def to_lab(pixels: Pixels) -> Plane:
 
 
 def contrast(lab: Plane, inside: Binary, outside: Binary) -> Plane:
-    """How much more a pixel's color is like the one example than like the other, (h, w).
+    """How much more a pixel's color is like one example than like the other, (h, w).
 
     The logarithm of how many times likelier the color is under a Gaussian fitted to `inside` than
     under one fitted to `outside`, clipped.
@@ -192,8 +194,8 @@ def contrast(lab: Plane, inside: Binary, outside: Binary) -> Plane:
 
 
 def fill_holes(found: Binary) -> Binary:
-    """The mask without its pin-holes."""
-    # The frame makes one region of all that reaches the border: that is no hole.
+    """The mask with its small holes filled."""
+    # The padding joins all background that reaches the border: that is no hole.
     rest = np.pad(~found, 1, constant_values=True).astype(np.uint8)
     _, holes, statistics, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
     small = statistics[:, cv2.CC_STAT_AREA] <= HOLE * found.sum()

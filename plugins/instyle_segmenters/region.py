@@ -29,24 +29,27 @@ WALKED, GROWN = 100_000, 4_000_000
 
 # The proportions are the best of a few by mean IoU on 24 photos of VOC.
 
-#: The axes of the ellipse amid a box that is the object where there is no point, by the sides.
+#: The axes of the ellipse in the middle of a box that is taken for the object where there is no
+#: point, as a fraction of the box's sides.
 CORE = 0.5
-#: The radius of the disc around a point that is the object, within a box and without, and the one
-#: beyond which colors are examples of background, by the shorter side of the box or picture.
+#: The radius of the disc around a point that is taken for the object, within a box and without one,
+#: and the radius beyond which colors are examples of background; as fractions of the shorter side
+#: of the box or picture.
 WITHIN, WITHOUT, FAR = 0.2, 0.15, 0.35
 #: The radius of the disc whose median color a growing region is compared with.
 SPOT = 0.03
 
 
 class Region(Segmenter):
-    """Grows the object from a point; the middle of a box stands in for one.
+    """Grows the object from a point, or from the middle of a box.
 
     - ``walker``: the disc around the point is the object, the outside of the box, or else the
-      picture's border, is not. A random walk starts from every other pixel and avoids to cross
+      picture's border, is not. A random walk starts from every other pixel and avoids crossing
       differences in how much the color is more like the object's than like the background's (a
-      Gaussian in CIE Lab for either). Its probability to come to the object first is the pixel's.
+      Gaussian in CIE Lab for either). The pixel's probability is that of the walk to reach the
+      object first.
     - ``growing``: the object is all that is connected to the point by pixels whose distance to the
-      median color of the disc, in CIE Lab, is at most the tolerance. Pin-holes are filled.
+      median color of the disc, in CIE Lab, is at most the tolerance. Small holes are filled.
 
     The object never leaves the box. The same picture and prompt give the same mask, bit for bit.
 
@@ -87,7 +90,7 @@ class Region(Segmenter):
         return fill_holes(np.asarray(grown, np.bool_))
 
     def _walk(self, scene: Scene) -> Plane:
-        """The probability (h, w) to come to the object first."""
+        """The probability (h, w) to reach the object first."""
         inner, outer = self._seeds(scene)
         if not outer.any():
             raise InputError(
@@ -102,8 +105,8 @@ class Region(Segmenter):
         examples = examples if examples.any() else outer
         seen = contrast(to_lab(scene.pixels), inner, examples).astype(np.float64)
         if np.ptp(seen) == 0:
-            seen[0, 0] += 1e-9  # differences are measured by their standard deviation
-        # Solved directly: conjugate gradients take several times as long to come anywhere near.
+            seen[0, 0] += 1e-9  # scikit-image divides by the standard deviation
+        # Solved directly: conjugate gradients take several times as long even for a rough result.
         probability = random_walker(
             seen / 6, labels, beta=self._params.beta, mode="bf", return_full_prob=True
         )[0]

@@ -15,7 +15,7 @@ def from_hub(name: str) -> tuple[Path, Path]:
         name: ``owner/name``.
 
     Raises:
-        WeightsError: one of them could not be had.
+        WeightsError: one of them could not be downloaded.
     """
-    # The small one first: of a repository that is no such model, it is missed at once.
+    # The small file first: a repository that holds no such model is found out at once.
     return fetch_from_hub(name, CONFIG), fetch_from_hub(name, STATE)

@@ -39,12 +39,12 @@ from instyle_segmenters.networks import (
 from instyle_segmenters.params import CONFIG, STATE, SmpParams
 from instyle_segmenters.smp_hub import from_hub
 
-#: Every network takes sides that are multiples of the one and not below the other: an encoder's
-#: stride is up to 32, and some decoders pool what is left.
+#: Sides that every network takes are multiples of the first and at least the second: an encoder's
+#: stride is up to 32, and some decoders pool further.
 STRIDE, LEAST = 32, 128
 
-#: By how the encoder's name begins, what its own training subtracted and divided by, where that
-#: is not as usual. smp itself downloads a file to tell.
+#: The mean and standard deviation that encoders were trained with, by the beginning of their names,
+#: where these are not ImageNet's. smp itself downloads a file to know them.
 _PREPROCESSING: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "dpn": ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3),
     "inception": ((0.5,) * 3, (0.5,) * 3),
@@ -70,12 +70,12 @@ class Smp(Segmenter):
     """A network of segmentation-models-pytorch, with trained weights.
 
     The probabilities are the softmax of the scores at the size that the network sees, enlarged, or
-    with a single channel their sigmoid. At its right and lower edge the picture is continued by its
-    last pixels to sides that 32 divides.
+    with a single channel their sigmoid. The picture is padded at its right and lower edge with its
+    last pixels, to sides that are multiples of 32.
 
-    A folder or a model of the hub is read as ``smp.from_pretrained`` does, which would also
-    download the encoder's ImageNet weights, only to overwrite them. Nothing but the model itself
-    is downloaded, and no file is unpickled.
+    A folder or a model of the hub is read as ``smp.from_pretrained`` does it, except that the
+    encoder's ImageNet weights, which would be overwritten, are not downloaded. No file is
+    unpickled.
 
     Raises:
         WeightsError: the weights are not there and cannot be downloaded, cannot be used, or are of
@@ -98,7 +98,7 @@ class Smp(Segmenter):
     # Not inference_mode: its tensors cannot be saved for a backward pass, and masks are.
     @torch.no_grad()
     def segment(self, image: Tensor, prompt: Prompt) -> Segmentation:
-        """Segment a picture; the prompt has no use here, for every class is found at once."""
+        """Segment a picture; the prompt is not used, since every class is found at once."""
         self._network.to(image.device)
         height, width = image.shape[1:]
         fixed = _fixed_size(self._network)
@@ -110,7 +110,7 @@ class Smp(Segmenter):
         full = fixed or (max(LEAST, h + -h % STRIDE), max(LEAST, w + -w % STRIDE))
         right, below = full[1] - w, full[0] - h
         scores = self._network(F.pad(seen, (0, right, 0, below), mode="replicate"))
-        if isinstance(scores, tuple):  # with a head that tells the class of the whole picture
+        if isinstance(scores, tuple):  # the second is the class of the whole picture
             scores = scores[0]
         scores = scores[0, :, :h, :w]
         if len(scores) == 1:
@@ -184,10 +184,8 @@ def _build(source: _Source, channels: int) -> nn.Module:
         )
     options = {
         **source.options,
-        # Downloaded, only to be overwritten.
-        "encoder_weights": None,
-        # We want scores.
-        "activation": None,
+        "encoder_weights": None,  # they would be downloaded, and then overwritten
+        "activation": None,  # scores are what is needed
     }
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
@@ -200,7 +198,7 @@ def _build(source: _Source, channels: int) -> nn.Module:
             )
     except InputError:
         raise
-    except Exception as error:  # whatever options may lead to
+    except Exception as error:  # whatever wrong options lead to
         raise InputError(
             f"the network {source.name} cannot be made: {first_line(error)}",
             hint="check `architecture`, `encoder` and `options`",
@@ -209,11 +207,11 @@ def _build(source: _Source, channels: int) -> nn.Module:
 
 
 def _known_encoder(name: str) -> str:
-    """The name, if there is such an encoder; one on a hub is none, for it would be downloaded."""
+    """Check the name of an encoder. One on a hub is refused, because it would be downloaded."""
     known = list(smp.encoders.encoders)
     of_timm = name.removeprefix("tu-").removeprefix("timm-")
     if name in known or (of_timm != name and not {":", "/"} & set(name)):
-        return name  # whether timm knows it will show
+        return name  # timm refuses unknown names itself
     raise InputError(
         f"segmentation-models-pytorch {smp.__version__} has no encoder '{name}'",
         hint=did_you_mean(name, known)
@@ -256,7 +254,7 @@ def _names(params: SmpParams, channels: int, path: Path) -> tuple[str, ...]:
 
 
 def _preprocessing(encoder: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The mean and the standard deviation that the encoder's own training had."""
+    """The mean and the standard deviation that the encoder was trained with."""
     if encoder.startswith("tu-"):
         about = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
         return (about.mean, about.std) if about else (IMAGENET_MEAN, IMAGENET_STD)
@@ -267,8 +265,7 @@ def _preprocessing(encoder: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _fixed_size(network: nn.Module) -> tuple[int, int] | None:
-    """The only (height, width) that the network takes, where there is one, as with some of timm's
-    transformers."""
+    """The only (height, width) that a network takes, as some transformers of timm do; or None."""
     patches: Any = getattr(getattr(network.encoder, "model", None), "patch_embed", None)
     if getattr(patches, "strict_img_size", False) and getattr(patches, "img_size", None):
         height, width = patches.img_size

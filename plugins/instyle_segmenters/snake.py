@@ -28,39 +28,43 @@ from instyle_segmenters.pointing import (
     to_pixels,
 )
 
-#: The most pixels that the contour first moves on, and that it is refined on, by doubling sides.
-#: An iteration moves it by a pixel, so that large shapes are found where pixels are few.
+#: The most pixels of the picture that the contour first moves on, and of the one that it is refined
+#: on; sides double in between. An iteration moves it by a pixel, so large shapes are found quickly
+#: on the small picture.
 COARSE, FINE = 100_000, 1_600_000
-#: Iterations at each finer size, and between two looks at whether the contour still moves.
+#: Iterations at each finer size, and between two checks whether the contour still moves.
 REFINING, STRIDE = 10, 10
 
 # The proportions are the best of a few by mean IoU on 24 photos of VOC; the results hardly change
 # around them.
 
-#: Of `geodesic`: the standard deviation, in pixels, of the blur that edges are looked for after.
+#: Of `geodesic`: the standard deviation, in pixels, of the blur before edges are looked for.
 EDGE = 3.0
-#: The axes of the ellipse amid a box whose colors are taken for the object's, by the box's sides.
+#: The axes of the ellipse in the middle of a box whose colors are taken for the object's, as a
+#: fraction of the box's sides.
 CORE = 0.5
-#: Around a point alone: the radius that the contour starts from, whose colors are taken for the
-#: object's, and the one beyond which they are taken for the background's, by the shorter side.
+#: Around a point without a box: the radius of the disc that the contour starts from, whose colors
+#: are taken for the object's, and the radius beyond which colors are taken for the background's; as
+#: fractions of the shorter side.
 NEAR, FAR = 0.15, 0.35
-#: How steeply `geodesic` takes a change of color for an edge, on a scale that falls from 1 where
-#: nothing changes, and below what on it a balloon is held that shrinks, and one that grows: where
-#: CIE Lab changes by 0.7 per pixel, and by 1.5.
-STEEPNESS, HELD_SHRINKING, HELD_GROWING = 1000.0, 0.35, 0.25
+#: How steeply the edge map of `geodesic` falls, from 1 where colors do not change. It stops a
+#: balloon that shrinks where it is below the second number, and one that grows where it is below
+#: the third: where CIE Lab changes by 0.7 per pixel, and by 1.5.
+STEEPNESS, STOPS_SHRINKING, STOPS_GROWING = 1000.0, 0.35, 0.25
 
 
 class Snake(Segmenter):
     """Moves a contour from the ellipse that fills a box, or from a disc around a point.
 
-    - ``chan-vese``: to where it best parts the picture into two, each alike in itself. Alike in
-      what: in how much the color of a pixel is more like those in the middle of the box than like
-      those around it (a Gaussian in CIE Lab for either). Lightness alone finds few objects.
-    - ``geodesic``: to where colors change; until then a balloon shrinks it or blows it up.
+    - ``chan-vese``: to where it best divides the picture into two parts, each of them uniform in
+      how much the color of a pixel is more like those in the middle of the box than like those
+      around it (a Gaussian in CIE Lab for either). Lightness alone finds few objects.
+    - ``geodesic``: to where colors change; until then, a balloon force shrinks or grows it.
 
     The contour never leaves the box, and of what it encloses the largest connected region is the
-    object. Where there is a box, a point only tells which object is meant. A large picture is
-    looked at small first. The same picture and prompt give the same mask, bit for bit.
+    object. Where there is a box, a point only tells which object is meant. On a large picture, the
+    contour first moves at a small size. The same picture and prompt give the same mask, bit for
+    bit.
 
     Source: Márquez-Neila, Baumela and Álvarez, "A Morphological Approach to Curvature-based
     Evolution of Curves and Surfaces", PAMI 2014, as scikit-image has it.
@@ -97,10 +101,10 @@ class Snake(Segmenter):
         return one_object(soften(largest(found & scene.inside)), place, image)
 
     def _move(self, scene: Scene, contour: Binary, iterations: int) -> Binary:
-        """The contour after so many iterations, or where it has come to rest."""
+        """The contour after so many iterations, or where it has stopped moving."""
         seen = self._seen(scene)
         inside = scene.inside
-        _in_step()
+        _restart_smoothing()
         left = iterations
         while left > 0:
             moved = self._iterate(scene, seen, contour, min(left, STRIDE)) & inside
@@ -111,7 +115,7 @@ class Snake(Segmenter):
         return contour
 
     def _seen(self, scene: Scene) -> NDArray[np.float64]:
-        """What the contour feels, (h, w)."""
+        """What moves the contour, (h, w): the edge map, or the contrast of colors."""
         lab = to_lab(scene.pixels)
         if self._params.method == "geodesic":
             blurred = cv2.GaussianBlur(lab / 100, (0, 0), EDGE)
@@ -130,10 +134,10 @@ class Snake(Segmenter):
         balloon = self._params.balloon
         if balloon is None:
             balloon = -1.0 if scene.boxed else 1.0
-        # scikit-image divides it by the balloon's strength.
-        held = HELD_SHRINKING if balloon < 0 else HELD_GROWING
+        # scikit-image divides the threshold by the balloon's strength.
+        threshold = STOPS_SHRINKING if balloon < 0 else STOPS_GROWING
         moved = morphological_geodesic_active_contour(
-            seen, count, contour, smoothing, threshold=held, balloon=balloon
+            seen, count, contour, smoothing, threshold=threshold, balloon=balloon
         )
         return moved > 0
 
@@ -155,17 +159,17 @@ def _examples(scene: Scene) -> tuple[Binary, Binary]:
     return inner, outer
 
 
-#: The two operators make different pictures of this.
+#: The two operators of `_restart_smoothing` give different results for this.
 _PROBE = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0]], np.int8)
 
 
-def _in_step() -> None:
-    """Bring scikit-image to the beginning of its cycle.
+def _restart_smoothing() -> None:
+    """Make scikit-image start with the first of its two smoothing operators.
 
-    It smooths by two operators in turn, and the turn goes on from one call to the next: what had
-    run before would change a pixel here and there.
+    It alternates between them, and goes on from one call to the next, so that earlier calls would
+    change a few pixels of the result.
     """
     for _ in range(2):
         smoothed = morphological_chan_vese(np.zeros(_PROBE.shape), 1, _PROBE, smoothing=1)
-        if not smoothed[1, 1]:  # this was the second of the two, so that the first is next
+        if not smoothed[1, 1]:  # this was the second operator, so the first is next
             return

@@ -1,4 +1,4 @@
-"""The segmenter ``torchvision``: its FCN, DeepLabV3, LR-ASPP and Mask R-CNN."""
+"""The segmenter ``torchvision``: FCN, DeepLabV3, LR-ASPP and Mask R-CNN."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -44,7 +44,7 @@ INSTANCE_LONGEST = 1333
 #: The tensors whose first dimension is the number of classes.
 _SCORES = ("classifier.4.weight", "classifier.low_classifier.weight")
 _BOX_SCORES = "roi_heads.box_predictor.cls_score.weight"
-#: Numbers of COCO's that no class has.
+#: The name of those numbers of COCO that no class has.
 _NONE = "N/A"
 
 
@@ -59,7 +59,7 @@ class Torchvision(Segmenter):
       the largest m_i of each class. The rest of 1 goes to the classes in proportion to the
       largest m_i times confidence of each.
 
-    Nothing but the file of the weights is downloaded.
+    Only the file of the weights is downloaded.
 
     Raises:
         WeightsError: the weights are not there and cannot be downloaded, cannot be used, or are of
@@ -80,7 +80,7 @@ class Torchvision(Segmenter):
                 hint="name the network that the weights were trained with under `model`",
             )
         self._classes = self._names(scores.shape[0])
-        with torch.random.fork_rng(devices=[]):  # making a network draws from the random numbers
+        with torch.random.fork_rng(devices=[]):  # making a network draws random numbers
             self._network = self._build(scores.shape[0])
         what = f"{params.model} with {scores.shape[0]} classes"
         load_state(self._network, state, path, what)
@@ -167,8 +167,8 @@ class Torchvision(Segmenter):
     def _detect(self, image: Tensor) -> list[tuple[int, Tensor, float]]:
         """Label, mask (1, H, W) and confidence of each object, the most confident first.
 
-        This is what the network does when it is called, but for its last step: that would paste
-        every mask into one array, twice the memory of what is kept.
+        The network does the same when it is called, except for its last step: that would paste
+        every mask into one array, which takes twice the memory of what is kept.
         """
         network: Any = self._network
         batch, _ = network.transform([image])
@@ -197,7 +197,7 @@ def _compose(names: Sequence[str], instances: Sequence[Instance], image: Tensor)
         masks[number] = torch.maximum(masks[number], mask)
         shares[number] = torch.maximum(shares[number], mask * instance.score)
     background = (1 - masks).prod(dim=0)
-    # A confidence of 0 shares nothing out; the background takes what no one can claim.
+    # Objects with a confidence of 0 get nothing; what is left goes to the background.
     total = shares.sum(dim=0)
     shares *= ((1 - background) / total.clamp(min=1e-12)).where(total > 0, total)
     shares[0] = 1 - shares.sum(dim=0)

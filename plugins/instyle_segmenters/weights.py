@@ -17,7 +17,7 @@ Model = Literal[
     "maskrcnn_resnet50_fpn_v2",
 ]
 
-#: Model, file, megabytes, what it is and what torchvision reports of it.
+#: Model, file, megabytes, and what it is with the score that torchvision reports.
 _FILES: tuple[tuple[Model, str, float, str], ...] = (
     (
         "deeplabv3_mobilenet_v3_large",
@@ -82,7 +82,7 @@ def _weights(model: Model, file: str, megabytes: float, summary: str) -> Weights
     return Weights(
         name=f"{model}-{labels}",
         file=file,
-        # torchvision publishes no more of the hash than the file's name tells.
+        # torchvision publishes only as much of the hash as is in the file's name.
         sha256=file.removesuffix(".pth").rpartition("-")[2],
         megabytes=megabytes,
         license="BSD-3-Clause",

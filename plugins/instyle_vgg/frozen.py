@@ -1,4 +1,4 @@
-"""Layers of a network that is not trained: a gradient to their input alone."""
+"""Layers with frozen weights: only their input gets a gradient."""
 
 # ruff: noqa: TID253  (this module computes, and is imported when it does)
 
@@ -12,16 +12,16 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-#: Sizes of pictures that a layer keeps its weights packed for.
+#: For how many sizes of pictures a layer keeps its packed weights.
 SIZES = 3
 
 
 class Convolution:
-    """A 3x3 convolution with a padding of 1, which can have a ReLU with it; it is not trained.
+    """A frozen 3x3 convolution with a padding of 1, by itself or fused with a ReLU and max pooling.
 
-    On processors, oneDNN computes the two in one pass over memory, out of weights that are packed
-    for the size of the picture once instead of at each step. The gradient to its input is a
-    convolution too, by the weights turned by half.
+    On a CPU, oneDNN computes convolution and ReLU in one pass over memory, from weights that are
+    packed once for the size of the picture instead of at each step. The gradient with respect to
+    the input is a convolution too, with the kernels rotated by 180 degrees.
 
     Args:
         weight: (D, C, 3, 3).
@@ -31,8 +31,8 @@ class Convolution:
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.weight = weight
         self.bias = bias
-        turned = weight.flip(2, 3).transpose(0, 1)
-        self._turned = turned.contiguous(memory_format=torch.channels_last)
+        rotated = weight.flip(2, 3).transpose(0, 1)
+        self._rotated = rotated.contiguous(memory_format=torch.channels_last)
         self._pack = lru_cache(maxsize=2 * SIZES)(_pack)
 
     def __call__(self, values: Tensor) -> Tensor:
@@ -40,28 +40,29 @@ class Convolution:
         return F.conv2d(values, self.weight, self.bias, padding=1)
 
     def relu(self, values: Tensor) -> Tensor:
-        """``max(values * weight + bias, 0)``; of what it computes, only the result is kept."""
+        """``max(values * weight + bias, 0)``; only the result is kept for the backward pass."""
         return _ConvolutionReLU.apply(values, self)  # type: ignore[no-untyped-call]
 
     def relu_pool(self, values: Tensor) -> Tensor:
         """2x2 max pooling of `relu`: (N, C, H, W) to (N, D, H // 2, W // 2).
 
-        ReLU's part in the gradient is a quarter of the work here: what a square's maximum cut off
-        has no slope. Of what it computes, the result and where the maxima are is kept.
+        The backward pass applies ReLU's mask to the pooled values, a quarter as many: where the
+        maximum of a square is 0, the gradient is 0. Only the result and the positions of the
+        maxima are kept for it.
         """
         return _ConvolutionReLUPool.apply(values, self)  # type: ignore[no-untyped-call]
 
     def rectified(self, values: Tensor) -> Tensor:
-        """The same without a gradient."""
+        """`relu` without a gradient."""
         if _has_fusion(values):
             return self._fused(values, self.weight, self.bias, "relu")
         return self(values).relu_()
 
     def transposed(self, gradient: Tensor) -> Tensor:
-        """The gradient to the input: (N, D, H, W) to (N, C, H, W)."""
+        """The gradient with respect to the input: (N, D, H, W) to (N, C, H, W)."""
         if _has_fusion(gradient):
-            return self._fused(gradient, self._turned, None, "none")
-        return F.conv2d(gradient, self._turned, padding=1)
+            return self._fused(gradient, self._rotated, None, "none")
+        return F.conv2d(gradient, self._rotated, padding=1)
 
     def _fused(self, values: Tensor, weight: Tensor, bias: Tensor | None, post: str) -> Tensor:
         packed = self._pack(weight, values.shape)
@@ -77,9 +78,10 @@ def max_pool(values: Tensor) -> Tensor:
 
 
 def _strips(values: Tensor) -> int:
-    """How many strips a picture is cut into for pooling, if it can be, without being copied.
+    """How many strips a picture is cut into for pooling; 1 where cutting would need a copy.
 
-    Channels last, torch computes the gradient of pooling on one core for each picture of a batch.
+    With channels last, torch computes the gradient of pooling on one core for each picture of a
+    batch. Strips, which pass for a batch of pictures, use all cores.
     """
     count, _, height, _ = values.shape
     alone = count == 1 and values.device.type == "cpu"
@@ -92,7 +94,7 @@ def _split(values: Tensor, strips: int) -> Tensor:
 
 
 def _joined(values: Tensor, strips: int) -> Tensor:
-    """What `_split` cut."""
+    """The inverse of `_split`."""
     return values if strips == 1 else _rows_as(values, 1)
 
 
@@ -137,7 +139,7 @@ class _ConvolutionReLUPool(torch.autograd.Function):
         layout = torch.channels_last if _is_channels_last(result) else torch.contiguous_format
         positive = torch.ops.aten.threshold_backward(gradient, result, 0)
         positive = _split(positive.contiguous(memory_format=layout), ctx.strips)
-        # What was pooled, of which only shape and layout are looked at.
+        # In place of what was pooled: only its shape and layout are used.
         like = torch.empty(
             ctx.shape, dtype=positive.dtype, device=positive.device, memory_format=layout
         )
@@ -147,7 +149,7 @@ class _ConvolutionReLUPool(torch.autograd.Function):
         return ctx.layer.transposed(_joined(parts, ctx.strips)), None
 
 
-#: A pooling's kernel and stride.
+#: Kernel size and stride of pooling.
 _TWOS = [2, 2]
 
 #: Padding, stride and dilation.
@@ -159,9 +161,9 @@ def _pack(weight: Tensor, size: torch.Size) -> Tensor:
 
 
 def _has_fusion(values: Tensor) -> bool:
-    """Whether oneDNN has what torch's compiler has it do, and what is used here."""
-    there = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    if values.device.type != "cpu" or not there or not _is_channels_last(values):
+    """Whether oneDNN has the fused operators that are used here, those of torch's compiler."""
+    available = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    if values.device.type != "cpu" or not available or not _is_channels_last(values):
         return False
     if values.dtype == torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

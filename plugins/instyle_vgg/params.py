@@ -59,8 +59,10 @@ class VGG19Params(ExtractorParams):
         return (OXFORD if self.weights == "oxford" else IMAGENET1K_V1,)
 
     def reach(self, layer: str) -> int:
-        """Half the receptive field: each 3x3 convolution adds a pixel of its own map, and each
-        pooling half of one."""
+        """At least half the receptive field, in pixels of the picture.
+
+        Each 3x3 convolution adds a cell of its map, and each pooling half a cell of the pooled map.
+        """
         return _reach(layer)
 
 

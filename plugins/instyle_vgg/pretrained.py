@@ -40,7 +40,7 @@ def load(pretrained: Pretrained) -> State:
 
     Returns:
         ``mean`` (3, 1, 1) for RGB in [0, 1], and for each convolution ``layers.convX_Y.weight``,
-        channels last, and ``layers.convX_Y.bias``; float32, on the processor.
+        channels last, and ``layers.convX_Y.bias``; float32, on the CPU.
     """
     if pretrained == "oxford":
         state = converted(OXFORD, _oxford)
@@ -54,7 +54,7 @@ def _channels_last(tensor: Tensor) -> Tensor:
 
 
 def _oxford(path: Path) -> State:
-    # A table look-up in one go: the package's own reader makes a list of 20 million numbers.
+    # All table look-ups at once: the package's own reader makes a list of 20 million numbers.
     file = torch.load(path, map_location="cpu", weights_only=True)
     tensors = []
     for name in CONVOLUTIONS:
@@ -77,7 +77,7 @@ def _imagenet1k_v1(path: Path) -> State:
 
 
 def _by_layer(tensors: list[Tensor]) -> State:
-    """What both files hold in the order of the network, by our names; weights are (D, 3, 3, C)."""
+    """Tensors in the order of the network, by the names of its layers; weights as (D, 3, 3, C)."""
     names = [f"layers.{layer}.{kind}" for layer in CONVOLUTIONS for kind in ("weight", "bias")]
     return {
         name: tensor.permute(0, 2, 3, 1).contiguous() if tensor.ndim == 4 else tensor

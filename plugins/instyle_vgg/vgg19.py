@@ -33,7 +33,7 @@ class VGG19(nn.Module, FeatureExtractor):
         self._strides = params.layers()
         self._scale = params.scale
         self._convolutions: dict[tuple[str, torch.dtype], Convolution] = {}
-        # Without memory, and without drawing random numbers, for weights that come right after.
+        # This takes no memory and draws no random numbers; the weights are loaded right after.
         with torch.device("meta"):
             self.layers = _layers(params)
             self.register_buffer("mean", torch.empty(3, 1, 1))
@@ -62,7 +62,7 @@ class VGG19(nn.Module, FeatureExtractor):
         index = 0
         while len(maps) < len(set(layers)):
             name, layer = names[index], modules[index]
-            # What comes before a ReLU, or before pooling, is only made where it is asked for.
+            # Values before a ReLU, or before pooling, are only made where they are asked for.
             alone, unpooled = name in layers, name in layers or names[index + 1] in layers
             if not isinstance(layer, nn.Conv2d):
                 values = max_pool(values) if isinstance(layer, nn.MaxPool2d) else layer(values)
@@ -80,7 +80,7 @@ class VGG19(nn.Module, FeatureExtractor):
         return maps
 
     def _convolution(self, name: str, dtype: torch.dtype) -> Convolution:
-        """A layer in a precision, which is kept from then on."""
+        """A layer in one precision; it is made once."""
         layer = getattr(self.layers, name)
         known = self._convolutions.get((name, dtype))
         if known is None or known.weight.device != layer.weight.device:
@@ -100,7 +100,7 @@ class VGG19(nn.Module, FeatureExtractor):
 
 
 def _dtype(images: Tensor) -> torch.dtype:
-    """What to compute in: what automatic mixed precision says, or else as pictures are."""
+    """The precision to compute in: that of automatic mixed precision, else the pictures' own."""
     kind = images.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else images.dtype
 
@@ -108,7 +108,7 @@ def _dtype(images: Tensor) -> torch.dtype:
 def _layers(params: VGG19Params) -> nn.Sequential:
     """``conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ... relu5_4``.
 
-    The ReLUs are not in place: the map before one may have been asked for.
+    The ReLUs are not in place: the map before a ReLU may be asked for too.
     """
     layers = nn.Sequential()
     channels = 3

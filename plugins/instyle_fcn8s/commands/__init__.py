@@ -61,8 +61,8 @@ def fcn8s() -> None:
 @click.option(
     "--classes", metavar="A,B,...", help="Classes to tell from background.  [default: all]"
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Other than the recipe's.")
-@click.option("--batch", type=click.IntRange(min=1), help="Photos a step, on each device.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's number.")
+@click.option("--batch", type=click.IntRange(min=1), help="Photos per step, on each device.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
 @click.option("--crop", type=click.IntRange(min=32), help="Side of the crops, in pixels.")
 @click.option("--precision", help="As Lightning spells it, such as bf16-mixed or 32-true.")
@@ -72,7 +72,7 @@ def fcn8s() -> None:
 @click.option("--nodes", type=int, default=1, show_default=True, help="Machines.")
 @click.option("--strategy", default="auto", show_default=True, help="Lightning's, such as ddp.")
 @click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True)
-@click.option("--compile", is_flag=True, help="Make the network faster by torch.compile.")
+@click.option("--compile", is_flag=True, help="Speed up the network by torch.compile.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier training stopped.")
 @click.option("--export", type=_PATH, help="The safetensors file.  [default: in the folder]")
 def train(

@@ -84,7 +84,7 @@ def _print(result: Evaluation, title: str) -> None:
 def _draw(
     folder: Path, count: int, result: Evaluation, photos: Photos, segment: Any, classes: list[str]
 ) -> None:
-    """The best and the worst photos: what was found beside what is there."""
+    """Save the best and the worst photos, what was found beside the true classes."""
     folder.mkdir(parents=True, exist_ok=True)
     names = list(result.photos)
     numbers = renumbering(classes)

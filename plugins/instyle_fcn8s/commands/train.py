@@ -25,7 +25,7 @@ from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import Variant
 from instyle_fcn8s.recipes import PRESETS, Recipe
 from instyle_fcn8s.training import Hardware, fit
-from instyle_fcn8s.voc import CLASSES, Census, Photos, open_sbd, open_voc, take_census
+from instyle_fcn8s.voc import CLASSES, Photos, Summary, open_sbd, open_voc, summarize
 
 
 def run(
@@ -47,7 +47,7 @@ def run(
 
     Raises:
         InputError: the data, an option or the folder to write to cannot be used.
-        WeightsError: the encoder's weights cannot be had.
+        WeightsError: the encoder's weights cannot be downloaded or used.
     """
     recipe = replace(PRESETS[preset], **changes)
     if recipe.batch == 1 and recipe.crop <= 32:
@@ -64,8 +64,8 @@ def run(
     val = open_voc(data, "val")
     if sbd is not None:
         train.append(open_sbd(sbd, without=[*train[0].names, *val.names]))
-    census, judged_on = _look_through(train, val)
-    chosen = _chosen(census, recipe)
+    summary, val_summary = _summaries(train, val)
+    chosen = _chosen(summary, recipe)
     training = {
         "recipe": {"preset": preset, **asdict(recipe)},
         "classes": list(names),
@@ -74,9 +74,9 @@ def run(
         "variant": variant,
         "seed": seed,
         "photos": len(chosen),
-        "photos_with_class": {name: census.photos.get(name, 0) for name in names},
-        "list_sha256": census.sha256,
-        "val_list_sha256": judged_on.sha256,
+        "photos_with_class": {name: summary.photos.get(name, 0) for name in names},
+        "list_sha256": summary.sha256,
+        "val_list_sha256": val_summary.sha256,
     }
     _check_folder(output, training, resume=resume)
     if not resume:
@@ -96,7 +96,7 @@ def _network(names: Sequence[str], encoder: str, start: str, variant: Variant) -
         with torch.no_grad():
             size = network.eval()(torch.zeros(1, 3, 64, 96)).shape[-2:]
         fits = tuple(size) == (64, 96)
-    except Exception:  # whatever smp, timm and torch make of an encoder of another build
+    except Exception:  # whatever smp, timm and torch raise for an encoder that does not fit
         fits = False
     if not fits:
         raise InputError(
@@ -127,21 +127,21 @@ def _classes(written: str | None) -> tuple[str, ...]:
     return (CLASSES[0], *(name for name in CLASSES if name in names))
 
 
-def _look_through(train: Sequence[Photos], val: Photos) -> tuple[Census, Census]:
-    """Read all that will be trained and judged on."""
+def _summaries(train: Sequence[Photos], val: Photos) -> tuple[Summary, Summary]:
+    """Read all photos to train on, and all to validate on."""
     with counted("reading every photo", sum(map(len, [*train, val]))) as on_photo:
-        judged_on = take_census([val], on_photo)
-        return take_census(train, on_photo), judged_on
+        val_summary = summarize([val], on_photo)
+        return summarize(train, on_photo), val_summary
 
 
-def _chosen(census: Census, recipe: Recipe) -> list[int]:
+def _chosen(summary: Summary, recipe: Recipe) -> list[int]:
     """The photos that the recipe trains on."""
-    numbers = range(len(census.sizes))
+    numbers = range(len(summary.sizes))
     if recipe.small == "skip":
-        numbers = [n for n in numbers if min(census.sizes[n]) >= recipe.crop]  # type: ignore[assignment]
+        numbers = [n for n in numbers if min(summary.sizes[n]) >= recipe.crop]  # type: ignore[assignment]
     if len(numbers) < recipe.batch:
         raise InputError(
-            f"{len(numbers)} of {len(census.sizes)} photos can be trained on, which is less than "
+            f"{len(numbers)} of {len(summary.sizes)} photos can be trained on, which is less than "
             f"a batch of {recipe.batch}",
             where="--data",
             hint="lower --batch"
@@ -151,7 +151,7 @@ def _chosen(census: Census, recipe: Recipe) -> list[int]:
 
 
 def _check_folder(folder: Path, training: dict[str, Any], *, resume: bool) -> None:
-    """Neither overwrite an earlier training, nor go on with another one than was meant."""
+    """Refuse to overwrite an earlier training, or to resume with other settings."""
     there = (folder / "checkpoints" / "last.ckpt").is_file()
     if there and not resume:
         raise InputError(
@@ -191,7 +191,7 @@ def _write_settings(folder: Path, training: dict[str, Any]) -> None:
 
 @rank_zero_only
 def _export(network: FCN, path: Path, training: dict[str, Any], val: Photos) -> None:
-    """Judge what came out on the photos that chose it, and write it with the figures."""
+    """Evaluate the network on the validation photos, and write it with the scores."""
     network = network.eval().cpu().float()
     with torch.no_grad():
         result = evaluate(

@@ -16,7 +16,7 @@ from instyle_fcn8s.segmenter import FCN8s
 
 @pytest.fixture(scope="module")
 def network() -> FCN:
-    """With weights that a file can hold, and a mind of its own."""
+    """With weights that a file can hold exactly, and scores that differ from class to class."""
     torch.manual_seed(0)
     network = FCN(("background", "cat", "dog"), encoder="mobilenet_v2")
     with torch.no_grad():

@@ -15,7 +15,7 @@ from scipy.io import savemat
 from torchvision.datasets import VOCSegmentation
 
 from instyle_core import InputError
-from instyle_fcn8s.voc import CLASSES, IGNORED, open_sbd, open_voc, renumbering, take_census
+from instyle_fcn8s.voc import CLASSES, IGNORED, open_sbd, open_voc, renumbering, summarize
 from tests.plugins.instyle_fcn8s.shapes import (
     CAT,
     DOG,
@@ -264,31 +264,31 @@ def test_a_file_of_sbd_with_other_fields(sbd: Path) -> None:
     refused(lambda: photos[1], sbd / "cls" / "b.mat")
 
 
-# --- the census -----------------------------------------------------------------------------------
+# --- the summary ----------------------------------------------------------------------------------
 
 
-def test_census(voc: Path) -> None:
+def test_summary(voc: Path) -> None:
     photo, mask = scene(0, 50, 70)
     write_photo(voc, "train_001", photo, np.where(mask == CAT, 0, mask))  # a dog alone
     write_photo(voc, "train_002", photo, np.zeros_like(mask))
     calls: list[None] = []
     parts = [open_voc(voc, "train"), open_voc(voc, "val")]
-    census = take_census(parts, lambda: calls.append(None))
-    assert census.sizes == ((48, 64), (50, 70), (50, 70), (48, 64), (48, 64))
-    assert census.photos == {"background": 5, "cat": 3, "dog": 4}
+    summary = summarize(parts, lambda: calls.append(None))
+    assert summary.sizes == ((48, 64), (50, 70), (50, 70), (48, 64), (48, 64))
+    assert summary.photos == {"background": 5, "cat": 3, "dog": 4}
     listed = "train_000\ntrain_001\ntrain_002\nval_000\nval_001\n"
-    assert census.sha256 == hashlib.sha256(listed.encode()).hexdigest()
+    assert summary.sha256 == hashlib.sha256(listed.encode()).hexdigest()
     assert len(calls) == 5
 
 
-def test_census_finds_what_is_damaged(voc: Path) -> None:
+def test_summary_finds_what_is_damaged(voc: Path) -> None:
     path = inside(voc, "JPEGImages", "train_002.jpg")
     path.write_bytes(path.read_bytes()[:500])
-    refused(lambda: take_census([open_voc(voc, "train")], lambda: None), path)
+    refused(lambda: summarize([open_voc(voc, "train")], lambda: None), path)
 
 
 def test_the_hash_is_of_the_order_too(voc: Path) -> None:
-    before = take_census([open_voc(voc, "train")], lambda: None).sha256
+    before = summarize([open_voc(voc, "train")], lambda: None).sha256
     path = inside(voc, "ImageSets", "Segmentation", "train.txt")
     write_list(path, reversed(path.read_text().split()))
-    assert take_census([open_voc(voc, "train")], lambda: None).sha256 != before
+    assert summarize([open_voc(voc, "train")], lambda: None).sha256 != before

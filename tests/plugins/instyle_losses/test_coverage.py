@@ -21,7 +21,7 @@ split = st.booleans()
 
 def made(mask: np.ndarray, split: bool) -> Coverage:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(coverage, "_gains_by_numbers", lambda mask: split)
+        patch.setattr(coverage, "_gains_by_indices", lambda mask: split)
         return Coverage(torch.from_numpy(mask))
 
 

@@ -90,7 +90,7 @@ def test_a_part_of_a_map(layout: torch.memory_format) -> None:
 def test_cells_are_added_up_in_portions(
     cells: int, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gram, "NUMBERS", 5 * cells)
+    monkeypatch.setattr(gram, "CHUNK", 5 * cells)
     maps, mask = random(1, 5, 4, 7), masks(4, 7)[kind].double()
     expected = in_float64(maps, mask)
     torch.testing.assert_close(weighted_gram(maps, Coverage(mask))[0], expected)
@@ -128,7 +128,7 @@ def test_masks_as_gpus_have_them(
     outer = random(1, 5, 5, seed=1)
     each = []
     for numbered in (True, False):
-        monkeypatch.setattr(coverage, "_gains_by_numbers", lambda mask, numbered=numbered: numbered)
+        monkeypatch.setattr(coverage, "_gains_by_indices", lambda mask, numbered=numbered: numbered)
         product, cells = weighted_gram(maps, Coverage(mask))
         assert float(cells) == float(mask.sum())
         each.append((product, *torch.autograd.grad(product, maps, outer)))

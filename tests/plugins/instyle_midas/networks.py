@@ -1,4 +1,4 @@
-"""Small depth networks with weights of chance, in the form in which real ones are published."""
+"""Small depth networks with random weights, in the form in which real ones are published."""
 
 from __future__ import annotations
 

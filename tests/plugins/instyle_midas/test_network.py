@@ -138,7 +138,7 @@ def test_unusable_folders(copy: Path, change: Callable[[Path], Any], message: st
         ({"size": {"height": 0, "width": 0}}, "greater than 0"),
         ({"size": {"height": 65, "width": 47}}, ""),  # other than the patches
         ({"image_mean": [0.5, 0.5]}, "tensor"),
-        ({"image_std": [0, 0, 0]}, "its depth is not a number"),
+        ({"image_std": [0, 0, 0]}, "its depth is not finite"),
         ({"keep_aspect_ratio": True}, ""),  # a DPT of transformers takes square pictures alone
     ],
 )
@@ -147,7 +147,7 @@ def test_settings_that_the_network_fails_at(
 ) -> None:
     edit(copy / "preprocessor_config.json", **changes)
     error = unusable(copy)
-    assert "the network fails at a picture of 64x48 pixels: " in error.what
+    assert "the network fails on a picture of 64x48 pixels: " in error.what
     assert reason in error.what
     assert "preprocessor_config.json" in str(error.hint)
 
@@ -181,7 +181,7 @@ def test_tensors_that_are_never_used_may_be_missing(copy: Path, midas: Midas) ->
 def test_a_hybrid_takes_one_size(hybrid: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     copy = Path(shutil.copytree(hybrid, tmp_path / "net"))
     edit(copy / "preprocessor_config.json", **changes)
-    assert "takes pictures of 64x64 pixels alone" in unusable(copy).what
+    assert "takes only pictures of 64x64 pixels" in unusable(copy).what
 
 
 # --- networks of the hub --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Networks of segmentation-models-pytorch with weights of chance, and what they compute by hand."""
+"""Networks of segmentation-models-pytorch with random weights, and what they compute, by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def network(
     architecture: str = "unet", encoder: str = "mobilenet_v2", classes: int = 3, **options: Any
 ) -> nn.Module:
-    """A network with weights of chance, that tells its classes apart."""
+    """A network with random weights that tells its classes apart."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         made = smp.create_model(architecture, encoder, None, 3, classes, **options)

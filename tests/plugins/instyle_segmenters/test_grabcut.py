@@ -63,7 +63,7 @@ def test_the_middle_of_the_box_is_the_object() -> None:
     assert iou(segment(image, box=(20, 12, 80, 68)) > 0.5, truth) > 0.97
 
 
-def test_specks_are_dropped_and_pin_holes_filled() -> None:
+def test_specks_are_dropped_and_small_holes_filled() -> None:
     image, truth = scene()
     image[:, 16:22, 26:32] = torch.tensor([0.8, 0.4, 0.2])[:, None, None]  # a speck in the box
     image[:, 48:51, 58:61] = torch.tensor([0.2, 0.4, 0.7])[:, None, None]  # a hole in the object
@@ -141,7 +141,7 @@ def test_a_large_photo_is_cut_coarse_to_fine(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("prompt", [{}, {"class_name": "cat"}])
 def test_nothing_is_marked(prompt: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="shown the object") as error:
+    with pytest.raises(InputError, match="told where the object is") as error:
         segment(scene()[0], **prompt)
     assert error.value.hint is not None
     assert "select: {box: [x0, y0, x1, y1]}" in error.value.hint

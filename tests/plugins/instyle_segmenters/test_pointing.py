@@ -48,7 +48,7 @@ def prompts(draw: st.DrawFn) -> tuple[int, int, Prompt]:
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [
-        ({}, "tester has to be shown the object"),
+        ({}, "tester needs to be told where the object is"),
         ({"box": (5, 5, 5, 9)}, "box [5, 5, 5, 9] is empty or reaches outside of the picture"),
         ({"box": (-1, 0, 5, 5)}, "is empty or reaches outside"),
         ({"box": (0, 0, 30, 21)}, "is empty or reaches outside"),

@@ -106,7 +106,7 @@ def flood(lab: NDArray[Any], seed: tuple[int, int], color: NDArray[Any], toleran
 def test_growing_is_a_flood(
     picture: int, size: tuple[int, int], share: float, at: tuple[float, float]
 ) -> None:
-    """Two colors far apart, with their grain, and without the filling of pin-holes."""
+    """Two colors far apart, with their grain, and without the filling of small holes."""
     random = np.random.default_rng(picture)
     pixels = np.where((random.random(size) < share)[..., None], [200, 40, 30], [30, 60, 200])
     pixels = pixels.astype(np.uint8)
@@ -131,7 +131,7 @@ def test_the_tolerance_is_a_distance_in_cie_lab() -> None:
         assert found.all(dim=0).sum() == found.any(dim=0).sum()
 
 
-def test_pin_holes_are_filled_and_larger_ones_are_not() -> None:
+def test_small_holes_are_filled_and_larger_ones_are_not() -> None:
     image, _ = scene(noise=0)
     image[:, 48:50, 58:60] = COOL[:, None, None]
     image[:, 26:34, 40:52] = COOL[:, None, None]
@@ -201,7 +201,7 @@ def test_a_large_photo_is_walked_on_small(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("prompt", [{}, {"class_name": "cat"}])
 def test_nothing_is_marked(prompt: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="region has to be shown the object") as error:
+    with pytest.raises(InputError, match="region needs to be told where the object is") as error:
         segment(scene()[0], **prompt)
     assert "point" in str(error.value.hint)
 

@@ -93,7 +93,7 @@ def test_the_contour_is_that_of_scikit_image() -> None:
     place, _ = snake.Scene.of(pixels, Prompt(box=BOX))
     segmenter = Snake(params)
     contrast = segmenter._seen(place)
-    snake._in_step()
+    snake._restart_smoothing()
     expected = morphological_chan_vese(contrast, 10, place.ellipse(1), smoothing=1) > 0
     found = segmenter._move(place, place.ellipse(1), 10)
     assert np.array_equal(found, expected & place.inside)
@@ -167,7 +167,7 @@ def test_a_large_photo_is_looked_at_small_first(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("prompt", [{}, {"class_name": "cat"}])
 def test_nothing_is_marked(prompt: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="snake has to be shown the object") as error:
+    with pytest.raises(InputError, match="snake needs to be told where the object is") as error:
         segment(scene()[0], **prompt)
     assert "select: {box: [x0, y0, x1, y1]}" in str(error.value.hint)
 

@@ -25,7 +25,7 @@ COCO = get_model_weights(MASKRCNN).DEFAULT.meta["categories"]
 
 @pytest.fixture(scope="module")
 def apart() -> tuple[Torchvision, nn.Module]:
-    """The segmenter, and the network itself, with the same weights; found objects are of chance."""
+    """The segmenter, and the network itself, with the same weights; what they find is random."""
     torch.manual_seed(1)
     options = {"box_score_thresh": 0.0, "box_detections_per_img": 12}
     network = get_model(
