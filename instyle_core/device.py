@@ -68,7 +68,7 @@ def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: 
     return 1152 if precision.itemsize == 2 else 840  # so that 2048 pixels take less than 6 GB
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch says that memory has run out; that of processors has no type of its own."""
     return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 

@@ -6,6 +6,7 @@ Nothing heavy is imported until one is created.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
@@ -13,9 +14,10 @@ from pydantic_core import InitErrorDetails
 
 from instyle_core.errors import InputError
 from instyle_core.interfaces.messages import problem, shown, unknown_keys
-from instyle_core.interfaces.params import ExtractorParams, Params, ReaderParams, SegmenterParams
+from instyle_core.interfaces.params import Params
+from instyle_core.plugin.border import called
 from instyle_core.plugin.hookspecs import Kind
-from instyle_core.plugin.use import Use
+from instyle_core.plugin.use import Use, who
 
 if TYPE_CHECKING:
     from instyle_core.plugin.registry import Registry
@@ -52,16 +54,19 @@ def resolve(kind: Kind, value: Any, context: Mapping[str, Any]) -> Use:
     weighted = {"weight": extra["weight"]} if "weight" in extra else {}
     factor = _checked(_Weighted, weighted, context, problems)
     own = {key: item for key, item in given.items() if key in known}
-    params = _checked(plugin.params, own, context, problems)
-    if isinstance(params, ReaderParams):
-        problems += _unreadable_layers(params, context)
-    refine = None
+    origin = registry.origin(plugin)
+    with called(who(plugin, origin), "a validator of its parameters"):
+        params = _checked(plugin.params, own, context, problems)
+    weight = 1.0 if factor is None else factor.weight
+    use = None if params is None else Use(plugin, params, weight, origin)
+    problems += _unreadable_layers(use, context) if use else []
     if kind == "segmenter":
-        default = params.refiner() if isinstance(params, SegmenterParams) else None
+        default = use.refiner() if use else None
         refine = _refiner(extra.get("refine", default), context, problems)
-    if problems or params is None or factor is None:
+        use = replace(use, refine=refine) if use else None
+    if problems or use is None:
         raise _errors(kind, problems)
-    return Use(plugin, params, factor.weight, registry.origin(plugin), refine)
+    return use
 
 
 #: What a spec can set of a plugin besides its own parameters.
@@ -103,19 +108,17 @@ def _errors(title: str, problems: list[InitErrorDetails]) -> ValidationError:
     return ValidationError.from_exception_data(title, problems)
 
 
-def _unreadable_layers(params: ReaderParams, context: Mapping[str, Any]) -> list[InitErrorDetails]:
+def _unreadable_layers(use: Use, context: Mapping[str, Any]) -> list[InitErrorDetails]:
     """Layers that a loss or a ranker reads and its extractor does not have."""
     problems = []
-    for name, layers in params.reads().items():
+    for name, layers in use.reads().items():
         written = context["extractors"].get(name, name)
         try:
-            extractor = resolve("extractor", written, context).params
+            there = resolve("extractor", written, context).layers()
         except ValidationError as error:
             if name not in context["extractors"]:  # otherwise it is reported where it is written
                 problems.append(problem(error.errors()[0]["msg"], ("extractor",), name))
             continue
-        assert isinstance(extractor, ExtractorParams)
-        there = extractor.layers()
         for index, layer in enumerate(layers):
             if layer not in there:
                 message = f"the extractor '{name}' has no layer '{layer}'; {_range(list(there))}"

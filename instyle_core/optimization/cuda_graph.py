@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from instyle_core.errors import PluginError
+
 #: Steps that are taken one kernel at a time before any is recorded: memory and kernels are chosen.
 WARM_UP = 3
 
@@ -30,7 +32,7 @@ def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             result = compute()
-    except RuntimeError:
+    except (RuntimeError, PluginError):  # that of a plugin is within its error
         return None
 
     def play() -> Tensor:
