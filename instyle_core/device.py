@@ -66,7 +66,7 @@ def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: 
     return 1152 if precision.itemsize == 2 else 840  # so that 2048 pixels take less than 6 GB
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of torch means that memory is full; on processors it has no own type."""
     return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 

@@ -52,6 +52,19 @@ class WeightsError(InstyleError):
     exit_status = 3
 
 
+class PluginError(InstyleError):
+    """A plugin did not keep a promise of its interface.
+
+    Args:
+        who: the plugin, such as ``the loss 'sepia' of instyle-sepia 0.1.0``.
+        what: what it did; with what it returned, and what is promised.
+    """
+
+    def __init__(self, who: str, what: str) -> None:
+        hint = "tell its authors; `--debug` shows the traceback"
+        super().__init__(f"{who} is broken: {what}", hint=hint)
+
+
 class DivergedError(InstyleError):
     """The optimization stopped at a loss that is no number or has exploded."""
 

@@ -126,7 +126,7 @@ def fetch_weights(uses: Iterable[Use]) -> None:
     from instyle_core.events import Download
     from instyle_core.weights.fetch import fetch, locate
 
-    for weights in dict.fromkeys(w for use in uses for w in use.params.pretrained()):
+    for weights in dict.fromkeys(w for use in uses for w in use.pretrained()):
         if locate(weights) is None:
             name = weights.name
             with RunDisplay() as display:

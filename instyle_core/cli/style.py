@@ -52,7 +52,6 @@ def rank(
     from instyle_core.config.style_folder import StyleFolder
     from instyle_core.device import choose_device
     from instyle_core.images.picture import read_picture
-    from instyle_core.interfaces.params import RankerParams
     from instyle_core.objects.boxes import box_of
     from instyle_core.objects.find import find_object
     from instyle_core.painting.ranking import dump_ranking, subject_of
@@ -63,8 +62,7 @@ def rank(
     select = Select.model_validate(asked)
     finder = None if whole else segmenter_of(segmenter, select, option="--segmenter")
     ranker = use_of("ranker", use, option="--use") if use is not None else default_ranker(context())
-    assert isinstance(ranker.params, RankerParams)
-    readers = {name: resolve("extractor", name, context()) for name in ranker.params.reads()}
+    readers = {name: resolve("extractor", name, context()) for name in ranker.reads()}
     pictures = StyleFolder.open(folder.absolute()).pictures
     picture = read_picture(photo, max_megapixels=max_megapixels)
     finders = [use for use in (finder, finder and finder.refine) if use]

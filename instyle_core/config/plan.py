@@ -25,7 +25,6 @@ from instyle_core.config.spec import (
 )
 from instyle_core.errors import InputError, SpecError
 from instyle_core.interfaces.messages import shown
-from instyle_core.interfaces.params import ReaderParams
 from instyle_core.plugin.registry import Registry
 from instyle_core.plugin.use import Use
 
@@ -99,7 +98,7 @@ class Plan:
     @property
     def pretrained(self) -> tuple[Weights, ...]:
         """The weights that the run will load."""
-        return tuple(dict.fromkeys(w for use in self.uses for w in use.params.pretrained()))
+        return tuple(dict.fromkeys(w for use in self.uses for w in use.pretrained()))
 
     def dump(self) -> dict[str, Any]:
         """The resolved spec as plain data: absolute paths, every default spelled out."""
@@ -195,8 +194,7 @@ def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
     extractors = {}
     for item in objects or (whole,):
         for use in item.readers if item else ():
-            assert isinstance(use.params, ReaderParams)
-            for name in use.params.reads():
+            for name in use.reads():
                 extractors[name] = spec.extractors.get(name) or resolve("extractor", name, context)
     inputs, notes = (tuple(dict.fromkeys(context[key])) for key in ("inputs", "notes"))
     return Plan(spec, objects, whole, extractors, inputs, notes)

@@ -6,7 +6,7 @@ Nothing heavy is imported until one is created.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field, ValidationError
@@ -15,8 +15,9 @@ from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 from instyle_core.errors import InputError
 from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.messages import problem, shown, unknown_keys
-from instyle_core.interfaces.params import ExtractorParams, Params, ReaderParams, SegmenterParams
-from instyle_core.plugin.use import Use
+from instyle_core.interfaces.params import Params
+from instyle_core.plugin.border import called
+from instyle_core.plugin.use import Use, who
 
 if TYPE_CHECKING:
     from instyle_core.plugin.registry import Registry
@@ -74,20 +75,23 @@ def resolve(kind: str, value: Any, context: Mapping[str, Any]) -> Use:
     problems = unknown_keys(given, {**{key: key for key in added}, **own})
     notes: list[str] = []
     within = {**context, "notes": notes}
-    params = _checked(plugin.params, {k: v for k, v in given.items() if k in own}, within, problems)
+    mine = {key: item for key, item in given.items() if key in own}
+    with called(who(plugin, entry.distribution), "a validator of its parameters"):
+        params = _checked(plugin.params, mine, within, problems)
     weighted = {k: v for k, v in given.items() if k == "weight" and k in added}
     factor = _checked(_Weighted, weighted, context, problems)
-    if isinstance(params, ReaderParams):
-        problems += _unreadable_layers(params, context)
-    refine = None
-    if "refine" in added:
-        default = params.refiner() if isinstance(params, SegmenterParams) else None
-        refine = _refiner(given.get("refine", default), context, problems)
-    if problems or params is None or factor is None:
-        raise _errors(kind, problems)
+    weight = 1.0 if factor is None else factor.weight
     name = registry.name_of(entry)
+    use = None if params is None else Use(plugin, params, weight, entry.distribution, name=name)
+    problems += _unreadable_layers(use, context) if use else []
+    if "refine" in added:
+        default = use.refiner() if use else None
+        refine = _refiner(given.get("refine", default), context, problems)
+        use = replace(use, refine=refine) if use else None
+    if problems or use is None:
+        raise _errors(kind, problems)
     context.get("notes", []).extend(f"{kind} '{name}': {note}" for note in notes)
-    return Use(plugin, params, factor.weight, entry.distribution, refine, name)
+    return use
 
 
 def _refiner(
@@ -125,19 +129,17 @@ def _errors(title: str, problems: list[InitErrorDetails]) -> ValidationError:
     return ValidationError.from_exception_data(title, problems)
 
 
-def _unreadable_layers(params: ReaderParams, context: Mapping[str, Any]) -> list[InitErrorDetails]:
+def _unreadable_layers(use: Use, context: Mapping[str, Any]) -> list[InitErrorDetails]:
     """Layers that a loss or a ranker reads and its extractor does not have."""
     problems = []
-    for name, layers in params.reads().items():
+    for name, layers in use.reads().items():
         written = context["extractors"].get(name, name)
         try:
-            extractor = resolve("extractor", written, context).params
+            there = resolve("extractor", written, context).layers()
         except ValidationError as error:
             if name not in context["extractors"]:  # otherwise it is reported where it is written
                 problems.append(problem(error.errors()[0]["msg"], ("extractor",), name))
             continue
-        assert isinstance(extractor, ExtractorParams)
-        there = extractor.layers()
         for index, layer in enumerate(layers):
             if layer not in there:
                 message = f"the extractor '{name}' has no layer '{layer}'; {_range(list(there))}"

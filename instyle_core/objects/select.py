@@ -129,14 +129,8 @@ def mask_of(chosen: Sequence[Candidate]) -> Mask:
 
 
 def refine(mask: Mask, image: Tensor, segmenter: Use) -> Mask:
-    """The mask of an object after the refiner of the segmenter that found it, if it has one.
-
-    A refiner may come to the end that there is no object; then the mask stays as it was.
-    """
-    if segmenter.refine is None:
-        return mask
-    refined: Mask = segmenter.refine.create().refine(image, mask)
-    return refined if refined.decision.any() else mask
+    """The mask of an object after the refiner of the segmenter that found it, if it has one."""
+    return segmenter.refine.create().refine(image, mask) if segmenter.refine else mask
 
 
 def _number(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from instyle_core.errors import PluginError
+
 #: Steps that run without a graph first, while memory is allocated and kernels are selected.
 WARM_UP = 3
 
@@ -30,7 +32,7 @@ def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             result = compute()
-    except RuntimeError:
+    except (RuntimeError, PluginError):  # that of a plugin is within its error
         return None
 
     def replay() -> Tensor:

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from instyle_core.config.spec import Style
 from instyle_core.images.resize import resize
 from instyle_core.interfaces.loss import Loss, SummedLoss, Targets
-from instyle_core.interfaces.params import LossParams
 from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.schedule import SMALLEST_SIDE
 from instyle_core.painting.color import Palette
@@ -37,10 +36,9 @@ class Term:
     """A term of the objective: a loss with its weight."""
 
     def __init__(self, name: str, use: Use) -> None:
-        assert isinstance(use.params, LossParams)
         self.name = name
         self.weight = use.weight
-        self.reads = use.params.reads()
+        self.reads = use.reads()
         self.loss: Loss = use.create()
 
     def is_local(self, stack: FeatureStack) -> bool:

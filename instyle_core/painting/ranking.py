@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,11 +15,10 @@ from torch.nn import functional as F
 
 from instyle_core.config.plan import Plan
 from instyle_core.config.spec import Color
-from instyle_core.errors import InputError, InstyleError
+from instyle_core.errors import InputError, PluginError
 from instyle_core.events import Note, Observer, Ranked, Teller
 from instyle_core.images.picture import Picture, read_picture
 from instyle_core.interfaces.extractor import FeatureExtractor
-from instyle_core.interfaces.params import RankerParams
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.interfaces.ranker import Ranker, Rating
 from instyle_core.objects.boxes import crop, crop_box
@@ -89,11 +87,10 @@ def rank(
 
     Raises:
         InputError: no picture can be read.
-        InstyleError: the ranker gives a score that is no number.
+        PluginError: the ranker gives a score that is no number, or is broken otherwise.
     """
     ranker: Ranker = use.create()
-    assert isinstance(use.params, RankerParams)
-    stack = FeatureStack(extractors, [use.params.reads()], device)
+    stack = FeatureStack(extractors, [use.reads()], device)
     contents = [_content_view(subject, stack) for subject in subjects]
     ratings: list[dict[Path, Rating]] = [{} for _ in subjects]
     broken: list[str] = []
@@ -114,7 +111,11 @@ def rank(
                 view = _style_view(style, stack)
             else:
                 view = plain = plain or _style_view(picture, stack)
-            rated[path] = _checked(ranker.rate(content, view), use, path)
+            try:
+                rated[path] = ranker.rate(content, view)
+            except PluginError as error:
+                error.where = str(path)
+                raise
     if not ratings[0]:
         what = "no picture in this folder can be read"
         more = f"; and {len(broken) - _FEW} more" if len(broken) > _FEW else ""
@@ -197,10 +198,3 @@ def _content_view(subject: Subject, stack: FeatureStack) -> PictureView:
 def _style_view(picture: Tensor, stack: FeatureStack) -> PictureView:
     batch = picture[None].to(stack.device)
     return stack.view(batch, MaskPyramid(torch.ones_like(batch[:, :1])))
-
-
-def _checked(rating: Rating, use: Use, path: Path) -> Rating:
-    if not math.isfinite(rating.score):
-        what = f"the ranker '{use.plugin.name}' is broken: its score is {rating.score}"
-        raise InstyleError(what, where=str(path), hint="tell its authors")
-    return rating

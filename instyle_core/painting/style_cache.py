@@ -61,7 +61,7 @@ class StyleCache:
             what: tells what is summed.
             compute: computes them.
         """
-        if not all(name in self._uses and self._uses[name].params.pretrained() for name in reads):
+        if not all(name in self._uses and self._uses[name].pretrained() for name in reads):
             return compute()
         path = self._folder / f"{self._hash(image, reads, what)}.safetensors"
         try:
@@ -81,7 +81,7 @@ class StyleCache:
             [
                 self._uses[name].dump(),
                 self._uses[name].distribution,
-                [weights.sha256 for weights in self._uses[name].params.pretrained()],
+                [weights.sha256 for weights in self._uses[name].pretrained()],
                 layers,
             ]
             for name, layers in reads.items()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
-from instyle_core.errors import InstyleError
-from instyle_core.interfaces.kinds import KINDS
-from instyle_core.interfaces.params import Params
+from pydantic import Field, InstanceOf, TypeAdapter, ValidationError
+
+from instyle_core.errors import InstyleError, PluginError
+from instyle_core.interfaces.params import Params, ReaderParams
+from instyle_core.plugin.border import called, guard
 from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.weights.record import Weights
 
 
 @dataclass(frozen=True)
@@ -31,21 +36,52 @@ class Use:
     refine: Use | None = None
     name: str = ""
 
+    @property
+    def who(self) -> str:
+        """What errors call it, such as ``the loss 'sepia' of instyle-sepia 0.1.0``."""
+        return who(self.plugin, self.distribution)
+
     def create(self) -> Any:
         """Import the code behind the record and make the thing.
 
+        Returns:
+            What the plugin made, behind its guard (`instyle_core.plugin.border`).
+
         Raises:
-            InstyleError: it is not what its record says it is.
+            InstyleError: it cannot be imported.
+            PluginError: it cannot be made, or is not what its record says it is.
         """
-        thing = self.plugin.load()(self.params)
-        interface = KINDS[self.plugin.kind].interface
-        if not isinstance(thing, interface):
-            raise InstyleError(
-                f"the {self.plugin.kind} '{self.plugin.name}' is broken: {self.plugin.factory} "
-                f"made a {type(thing).__name__}, which is no instyle_core.{interface.__name__}",
-                hint="tell its authors",
-            )
-        return thing
+        try:
+            with called(self.who, f"import of {self.plugin.factory}"):
+                factory = self.plugin.load()
+        except InstyleError as error:
+            error.where = error.where or self.distribution
+            raise
+        with called(self.who, f"{self.plugin.factory}()"):
+            thing = factory(self.params)
+        return guard(self, thing)
+
+    # What the parameters tell: methods of `instyle_core.Params` and its kin, checked.
+
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        """The layers that it reads, by extractor."""
+        return self._ask("reads") if isinstance(self.params, ReaderParams) else {}
+
+    def layers(self) -> Mapping[str, int]:
+        """The layers of an extractor, each with its stride."""
+        return self._ask("layers")
+
+    def reach(self, layer: str) -> int | None:
+        """How many pixels around its stride a cell of a layer depends on; None for all of them."""
+        return self._ask("reach", layer)
+
+    def pretrained(self) -> Sequence[Weights]:
+        """The weights that it will load."""
+        return self._ask("pretrained")
+
+    def refiner(self) -> str | None:
+        """Of a segmenter, the refiner that is used where a spec does not say."""
+        return self._ask("refiner") if hasattr(self.params, "refiner") else None
 
     def dump(self) -> dict[str, Any]:
         """As it would be written in a spec, every default spelled out."""
@@ -54,5 +90,41 @@ class Use:
             added = {"weight": self.weight}
         elif self.plugin.kind == "segmenter":
             added = {"refine": self.refine.dump() if self.refine else "none"}
-        params = self.params.model_dump(mode="json", by_alias=True)
+        with called(self.who, "model_dump() of its parameters"):
+            params = self.params.model_dump(mode="json", by_alias=True)
         return {"use": self.name or self.plugin.name, **added, **params}
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        with called(self.who, f"{method}() of its parameters"):
+            answer = getattr(self.params, method)(*arguments)
+        try:
+            _adapter(method).validate_python(answer)
+        except ValidationError:
+            what = f"{method}() of its parameters is {answer!r}; it should be {_ANSWERS[method][1]}"
+            raise PluginError(self.who, what) from None
+        return answer
+
+
+def who(plugin: Plugin, distribution: str) -> str:
+    """What errors call a plugin; see `Use.who`."""
+    return f"the {plugin.kind} '{plugin.name}' of {distribution}"
+
+
+_Pixels = Annotated[int, Field(strict=True, ge=0)]
+
+#: What the methods of parameters have to answer: the type for pydantic, and in words.
+_ANSWERS: Mapping[str, tuple[Any, str]] = {
+    "reads": (Mapping[str, Sequence[str]], "a mapping of extractors to lists of layers"),
+    "layers": (
+        Mapping[str, Annotated[_Pixels, Field(gt=0)]],
+        "a mapping of layers to strides in pixels",
+    ),
+    "reach": (_Pixels | None, "a whole number of pixels, or None"),
+    "pretrained": (Sequence[InstanceOf[Weights]], "a list of instyle_core.Weights"),
+    "refiner": (str | None, "the name of a refiner, or None"),
+}
+
+
+@cache
+def _adapter(method: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_ANSWERS[method][0])

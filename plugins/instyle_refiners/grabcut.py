@@ -38,7 +38,7 @@ class GrabCutRefiner(Refiner):
         self._params = params
 
     def refine(self, image: Tensor, mask: Mask) -> Mask:
-        """Cut; where there is nothing to cut, the mask stays the same."""
+        """Cut; where there is nothing to cut, or nothing is left, the mask stays the same."""
         probability = mask.probability[0].cpu().numpy()
         x0, y0, x1, y1 = _window(probability > 1 - self._params.sure)
         pixels = (image[:, y0:y1, x0:x1] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
@@ -48,7 +48,8 @@ class GrabCutRefiner(Refiner):
         refined = probability.copy()
         refined[y0:y1, x0:x1] = found
         tensor = torch.from_numpy(refined)[None].to(mask.probability.device)
-        return Mask(tensor, (tensor > 0.5).float())
+        decision = (tensor > 0.5).float()
+        return Mask(tensor, decision) if decision.any() else mask
 
     def _grabcut(
         self, pixels: NDArray[np.uint8], probability: NDArray[np.float32]

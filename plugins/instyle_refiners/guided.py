@@ -30,7 +30,10 @@ class GuidedRefiner(Refiner):
         self._params = params
 
     def refine(self, image: Tensor, mask: Mask) -> Mask:
-        """Filter the probability; pixels above one half are the object's."""
+        """Filter the probability; pixels above one half are the object's.
+
+        Where the filter leaves none of them, the mask stays as it is.
+        """
         height, width = image.shape[1:]
         subsample = max(1, max(height, width) // _SIDE)
         # In pixels of the smaller picture; the filter mirrors it once at its border.
@@ -46,4 +49,5 @@ class GuidedRefiner(Refiner):
             subsample=subsample,
         )
         probability = filtered[0].clamp(0, 1)
-        return Mask(probability, (probability > 0.5).float())
+        decision = (probability > 0.5).float()
+        return Mask(probability, decision) if decision.any() else mask

@@ -1,0 +1,4 @@
+"""A module that does not let itself be imported."""
+
+print("it talks")
+raise SystemExit(0)
