@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,19 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from instyle_core.errors import InputError, InstyleError, did_you_mean, first_line
-from instyle_core.interfaces.kinds import KINDS, RESERVED
+from instyle_core.errors import InputError, InstyleError, did_you_mean
+from instyle_core.interfaces.kinds import KINDS
 from instyle_core.plugin import discovery, hookspecs
+from instyle_core.plugin.checks import check_hooks, problem_of_params, problem_of_record
 from instyle_core.plugin.discovery import ENVIRONMENT_VARIABLE, Failure, Source, normalized
-from instyle_core.plugin.hookspecs import API, GROUP, Plugin
+from instyle_core.plugin.hookspecs import GROUP, Plugin
 
 if TYPE_CHECKING:
     import click
-
-    from instyle_core.interfaces.params import Params
-
-#: What the name of a plugin looks like.
-NAME = "[a-z0-9]+(-[a-z0-9]+)*"
 
 #: The modules that `register` was given, by name.
 _registered: dict[str, Source] = {}
@@ -91,7 +85,7 @@ class Registry:
             name = f"{source.key}:{source.point}"
             with _kept(self._load_failures, source):
                 manager.register(source.load(), name=name)
-                _check_hooks(manager, name)
+                check_hooks(manager, name)
                 self._loaded[name] = source
         return manager
 
@@ -114,12 +108,12 @@ class Registry:
         claims: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for source, record in self._results("instyle_plugins", failures):
             with _kept(failures, source):
-                problem = _problem_of_record(record)
-                # Those of instyle's own are known to be fine, and this takes half a millisecond.
+                problem = problem_of_record(record)
+                # instyle's own are tested, and describing them would slow `plugins list` down.
                 if problem is None and source.key != GROUP:
-                    problem = _problem_of_params(record.params)
+                    problem = problem_of_params(record.params)
                 if problem:
-                    failures.append(Failure(*_labels(record, source), str(source), problem))
+                    failures.append(_failure(record, source, problem))
                     continue
                 entry = Entry(record, source)
                 claims[record.kind, record.name].append(entry)
@@ -203,10 +197,12 @@ class Registry:
             hint = did_you_mean(name, names) or f"installed: {', '.join(names)}"
         else:
             hint = f"no {kind or 'plugin'} is installed"
-        for failure in self._load_failures:
+        broken = []
+        for failure in self.failures:
             if failure.name == ENVIRONMENT_VARIABLE:
                 hint += f"; note that {failure.name} is wrong: {failure.reason}"
-        broken = [f"{f.name} of {f.distribution}" for f in self.failures if f.kind is None]
+            elif failure.kind is None:
+                broken.append(f"{failure.name} of {failure.distribution}")
         if broken:
             hint += f"; note that {', '.join(broken)} failed to load: see `instyle plugins list`"
         return InputError(f"no {kind or 'plugin'} is called '{name}'", hint=hint)
@@ -261,6 +257,13 @@ def register(module: ModuleType) -> None:
     _registered[source.name] = source
 
 
+def _failure(record: object, source: Source, reason: str) -> Failure:
+    """What is wrong with a record; it has the record's name and kind if these are fine."""
+    name, kind = getattr(record, "name", None), getattr(record, "kind", None)
+    label = name if isinstance(name, str) and name else source.point
+    return Failure(label, kind if kind in list(KINDS) else None, str(source), reason)
+
+
 @contextmanager
 def _kept(failures: list[Failure], source: Source, what: str = "") -> Iterator[None]:
     """Around a plugin's code: whatever it raises becomes a failure, and what it prints no output.
@@ -297,69 +300,3 @@ def _taken(what: str, sources: Sequence[Source]) -> str:
     """Why those that are not the owner of a name do not get it."""
     owner, everyone = _owner(sources), " and ".join(map(str, sources))
     return f"{what} is {f'that of {owner}' if owner else f'taken twice, by {everyone}'}"
-
-
-def _labels(record: object, source: Source) -> tuple[str, str | None]:
-    """What to call a bad record: its name, else its entry point's, and its kind if it has one."""
-    name, kind = getattr(record, "name", None), getattr(record, "kind", None)
-    label = name if isinstance(name, str) and name else source.point
-    return label, kind if kind in list(KINDS) else None
-
-
-def _check_hooks(manager: pluggy.PluginManager, plugin: str) -> None:
-    known = [name for name, _ in inspect.getmembers(hookspecs) if name.startswith("instyle_")]
-    hint = f"the hooks are {', '.join(known)}"
-    callers = manager.get_hookcallers(manager.get_plugin(plugin))
-    if not callers:
-        raise InputError("it implements no hook; is an @hookimpl missing?", hint=hint)
-    for caller in callers:
-        if caller.name not in known:
-            what = f"it implements the hook '{caller.name}', which does not exist"
-            raise InputError(what, hint=hint)
-
-
-def _problem_of_record(record: object) -> str | None:
-    """What is wrong with a record, or None."""
-    from instyle_core.weights.record import Weights
-
-    if not isinstance(record, Plugin):
-        return f"instyle_plugins returned {record!r}, which is no instyle_core.Plugin"
-    if record.api != API:
-        age = "newer" if isinstance(record.api, int) and record.api > API else "other"
-        return (
-            f"it was written for {age} plugin interfaces (api={record.api!r}) than this instyle "
-            f"has (api={API}); {'upgrade instyle' if age == 'newer' else 'upgrade the plugin'}"
-        )
-    if record.kind not in list(KINDS):  # it may be unhashable
-        return f"its kind is {record.kind!r}; kinds are {', '.join(KINDS)}"
-    if not isinstance(record.name, str) or not re.fullmatch(NAME, record.name):
-        return f"its name is {record.name!r}; names are lower-case letters, digits and dashes"
-    if not isinstance(record.factory, str) or record.factory.count(":") != 1:
-        return f"its factory is {record.factory!r}, not of the form 'package.module:Class'"
-    base = KINDS[record.kind].params
-    if not (isinstance(record.params, type) and issubclass(record.params, base)):
-        return f"its params are {record.params!r}, no subclass of instyle_core.{base.__name__}"
-    if not (isinstance(record.summary, str) and isinstance(record.source, str)):
-        return "its summary or source is not a text"
-    weights = record.weights
-    if not (isinstance(weights, tuple) and all(isinstance(w, Weights) for w in weights)):
-        return f"its weights are {weights!r}, not a tuple of instyle_core.Weights"
-    return None
-
-
-def _problem_of_params(params: type[Params]) -> str | None:
-    """Why a spec or its schema cannot have these parameters, or None."""
-    try:
-        if not params.__pydantic_complete__:  # a type was not defined yet when the class was
-            params.model_rebuild(_types_namespace={})
-        params.model_json_schema()
-    except Exception as error:
-        return f"its parameters cannot be described: {first_line(error)}"
-    fields = {*params.model_fields, *params.spec_keys()}
-    if taken := sorted(fields & RESERVED):
-        return f"it has a parameter '{taken[0]}', which is a key of the spec's own; rename it"
-    for name, field in params.model_fields.items():
-        key, written = field.validation_alias or name, field.serialization_alias or name
-        if written not in params.spec_keys():
-            return f"its parameter '{key}' is written as '{written}', which it does not take"
-    return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from instyle_core import WeightsError, read_state_dict
+from instyle_core import WeightsError, first_line, read_state_dict
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -64,7 +64,7 @@ def _difference(network: nn.Module, state: Mapping[str, Tensor], error: RuntimeE
             there = "absent" if have is None else f"{have}"
             here = "not known" if want is None else f"{want}"
             return f"the tensor '{name}' is {there} in the file and {here} in the network"
-    return _line(error)
+    return first_line(error)
 
 
 def shrunk(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -85,8 +85,3 @@ def normalized(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     """(N, 3, H, W) in [0, 1], less the mean and divided by the standard deviation."""
     shape = (3, 1, 1)
     return (image - image.new_tensor(mean).view(shape)) / image.new_tensor(std).view(shape)
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from instyle_core.errors import (
     DivergedError,
@@ -11,7 +15,10 @@ from instyle_core.errors import (
     InterruptedRun,
     SpecError,
     WeightsError,
+    did_you_mean,
+    first_line,
 )
+from tests.core.helpers.pictures import FEW
 
 
 @pytest.mark.parametrize(
@@ -61,3 +68,36 @@ def test_errors_are_input_errors() -> None:
     """So that the command line ends with status 2."""
     assert issubclass(SpecError, InputError)
     assert SpecError([InputError("a")]).exit_status == 2
+
+
+# --- what errors are made of ----------------------------------------------------------------------
+
+
+def test_names_that_are_near() -> None:
+    names = ["content", "relu1_1", "relu2_1", "relu3_1", "relu4_1"]
+    assert did_you_mean("contnet", iter(names)) == "did you mean 'content'?"
+    assert did_you_mean("zzz", names) == did_you_mean("", names) == did_you_mean("a", []) == ""
+    told = did_you_mean("relu", names)
+    assert re.fullmatch(r"did you mean 'relu\d_1' or 'relu\d_1' or 'relu\d_1'\?", told)
+    assert re.fullmatch(r"did you mean 'relu\d_1'\?", did_you_mean("relu", names, most=1))
+
+
+@given(st.text(min_size=1), st.lists(st.text()))
+@FEW
+def test_a_name_that_there_is_would_be_the_first(name: str, names: list[str]) -> None:
+    assert did_you_mean(name, [*names, name], most=1) == f"did you mean {name!r}?"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("no"), "no"),
+        (ValueError("no\nnot at all"), "no"),
+        (ValueError("\nnot at all"), "ValueError"),
+        (ValueError(), "ValueError"),
+        (KeyError("a"), "'a'"),
+        (SystemExit(), "SystemExit"),
+    ],
+)
+def test_the_first_line_of_an_exception(error: BaseException, line: str) -> None:
+    assert first_line(error) == line

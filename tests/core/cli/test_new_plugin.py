@@ -6,11 +6,16 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
-from instyle_core import InputError, InstyleError
+from instyle_core import InputError, InstyleError, LossParams
+from instyle_core.cli import new_plugin
 from instyle_core.cli.new_plugin import write_package
 from instyle_core.config import plan
 from instyle_core.config.document import Document
@@ -77,6 +82,56 @@ def test_instyle_finds_them(installed: Registry, kind: str) -> None:
     (entry,) = (entry for entry in installed.entries(kind) if entry.plugin is plugin)
     assert entry.distribution == f"instyle-my-{kind} 0.1.0"
     assert plugin.factory == f"instyle_my_{kind}.{kind}:My{kind.capitalize()}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_their_metadata_promise(packages: Path, installed: Registry, kind: str) -> None:
+    package = packages / f"instyle-my-{kind}"
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    assert project["keywords"] == ["instyle-plugin"]
+    (needed,) = map(Requirement, project["dependencies"])
+    assert needed.name == "instyle"
+    own = Version(version("instyle"))
+    assert own in needed.specifier
+    # The next version whose interfaces may be other ones.
+    following = f"{own.major + 1}.0" if own.major else f"0.{own.minor + 1}"
+    assert Version(following) not in needed.specifier
+    assert f"{own.major}.{own.minor}.99" in needed.specifier
+    assert (package / f"instyle_my_{kind}" / "py.typed").read_bytes() == b""
+    assert installed.find(kind, f"my-{kind}").api == 1
+    assert "api=1," in (package / f"instyle_my_{kind}" / "__init__.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("own", "fit", "too_new"),
+    [
+        ("0.1.0", ["0.1.0", "0.1.7"], "0.2.0"),
+        ("0.12.3rc1", ["0.12.3", "0.12.99"], "0.13"),
+        ("1.4.0", ["1.4.0", "1.99"], "2.0"),
+        ("2.0.0.dev3", ["2.0", "2.7.1"], "3.0"),
+    ],
+)
+def test_versions_up_to_the_next_that_may_differ(own: str, fit: list[str], too_new: str) -> None:
+    versions = SpecifierSet(new_plugin._versions(own))
+    assert all(version in versions for version in fit)
+    assert too_new not in versions
+    assert "0.0.9" not in versions
+
+
+def test_the_loss_reads_feature_maps(installed: Registry) -> None:
+    params = installed.find("loss", "my-loss").params.model_validate({"layers": ["relu1_1"]})
+    assert isinstance(params, LossParams)
+    assert params.reads() == {"vgg19": ("relu1_1",)}
+
+
+def test_they_pass_a_strict_type_check(packages: Path) -> None:
+    names = [f"my_{kind}" for kind in KINDS]
+    folders = [packages / f"instyle-{name.replace('_', '-')}" / f"instyle_{name}" for name in names]
+    # What of instyle itself is imported is taken on trust: checking all of it takes a minute.
+    options = ["--strict", "--follow-imports=silent", "--cache-dir", str(packages / "cache")]
+    command = [sys.executable, "-m", "mypy", *options, *map(str, folders)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=packages, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("kind", KINDS)

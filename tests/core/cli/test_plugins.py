@@ -1,4 +1,4 @@
-"""``instyle plugins``, with one that is broken."""
+"""``instyle plugins``, with some that are broken."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.core.helpers.commands import ESCAPE, Command, assert_error
-from tests.core.helpers.studio import Studio, listing
+from tests.core.helpers.site import Site, module, record
+from tests.core.helpers.studio import Studio, listing, noise, save
 
 
 @pytest.fixture
@@ -17,28 +18,26 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     return Studio.open(tmp_path, monkeypatch)
 
 
-@pytest.fixture
-def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A distribution whose plugin cannot be imported."""
-    site = tmp_path / "site"
-    info = site / "broken_thing-3.2.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-thing\nVersion: 3.2\n")
-    (info / "entry_points.txt").write_text("[instyle]\nbroken_thing = broken_thing\n")
-    (site / "broken_thing.py").write_text("import no_such_module_at_all\n")
-    monkeypatch.syspath_prepend(site)
-
-
-@pytest.mark.usefixtures("broken")
-def test_plugins_list(instyle: Command, studio: Studio) -> None:
+def test_plugins_list(instyle: Command, studio: Studio, site: Site) -> None:
+    site.install("broken-thing", "import no_such_module_at_all", version="3.2")
     done = instyle("plugins", "list", "--json")
     assert (done.status, done.err) == (0, "")
     document = json.loads(done.out)
     listed = {(row["kind"], row["name"]): row for row in document["plugins"]}
-    assert listed["loss", "tint"]["distribution"] == "instyle-toy 1.0"
+    assert listed["loss", "tint"] == {
+        "kind": "loss",
+        "name": "tint",
+        "distribution": "instyle-toy 1.0",
+        "summary": "A toy loss.",
+        "source": "",
+        "distribution_name": "instyle-toy",
+        "distribution_version": "1.0",
+        "entry_point": {"name": "instyle_toy", "value": "instyle_toy"},
+    }
     assert {("extractor", "vgg19"), ("segmenter", "mask"), ("merger", "hard")} <= set(listed)
     failures = [row for row in document["failures"] if row["distribution"] == "broken-thing 3.2"]
     assert len(failures) == 1
+    assert failures[0].keys() == {"name", "kind", "distribution", "reason"}
     assert "no_such_module_at_all" in failures[0]["reason"]
 
     done = instyle("plugins", "list")
@@ -63,6 +62,45 @@ def test_plugins_show(instyle: Command, studio: Studio) -> None:
     assert "instyle-toy 1.0" in done.out
     assert "color" in done.out
     assert_error(instyle("plugins", "show", "tind"), 2, "'tind'", "tint")
+
+
+def test_plugins_show_by_full_name(instyle: Command, site: Site) -> None:
+    for distribution in ("first", "second"):
+        summary = repr(f"Of {distribution}.")
+        site.install(distribution, module(f"return [{record(summary=summary)}]"))
+    done = instyle("plugins", "show", "Second:dots")
+    assert done.status == 0
+    assert "loss dots  second 1.0" in done.out
+    assert "Of second." in done.out
+    assert "Of first." not in done.out
+    done = instyle("plugins", "show", "instyle:grabcut")
+    assert [line for line in done.out.splitlines() if "grabcut  instyle" in line] == [
+        line
+        for line in instyle("plugins", "show", "grabcut").out.splitlines()
+        if "  instyle" in line
+    ]
+    refused = instyle("plugins", "show", "dots")
+    assert_error(refused, 2, "taken twice, by first 1.0 and second 1.0", hint=False)
+    assert_error(instyle("plugins", "show", "secnd:dots"), 2, "did you mean 'second:dots'")
+
+
+def test_what_plugins_print_is_kept_out_of_json(instyle: Command, site: Site) -> None:
+    source = module(f"print('asked'); return [{record()}]")
+    site.install("loud", f"print('imported')\n{source}")
+    done = instyle("plugins", "list", "--json")
+    assert "dots" in {plugin["name"] for plugin in json.loads(done.out)["plugins"]}
+    assert "imported\nasked\n" in done.err
+
+
+def test_an_old_name_of_a_parameter_is_told_once(instyle: Command, studio: Studio) -> None:
+    (studio.folder / "paintings").mkdir()
+    save(studio.folder / "paintings" / "a.png", noise())
+    ranker = {"use": "affinity", "colour": 0.25}
+    style = {"choose_from": "paintings", "ranker": ranker}
+    spec = studio.spec(style=style, objects=[{}, {"style": style}])
+    done = instyle("pipeline", "validate", spec)
+    assert done.status == 0
+    assert done.err == "note: ranker 'affinity': 'colour' is called 'color' now\n"
 
 
 def test_plugins_new(instyle: Command, tmp_path: Path) -> None:

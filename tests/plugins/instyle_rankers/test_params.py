@@ -34,3 +34,11 @@ def test_wrong_parameters(settings: dict[str, Any], place: tuple[str, ...], mess
     (error,) = caught.value.errors()
     assert error["loc"] == place
     assert message in error["msg"]
+
+
+def test_colour_of_version_0_1_0_is_color_now() -> None:
+    notes: list[str] = []
+    params = AffinityParams.model_validate({"colour": 0.25}, context={"notes": notes})
+    assert params == AffinityParams(color=0.25)
+    assert notes == ["'colour' is called 'color' now"]
+    assert params.model_dump(by_alias=True)["color"] == 0.25
