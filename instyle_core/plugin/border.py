@@ -133,7 +133,10 @@ class _Guard:
         fits = value.ndim == len(shape) and value.numel() > 0
         sides = zip(value.shape, shape, strict=True) if fits else ()
         if not fits or any(n not in (side, str(n)) for side, n in sides):
-            found, promised = f"of the shape {(*value.shape,)}", f"of ({', '.join(map(str, shape))})"
+            found, promised = (
+                f"of the shape {(*value.shape,)}",
+                f"of ({', '.join(map(str, shape))})",
+            )
             raise self._broken(what, found, promised)
         if not value.is_floating_point():
             raise self._broken(what, f"of {value.dtype}", "of floating-point numbers")

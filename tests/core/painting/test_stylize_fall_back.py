@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from instyle_core import InstyleError
 from instyle_core.config.optimizer import Adam
 from instyle_core.config.plan import ObjectPlan
 from instyle_core.config.spec import Select, Spec, Style
+from instyle_core.errors import PluginError
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.optimization import cuda_graph
@@ -23,6 +24,7 @@ from instyle_core.optimization.scale import ScaleRun
 from instyle_core.painting.features import FeatureStack, MaskPyramid
 from instyle_core.painting.objective import Crop
 from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.plugin.border import called
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, picture
@@ -119,7 +121,7 @@ def test_other_errors_are_not_taken_for_it() -> None:
         def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
             raise RuntimeError("the network is broken")
 
-    with pytest.raises(RuntimeError, match="the network is broken"):
+    with pytest.raises(PluginError, match="the network is broken"):
         repaint(Broken(), PixelParams(), [])
 
 
@@ -298,9 +300,13 @@ def test_a_recording_that_gives_other_numbers_is_not_used(monkeypatch: pytest.Mo
     assert cuda_graph.capture(compute) is None
 
 
-def test_what_cannot_be_recorded_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("called_by_a_guard", [True, False])
+def test_what_cannot_be_recorded_is_not(
+    monkeypatch: pytest.MonkeyPatch, called_by_a_guard: bool
+) -> None:
     def fail() -> Tensor:
-        raise RuntimeError("operation not permitted when stream is capturing")
+        with called("the loss", "__call__()") if called_by_a_guard else nullcontext():
+            raise RuntimeError("operation not permitted when stream is capturing")
 
     recording(monkeypatch, fail)
     calls: list[int] = []
