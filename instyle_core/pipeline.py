@@ -326,7 +326,7 @@ class _Job:
             raise InstyleError(
                 outcome.reason,
                 where=None if number is None else f"objects.{number}",
-                hint="nothing was written; lower its weight or the learning rate",
+                hint="nothing was written; lower its weight if that is a large one",
             )
         with self._stage("merge", number), _about(number):
             picture = outcome.picture.cpu()

@@ -124,9 +124,10 @@ def _asserting() -> Iterator[None]:
 
 def _use(kind: Kind, tested: Any, params: Params) -> Use:
     """What the core would use: a plugin with the name of what is tested."""
-    name = getattr(tested, "__name__", type(tested).__name__)
-    plugin = Plugin(kind, name, type(params), f"{tested.__module__}:{name}", "")
-    return Use(plugin, params, distribution=tested.__module__)
+    source = tested if hasattr(tested, "__name__") else type(tested)
+    name, module = source.__name__, source.__module__
+    plugin = Plugin(kind, name, type(params), f"{module}:{name}", summary="")
+    return Use(plugin, params, distribution=module)
 
 
 def _made(kind: Kind, factory: Callable[[Any], Any], params: Params) -> Any:
@@ -173,7 +174,7 @@ def check_loss(
 
     loss = prepared(ones)
     target = photo if zero_at is None else zero_at.double()
-    zero = float(loss(view(target, ones, params)))
+    zero = float(loss(view(target, ones, params)).detach())
     assert abs(zero) < 1e-9, (
         f"the loss is {zero} at its target, not 0 (tolerance 1e-9); if it is to be 0 at another "
         "picture than the photo, `zero_at` is that picture"
