@@ -234,5 +234,5 @@ def _nothing_to_save(outcome: Outcome, number: int | None) -> InstyleError:
     if outcome.status == "interrupted":
         return InterruptedRun("interrupted before there was anything to save")
     where = None if number is None else f"objects.{number}"
-    hint = "nothing was written; lower its weight or the learning rate"
+    hint = "nothing was written; lower its weight if that is a large one"
     return InstyleError(outcome.reason, where=where, hint=hint)

@@ -578,7 +578,9 @@ def test_diverging_at_the_first_step_names_the_loss_and_the_object(studio: Studi
     assert not (studio.folder / "out.png").exists()
 
 
-@pytest.mark.parametrize(("kind", "status"), [("interrupt", "interrupted"), ("nan", "diverged")])
+@pytest.mark.parametrize(
+    ("kind", "status"), [("interrupt", "interrupted"), ("nan gradient", "diverged")]
+)
 def test_objects_that_are_done_are_kept_when_a_later_one_comes_to_nothing(
     studio: Studio, kind: str, status: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from instyle_core.config.plan import Plan, load
 from instyle_core.errors import SpecError
-from tests.core.helpers.studio import BOX, HEIGHT, WIDTH, Studio, read, rectangle
+from tests.core.helpers.studio import BOX, Studio, read, rectangle
 
 
 def refiner(plan: Plan) -> dict[str, Any] | None:
@@ -67,13 +67,6 @@ def test_the_run_repaints_what_the_refiner_says(studio: Studio) -> None:
     changed = (studio.output != studio.photo).any(axis=2)
     assert not changed[~moved].any()
     assert changed[moved].mean() > 0.9
-
-
-def test_a_refiner_that_loses_the_object_is_not_believed(studio: Studio) -> None:
-    refine = {"use": "shift", "pixels": WIDTH}
-    studio.run(segmenter={"use": "stencil", "path": "mask.png", "refine": refine})
-    mask = read(studio.folder / "out.run/object-0/mask.png")
-    np.testing.assert_array_equal(mask, rectangle(BOX, HEIGHT, WIDTH))
 
 
 def test_its_weights_are_those_of_the_run(studio: Studio) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
 from torch import Tensor
 
 from instyle_core.optimization.cuda_graph import capture
+from instyle_core.plugin.border import called
 
 
 class Graph:
@@ -76,9 +77,13 @@ def test_values_that_are_not_numbers_are_as_good_as_others(monkeypatch: pytest.M
     assert capture(compute) is not None
 
 
-def test_what_cannot_be_captured_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("called_by_a_guard", [True, False])
+def test_what_cannot_be_captured_is_not(
+    monkeypatch: pytest.MonkeyPatch, called_by_a_guard: bool
+) -> None:
     def fail() -> Tensor:
-        raise RuntimeError("operation not permitted when stream is capturing")
+        with called("the loss", "__call__()") if called_by_a_guard else nullcontext():
+            raise RuntimeError("operation not permitted when stream is capturing")
 
     stand_in(monkeypatch, fail)
     calls: list[int] = []

@@ -16,9 +16,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from instyle_core import InputError, InstyleError, Mask, Ranker, Rating, View, pipeline
+from instyle_core import InputError, Mask, Ranker, Rating, View, pipeline
 from instyle_core.config.plan import load
 from instyle_core.config.spec import Color
+from instyle_core.errors import PluginError
 from instyle_core.events import Event, Note, Ranked, StageStarted
 from instyle_core.interfaces.params import RankerParams
 from instyle_core.painting.ranking import SIDE, rank, subject_of
@@ -245,8 +246,9 @@ def test_a_score_that_is_no_number(studio: Studio, monkeypatch: pytest.MonkeyPat
     from instyle_toy.parts import Near
 
     monkeypatch.setattr(Near, "rate", lambda *_: Rating(float("nan")))
-    with pytest.raises(InstyleError, match="the ranker 'near' is broken: its score is nan"):
+    with pytest.raises(PluginError, match="the ranker 'near' of instyle-toy") as caught:
         studio.run(style=NEAR)
+    assert caught.value.where == str(studio.folder / "styles" / "blue.png")
 
 
 # --- again ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from instyle_core import InstyleError
 from instyle_core.config.optimizer import Adam
 from instyle_core.config.plan import ObjectPlan
 from instyle_core.config.spec import Select, Spec, Style
+from instyle_core.errors import PluginError
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.optimization.optimize import Outcome
@@ -116,7 +117,7 @@ def test_other_errors_are_not_taken_for_it() -> None:
         def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
             raise RuntimeError("the network is broken")
 
-    with pytest.raises(RuntimeError, match="the network is broken"):
+    with pytest.raises(PluginError, match="the network is broken"):
         repaint(Broken(), PixelParams(), [])
 
 

@@ -185,7 +185,8 @@ class BadExtractor(Bad, FeatureExtractor):
     def extract(self, images: Tensor, layers: Sequence[str]) -> Any:
         if self.fault == "changes the picture":
             images.mul_(0.5)
-        maps = {layer: PixelExtractor().extract(images, [layer])[layer] for layer in layers}
+        cells = {"cells": PixelExtractor(stride=2), "fine": PixelExtractor(stride=1)}
+        maps = {layer: cells[layer].extract(images, [layer])[layer] for layer in layers}
         if self.fault in CELLS:
             return {layer: CELLS[self.fault](cells) for layer, cells in maps.items()}
         return {**MAPS, **RAISES}.get(self.fault, lambda maps: maps)(maps)
@@ -211,7 +212,7 @@ VALUES: dict[str, Callable[[Tensor], Any]] = {
 
 
 class BadLoss(Bad, Loss):
-    """The mean square of a feature map, and of the picture."""
+    """The mean square of a feature map, and of the picture: 0 for a black one."""
 
     def __init__(self, params: BadLossParams) -> None:
         super().__init__(params)
@@ -230,7 +231,9 @@ class BadLoss(Bad, Loss):
         layer = {"reads another layer": "fine", "reads no layer": "none"}.get(self.fault, "cells")
         extractor = "other" if self.fault == "reads another extractor" else self.extractor
         image = view.image.mul_(0.5) if self.fault == "changes the picture" else view.image
-        value = view.features(extractor, layer).square().mean() + image.square().mean()
+        cells = view.features(extractor, layer)
+        value = (view.mask(cells.shape[-2:]) * cells.square()).mean()
+        value = value + (view.mask() * image.square()).mean()
         return {**VALUES, **RAISES}.get(self.fault, lambda value: value)(value)
 
 
@@ -247,7 +250,8 @@ class BadSums(Bad, SummedLoss):
 
     def sums(self, view: View) -> Any:
         layer = "fine" if self.fault == "sums read more" else "cells"
-        total = view.features(self.extractor, layer).square().sum()
+        cells = view.features(self.extractor, layer)
+        total = (view.mask(cells.shape[-2:]) * cells.square()).sum()
         found: dict[str, Any] = {
             "sums None": None,
             "sums a tensor": total,
