@@ -1,5 +1,7 @@
 """Trained networks as files."""
 
+from __future__ import annotations
+
 import copy
 import json
 import os

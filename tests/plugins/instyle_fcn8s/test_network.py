@@ -1,5 +1,7 @@
 """The network, against the paper and against an independent composition."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torch import Tensor

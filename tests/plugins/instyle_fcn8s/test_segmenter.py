@@ -1,5 +1,7 @@
 """The segmenter ``fcn8s``."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

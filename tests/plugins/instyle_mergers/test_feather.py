@@ -1,5 +1,7 @@
 """The feathered seam, against closed forms."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

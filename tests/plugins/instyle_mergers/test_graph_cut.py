@@ -1,5 +1,7 @@
 """The minimum cut, against every labeling there is."""
 
+from __future__ import annotations
+
 import itertools
 
 import numpy as np

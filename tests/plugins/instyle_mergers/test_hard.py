@@ -1,5 +1,7 @@
 """The paper's merger."""
 
+from __future__ import annotations
+
 import torch
 
 from instyle_core import Mask, testing

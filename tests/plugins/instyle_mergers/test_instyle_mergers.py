@@ -1,5 +1,7 @@
 """What holds for every merger, and for the records of the package."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

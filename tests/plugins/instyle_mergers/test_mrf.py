@@ -1,5 +1,7 @@
 """The seam of least energy: closed forms, and every seam there is on a small picture."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Pyramid blending, against the textbook's and closed forms."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -92,8 +92,9 @@ pictures = hnp.arrays(np.float64, (1, 3, 4, 5), elements=st.floats(0, 1, width=3
 def test_it_is_a_distance(one: np.ndarray, other: np.ndarray) -> None:
     a, b = torch.from_numpy(one), torch.from_numpy(other)
     ones = torch.ones(1, 1, 4, 5)
-    assert color_distance(a, ones, a) == pytest.approx(0, abs=1e-3)
-    assert color_distance(a, ones, b) == pytest.approx(color_distance(b, ones, a), abs=1e-3)
+    # The root of a variance that is 0 but for rounding: about 0.003, where 1 can hardly be seen.
+    assert color_distance(a, ones, a) == pytest.approx(0, abs=0.01)
+    assert color_distance(a, ones, b) == pytest.approx(color_distance(b, ones, a), abs=0.01)
     assert 0 <= color_distance(a, ones, b) < 400
 
 

@@ -1,5 +1,7 @@
 """GrabCut: good masks of easy pictures, and a sane answer to everything else."""
 
+from __future__ import annotations
+
 from itertools import product
 
 import cv2

@@ -1,5 +1,7 @@
 """The user's own mask."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
