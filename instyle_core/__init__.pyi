@@ -1,5 +1,6 @@
 """The public names of instyle, one line each: what is here can be imported from `instyle_core`."""
 
+from .config.plan import load_plan as load_plan
 from .errors import InputError as InputError
 from .errors import InstyleError as InstyleError
 from .errors import WeightsError as WeightsError
@@ -8,6 +9,7 @@ from .errors import first_line as first_line
 from .files import atomic_write as atomic_write
 from .images.picture import read_mask as read_mask
 from .images.picture import read_picture as read_picture
+from .images.picture import write_picture as write_picture
 from .interfaces.extractor import FeatureExtractor as FeatureExtractor
 from .interfaces.input_files import InputFile as InputFile
 from .interfaces.input_files import existing_file as existing_file

@@ -99,6 +99,8 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
             folder.take_over(earlier)
             if earlier.changes:
                 tell(Note(earlier.changes))
+        for note in plan.notes:
+            tell(Note(note))
         torch.manual_seed(plan.spec.seed)
         pictures = read(plan, tell)
         networks = load(plan, device, precision, tell)

@@ -143,6 +143,19 @@ def load(
     return make(document, registry or Registry.installed())
 
 
+def load_plan(spec: Path | str | Mapping[str, Any]) -> Plan:
+    """Check a spec, and make the plan of its run.
+
+    Args:
+        spec: the file, or the ``run.json`` of an earlier run; or the keys of a spec as a
+            dictionary, in which paths are relative to the working directory.
+
+    Raises:
+        InputError: the file cannot be read, or the spec is wrong; it tells of every error.
+    """
+    return load(spec)
+
+
 def preset_text(name: str) -> str:
     """A preset as ``instyle pipeline init`` writes it."""
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,13 @@ def test_of_many_components_the_largest_or_all(studio: Studio) -> None:
     assert_repainted(studio.output, studio.photo, inside(np.max(parts, axis=0)), RED)
     studio.run(optimizer=WELL, objects=[{"select": {"instance": 2}}])
     assert_repainted(studio.output, studio.photo, inside(parts[0]), RED)  # the third by area
+
+
+def test_what_the_plan_notes_is_told(studio: Studio) -> None:
+    told: list[Event] = []
+    plan = replace(studio.plan(), notes=("loss 'tint': 'colour' is called 'color' now",))
+    pipeline.run(plan, told.append)
+    assert [event.message for event in told if isinstance(event, Note)] == [*plan.notes]
 
 
 def test_a_photo_of_one_pixel(studio: Studio) -> None:

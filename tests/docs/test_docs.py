@@ -43,9 +43,9 @@ def test_names_of_modules_and_what_is_in_them_are_there(page: Path) -> None:
 
 
 def specs() -> list[tuple[str, str]]:
-    """Every whole spec that a page shows, with every name of a picture in it."""
+    """Every whole spec that a page shows; those of plugins.md need its plugins."""
     found = [("the default preset", preset_text("default"))]
-    for page in PAGES:
+    for page in (page for page in PAGES if page.name != "plugins.md"):
         blocks = FENCE.findall(page.read_text(encoding="utf-8"))
         found += [(page.name, text) for language, text in blocks if language == "yaml"]
     return [(name, text) for name, text in found if text.startswith(("version:", "#"))]

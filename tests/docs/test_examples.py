@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from instyle_core.cli.new_plugin import write_package
 from instyle_core.config import plan
+from tests.core.helpers.installed import Installed
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PACKAGE = EXAMPLES / "instyle-palette"
@@ -40,74 +41,59 @@ def test_the_examples_show_what_they_say() -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the package is installed into, as its users would, but without a network."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "--quiet", "install", "--target", str(folder)]
-    offline = ["--no-index", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run(
-        [*command, *offline, str(PACKAGE)], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return Installed.of(tmp_path_factory.mktemp("site"), PACKAGE)
 
 
-def run(site: Path, *arguments: str, cwd: Path) -> str:
-    """The output of a Python program that sees the package."""
-    environment = {**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200"}
-    environment.pop("INSTYLE_PLUGINS", None)
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=cwd,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-INSTYLE = ("-c", "from instyle_core.cli import main; main()")
-
-
-def test_it_is_listed_with_its_distribution(site: Path, tmp_path: Path) -> None:
-    listed = json.loads(run(site, *INSTYLE, "plugins", "list", "--json", cwd=tmp_path))
+def test_it_is_listed_with_its_distribution(installed: Installed, tmp_path: Path) -> None:
+    listed = json.loads(installed.instyle("plugins", "list", "--json", cwd=tmp_path))
     (palette,) = (plugin for plugin in listed["plugins"] if plugin["name"] == "palette")
     assert (palette["kind"], palette["distribution"]) == ("loss", "instyle-palette 0.1.0")
     assert not [f for f in listed["failures"] if "palette" in f["distribution"]]
 
 
-def test_its_parameters_are_shown(site: Path, tmp_path: Path) -> None:
-    shown = run(site, *INSTYLE, "plugins", "show", "palette", cwd=tmp_path)
+def test_its_parameters_are_shown(installed: Installed, tmp_path: Path) -> None:
+    shown = installed.instyle("plugins", "show", "palette", cwd=tmp_path)
     assert "Reinhard" in shown
     assert "lightness" in shown
     assert "number >= 0, <= 1" in shown
 
 
-def test_its_own_tests_pass(site: Path, tmp_path: Path) -> None:
+def test_it_is_what_a_new_package_is(tmp_path: Path) -> None:
+    def project(package: Path) -> dict[str, Any]:
+        return tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))
+
+    new = write_package("loss", "other-palette", tmp_path / "new")
+    theirs, ours = project(new), project(PACKAGE)
+    assert ours["project"].keys() - {"license"} == theirs["project"].keys()
+    for key in ("requires-python", "keywords", "optional-dependencies"):
+        assert ours["project"][key] == theirs["project"][key]
+    assert set(theirs["project"]["dependencies"]) <= set(ours["project"]["dependencies"])
+    assert ours["build-system"] == theirs["build-system"]
+    written = {path.name for path in new.rglob("*") if path.is_file()}
+    assert written - {"test_loss.py", "example.yaml"} <= {path.name for path in PACKAGE.rglob("*")}
+
+
+def test_its_own_tests_pass(installed: Installed, tmp_path: Path) -> None:
     options = ("-q", "-p", "no:cacheprovider", "-W", "error", "-c", str(PACKAGE / "pyproject.toml"))
-    run(site, "-m", "pytest", *options, str(PACKAGE / "tests"), cwd=tmp_path)
+    installed.python("-m", "pytest", *options, str(PACKAGE / "tests"), cwd=tmp_path)
 
 
-def test_its_example_is_a_valid_spec(site: Path, tmp_path: Path) -> None:
-    said = run(site, *INSTYLE, "pipeline", "validate", str(WITH_THE_PLUGIN), cwd=tmp_path)
+def test_its_example_is_a_valid_spec(installed: Installed, tmp_path: Path) -> None:
+    said = installed.instyle("pipeline", "validate", str(WITH_THE_PLUGIN), cwd=tmp_path)
     assert "fine (1 object of cat.png)" in said
 
 
 PIPELINE = """
 from pathlib import Path
 
-from instyle_core import testing
+from instyle_core import load_plan, run, testing, write_picture
 from instyle_core.events import Step
-from instyle_core.images.picture import write_picture
-from instyle_core.pipeline import run
-from instyle_core.config.plan import load
 
 write_picture(Path("photo.png"), testing.picture(48, 64, seed=1))
 write_picture(Path("style.png"), testing.picture(48, 64, seed=2))
 events = []
-result = run(load(Path("spec.yaml")), events.append)
+result = run(load_plan("spec.yaml"), events.append)
 values = [event.losses["palette"] for event in events if isinstance(event, Step)]
 print(result.status, result.output.is_file(), values[0], values[-1])
 """
@@ -124,9 +110,9 @@ optimizer: {use: adam, steps: 20}
 """
 
 
-def test_a_run_takes_over_the_colors(site: Path, tmp_path: Path) -> None:
+def test_a_run_takes_over_the_colors(installed: Installed, tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC)
-    said = run(site, "-c", PIPELINE, cwd=tmp_path)
+    said = installed.python("-c", PIPELINE, cwd=tmp_path)
     status, written, first, last = said.split()
     assert (status, written) == ("finished", "True")
     assert float(first) == pytest.approx(1, abs=1e-3)

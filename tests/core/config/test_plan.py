@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from instyle_core import load_plan
 from instyle_core.config import plan
 from instyle_core.errors import InputError, SpecError
 from tests.core.helpers.commands import Command
@@ -174,6 +175,15 @@ def test_the_record_of_a_run_is_a_spec(folder: Path) -> None:
     (folder / "out.run").mkdir()
     again = load(folder / "out.run", json.dumps(record, indent=2), name="run.json")
     assert again.dump() == made.dump()
+
+
+def test_a_plan_from_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    keys = {"version": 1, "content": "photo.jpg", "style": "painting.jpg", "output": "out.png"}
+    (folder / "spec.yaml").write_text(yaml.safe_dump(keys), encoding="utf-8")
+    made = load_plan(keys)
+    assert made.spec.content == folder / "photo.jpg"
+    assert made.dump() == load_plan(folder / "spec.yaml").dump() == load_plan("spec.yaml").dump()
 
 
 def test_errors_in_the_record_of_a_run_have_its_lines(folder: Path) -> None:

@@ -19,8 +19,9 @@ def instyle_plugins() -> list[Plugin]:
             kind="loss",
             name="palette",
             params=PaletteParams,
-            factory="instyle_palette.loss:PaletteLoss",
+            factory="instyle_palette.loss:PaletteLoss",  # imported when a spec uses it
             summary="Takes over the colors of the style, and nothing of its brushwork.",
             source="after Reinhard, Ashikhmin, Gooch and Shirley 2001, Color Transfer",
+            api=1,
         )
     ]
