@@ -6,12 +6,14 @@ A picture that is too large goes through the networks in tiles, with the same su
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.loss import SummedLoss, Sums, View
@@ -136,10 +138,11 @@ class _TargetView(PictureView):
         def compute() -> Sums:
             if len(self._tiles) == 1:
                 return sums(self)
-            return _add(
+            each = (
                 sums(self._stack.tile_view(self._image[tile.seen], self._mask, tile))
                 for tile in self._tiles
             )
+            return reduce(_plus, each)
 
         if self._cache is None:
             return compute()
@@ -202,20 +205,22 @@ class FeatureStack:
     def sums(self, losses: Sequence[SummedLoss], image: Tensor, mask: MaskPyramid) -> list[Sums]:
         """What `SummedLoss.sums` gives, tile by tile; with a gradient to the picture.
 
-        A first pass over the tiles adds up; the gradient computes each of them once more. No more
-        than one tile's feature maps are held at a time.
+        Each tile is computed once for its sums and once more for its gradient, so that no more than
+        one tile's feature maps are in memory at a time.
         """
-        tiles = self.tiles(_size(image))
-        counts: list[int] = []
 
-        def all_sums(piece: Tensor, tile: Tile) -> Sums:
+        def sums_of(piece: Tensor, tile: Tile) -> list[Sums]:
             view = self.tile_view(piece, mask, tile)
-            each = [loss.sums(view) for loss in losses]
-            counts[:] = map(len, each)
-            return tuple(tensor for sums in each for tensor in sums)
+            return [loss.sums(view) for loss in losses]
 
-        flat = iter(_TiledSums.apply(image, all_sums, tiles))  # type: ignore[no-untyped-call]
-        return [tuple(next(flat) for _ in range(count)) for count in counts]
+        each = (
+            # The state of random numbers could not be read while a CUDA graph is captured.
+            checkpoint(
+                sums_of, image[tile.seen], tile, use_reentrant=False, preserve_rng_state=False
+            )
+            for tile in self.tiles(_size(image))
+        )
+        return reduce(lambda total, part: [*map(_plus, total, part)], each)
 
     def tiles(self, size: Size) -> list[Tile]:
         """The tiles of a picture; a single one for a picture that is not cut up."""
@@ -319,39 +324,8 @@ class _Scaled(torch.autograd.Function):
         return (gradient * ctx.factor).to(ctx.dtype), None
 
 
-class _TiledSums(torch.autograd.Function):
-    """Sums over tiles, each computed anew for its gradient instead of being kept."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, image: Tensor, sums: Callable[[Tensor, Tile], Sums], tiles: Sequence[Tile]
-    ) -> Sums:
-        ctx.save_for_backward(image)
-        ctx.sums, ctx.tiles = sums, tiles
-        # Copies: what a function returns becomes part of its graph, and a loss may keep constants.
-        return tuple(map(torch.clone, _add(sums(image[tile.seen], tile) for tile in tiles)))
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (image,) = ctx.saved_tensors
-        total = torch.zeros_like(image)
-        for tile in ctx.tiles:
-            piece = image[tile.seen].detach().requires_grad_()
-            with torch.enable_grad():
-                sums = ctx.sums(piece, tile)
-            pairs = [(s, g) for s, g in zip(sums, gradients, strict=True) if s.requires_grad]
-            wanted, outer = [s for s, _ in pairs], [g for _, g in pairs]
-            (gradient,) = torch.autograd.grad(wanted, piece, outer)
-            total[tile.seen] += gradient
-        return total, None, None
-
-
-def _add(sums: Iterable[Sums]) -> Sums:
-    total: list[Tensor] = []
-    for part in sums:
-        total = [a + b for a, b in zip(total, part, strict=True)] if total else list(part)
-    return tuple(total)
+def _plus(one: Sums, other: Sums) -> Sums:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
