@@ -138,11 +138,11 @@ def test_without_a_folder_nothing_is_ranked(studio: Studio) -> None:
 def test_a_picture_is_read_once_for_all_objects(
     studio: Studio, styles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from instyle_core.painting import ranking as style_choice
+    from instyle_core.painting import ranking
 
     reads: Counter[str] = Counter()
     extractions: list[int] = []
-    read, extract = style_choice.read_picture, PixelExtractor.extract
+    read, extract = ranking.read_picture, PixelExtractor.extract
 
     def counted(path: Path, **options: Any) -> Any:
         reads[path.name] += 1
@@ -152,7 +152,7 @@ def test_a_picture_is_read_once_for_all_objects(
         extractions.append(len(images))
         return extract(self, images, layers)
 
-    monkeypatch.setattr(style_choice, "read_picture", counted)
+    monkeypatch.setattr(ranking, "read_picture", counted)
     monkeypatch.setattr(PixelExtractor, "extract", extracted)
     style = {**NEAR, "ranker": {"use": "near", "extractor": "pixels"}}
     studio.run(style=style, objects=[{}, second()])
@@ -201,13 +201,13 @@ def spoil(styles: Path) -> list[str]:
     return ["a-text.png", "b-half.png", "c-gone.png", "d-empty.jpg"]
 
 
-def test_broken_pictures_are_told_and_passed_over(studio: Studio, styles: Path) -> None:
+def test_broken_pictures_are_told_and_skipped(studio: Studio, styles: Path) -> None:
     broken = spoil(styles)
     events = studio.events(style=NEAR, objects=[{}, second()])
     notes = [event.message for event in events if isinstance(event, Note)]
     assert len(notes) == len(broken)
     for name, note in zip(broken, notes, strict=True):
-        assert note.startswith(f"{styles / name} is passed over: ")
+        assert note.startswith(f"{styles / name} is skipped: ")
     assert record(studio)["notes"] == notes
     assert names(style_of(studio)["ranking"]) == list(distances(RED))
 
@@ -217,7 +217,7 @@ def test_the_photo_is_no_style_for_itself(studio: Studio, styles: Path) -> None:
     save(styles / "b.png", studio.photo)  # a copy is a picture like any other
     studio.run(style=NEAR)
     assert sorted(names(style_of(studio)["ranking"])) == ["b.png", *COLORS]
-    assert record(studio)["notes"] == [f"{styles / 'a.png'} is passed over: it is the photo itself"]
+    assert record(studio)["notes"] == [f"{styles / 'a.png'} is skipped: it is the photo itself"]
 
 
 def test_none_can_be_read(studio: Studio, styles: Path) -> None:
@@ -232,7 +232,7 @@ def test_none_can_be_read(studio: Studio, styles: Path) -> None:
     assert not (studio.folder / "out.png").exists()
 
 
-def test_a_picture_that_is_too_large_is_passed_over(studio: Studio, styles: Path) -> None:
+def test_a_picture_that_is_too_large_is_skipped(studio: Studio, styles: Path) -> None:
     best = next(iter(distances(RED)))
     save(styles / best, np.full((100, 200, 3), COLORS[best], np.uint8))
     studio.run(style=NEAR, max_megapixels=0.01)
@@ -281,9 +281,9 @@ def test_a_resumed_run_comes_to_the_same(studio: Studio, item: int, step: int) -
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ("add", "this file was not there when the run was begun"),
-        ("remove", "this file was there when the run was begun, and cannot be read now"),
-        ("alter", "this file has changed since the run was begun"),
+        ("add", "this file was not there when the run was started"),
+        ("remove", "this file was there when the run was started, and cannot be read now"),
+        ("alter", "this file has changed since the run was started"),
     ],
 )
 def test_a_folder_that_has_changed_keeps_a_run_from_going_on(
