@@ -42,7 +42,7 @@ from instyle_core.weights.fetch import fetch
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
         status: ``finished``, ``interrupted`` or ``diverged``.
@@ -51,7 +51,7 @@ class Result:
         output: the picture that was written.
         folder: everything else that was written.
         seconds: the time that it took.
-        resumable: whether it was interrupted, and can go on from there.
+        resumable: whether it was interrupted and can be resumed.
     """
 
     status: str
@@ -70,22 +70,22 @@ class Result:
 def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Result:
     """Carry out a plan.
 
-    Ctrl-C and a loss that diverges end the optimization early; the best so far is merged and
-    written, and the result says so. The first Ctrl-C lets the step under way end, or the merging
-    and writing where nothing is left to be stopped; a second one ends it at once.
+    Ctrl-C and a loss that diverges end the optimization early; the best picture so far is merged
+    and written, and the result says so. The first Ctrl-C lets the current step finish, or merging
+    and writing; a second one ends the run at once.
 
     Args:
-        plan: what to do.
-        on_event: told of all that happens.
-        resume: go on with the interrupted run in the plan's folder. On the same machine, it ends
-            with the same bytes as if it had never been interrupted.
+        plan: the plan.
+        on_event: is told of everything that happens.
+        resume: continue the interrupted run in the plan's folder. On the same machine, the result
+            has the same bytes as without the interruption.
 
     Raises:
-        InputError: a picture, a mask or a selection cannot be used; or there is no run to resume,
-            or not with this plan.
-        WeightsError: weights cannot be had.
+        InputError: a picture, a mask or a selection cannot be used; or there is no run that this
+            plan can resume.
+        WeightsError: weights are missing and cannot be downloaded.
         InterruptedRun: interrupted before there was anything to save.
-        KeyboardInterrupt: interrupted while there was no optimization under way.
+        KeyboardInterrupt: interrupted outside of the optimization.
     """
     began = time.monotonic()
     keep_freed_memory()
@@ -130,7 +130,7 @@ class Pictures:
     Attributes:
         photo: the photo.
         start: a picture of its size to start from, (3, H, W); None for the content or noise.
-        read: reads a style picture, each one once.
+        read: reads a style picture, unless it was read before.
     """
 
     photo: Picture
@@ -139,7 +139,7 @@ class Pictures:
 
 
 def read(plan: Plan, tell: Teller) -> Pictures:
-    """Read all pictures, so that a bad one is known before any work."""
+    """Read all pictures first, so that a bad one is found before any work is done."""
     spec = plan.spec
     with tell.stage("read"):
         one = partial(read_picture, max_megapixels=spec.max_megapixels, longest=spec.shrink)
@@ -156,7 +156,7 @@ def read(plan: Plan, tell: Teller) -> Pictures:
 
 
 def load(plan: Plan, device: torch.device, precision: torch.dtype, tell: Teller) -> Networks:
-    """Download the weights that are not there, and load the extractors."""
+    """Download the weights that are missing, and load the extractors."""
     with tell.stage("load"):
         for weights in plan.pretrained:
             name = weights.name
@@ -174,10 +174,10 @@ def paint(
     state: RunState,
     stop_is_asked_for: Callable[[], bool],
 ) -> tuple[Tensor, Outcome, RunState]:
-    """Repaint one object after another, from a state on.
+    """Repaint one object after another, starting from a state.
 
     Returns:
-        The photo with its objects repainted, what the last optimization came to, and the state.
+        The photo with its objects repainted, the outcome of the last optimization, and the state.
     """
     spec = plan.spec
     time_left = TimeLeft([levels_for(found.size, spec) for found in objects])
@@ -197,7 +197,7 @@ def paint(
             outcome = stylize(crop, found.plan, spec, networks, on_step, resume_from, on_note)
         for step in outcome.flat:
             flat = f"the objective is flat at step {step} of {spec.optimizer.steps}"
-            _note(number, tell, f"{flat}; the others of this size are left out")
+            _note(number, tell, f"{flat}; the remaining steps at this size are skipped")
         if outcome.picture is None and not number:
             raise _nothing_to_save(outcome, number)
         if outcome.picture is not None:
@@ -215,7 +215,7 @@ def paint(
 
 
 def _watch(number: int | None, time_left: TimeLeft, tell: Teller) -> Callable[[Progress], None]:
-    """What tells of the steps of one object."""
+    """An observer of the optimization of one object, which tells its steps."""
     time_left.start()
 
     def on_step(progress: Progress) -> None:
@@ -232,7 +232,7 @@ def _note(number: int | None, tell: Teller, message: str) -> None:
 
 
 def _nothing_to_save(outcome: Outcome, number: int | None) -> InstyleError:
-    """The error about a first object that has no picture; after others, these are worth saving."""
+    """The error if the first object has no picture; later ones leave earlier objects to save."""
     if outcome.status == "interrupted":
         return InterruptedRun("interrupted before there was anything to save")
     where = None if number is None else f"objects.{number}"

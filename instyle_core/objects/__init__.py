@@ -1,1 +1,1 @@
-"""Finds the object that is meant, and the box around it."""
+"""Finds the objects that a spec selects, and the boxes around them."""

@@ -1,4 +1,4 @@
-"""Boxes around objects: found, enlarged, cut out of a picture and pasted back."""
+"""Boxes around objects: computed, enlarged, cropped from a picture and pasted back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import torch
 from torch import Tensor
 
 from instyle_core.interfaces.pictures import Box
+
+#: The least context around an object, in pixels.
+LEAST_MARGIN = 8
+
+#: The stride of the deepest layers of common networks, in pixels.
+CELL = 16
 
 
 def box_of(mask: Tensor) -> tuple[int, int, int, int]:
@@ -15,22 +21,14 @@ def box_of(mask: Tensor) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-#: The least context around an object, in pixels.
-LEAST_MARGIN = 8
-
-
-#: The stride of the deepest layers of common networks, in pixels.
-CELL = 16
-
-
 def crop_box(mask: Tensor, margin: float, paints: Tensor | None = None) -> Box:
     """The box of a mask (1, H, W) with context around it, inside of the picture.
 
     Args:
         mask: the object's; not empty.
         margin: on each side, as a fraction of the box's long side; at least `LEAST_MARGIN`, so that
-            a small object sees some background too.
-        paints: pixels (1, H, W) that have to be inside as well.
+            a small object has some background around it, too.
+        paints: pixels (1, H, W) that must be inside as well.
     """
     x0, y0, x1, y1 = box_of(mask)
     height, width = mask.shape[1:]
@@ -44,9 +42,9 @@ def crop_box(mask: Tensor, margin: float, paints: Tensor | None = None) -> Box:
 
 
 def _whole_cells(first: int, last: int, length: int) -> tuple[int, int]:
-    """A range grown to a multiple of `CELL` where there is room, inside of 0 to length.
+    """A range enlarged to a multiple of `CELL`, if there is room between 0 and length.
 
-    Networks compute sides that their poolings divide without a rest faster, and see all of them.
+    On such sides networks are faster, and their poolings drop no pixels.
     """
     first, last = max(0, first), min(length, last)
     wanted = min(length, -(-(last - first) // CELL) * CELL)

@@ -1,4 +1,4 @@
-"""Finds the objects that a spec means, and tells who repaints which pixel."""
+"""Finds the objects that a spec selects, and assigns each pixel to one of them at most."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class FoundObject:
         number: its place in the spec, from 0; None for the whole picture.
         plan: how it is to be repainted.
         mask: where it is; for the whole picture, ones.
-        paints: 0 or 1, (1, H, W): the pixels that are repainted; no pixel is two objects'.
-        box: the crop of the photo that is worked on.
-        ranking: the pictures of a style folder, best first, where one of them is chosen.
+        paints: 0 or 1, (1, H, W): the pixels to repaint; those of two objects never overlap.
+        box: the crop of the photo that is optimized.
+        ranking: the rated pictures of a style folder, best first; None if the spec names the style.
     """
 
     number: int | None
@@ -58,16 +58,16 @@ class FoundObject:
 def find_objects(
     picture: Picture, items: Mapping[int | None, ObjectPlan], margin: float, tell: Teller
 ) -> list[FoundObject]:
-    """Find the objects of a plan; a pixel that two of them claim goes to the first.
+    """Find the objects of a plan. A pixel that several of them claim goes to the first of them.
 
     Args:
         picture: the photo.
         items: the objects by number, or the whole picture under None.
-        margin: context around an object, as `instyle_core.config.spec.Spec` has it.
-        tell: told of all that happens.
+        margin: context around an object, as a fraction of its box's long side.
+        tell: is told the stages and notes.
 
     Raises:
-        InputError: an object is not there, or earlier ones cover all of it.
+        InputError: an object is not found, or earlier ones cover all of it.
     """
     nothing = torch.zeros_like(picture.pixels[:1])
     if None in items:
@@ -76,11 +76,11 @@ def find_objects(
         mask = Mask(everything, everything)
         return [FoundObject(None, items[None], mask, everything, (0, 0, width, height))]
     masks: list[Mask] = []
-    seen: dict[Any, Segmentation] = {}
+    segmentations: dict[Any, Segmentation] = {}
     claimed = nothing
     for number, item in items.items():
         with tell.stage("segment", number):
-            mask = find_object(picture, item.segmenter, item.select, tell, seen)
+            mask = find_object(picture, item.segmenter, item.select, tell, segmentations)
             masks.append(_unclaimed(mask, claimed, number, tell))
             claimed = torch.maximum(claimed, mask.decision)
 
@@ -88,7 +88,7 @@ def find_objects(
     painted = nothing
     for (number, item), mask in zip(items.items(), masks, strict=True):
         wanted = item.merger.create().paints(mask)
-        # Neither the pixels of other objects, nor those around earlier ones that these blend.
+        # Not the pixels of other objects, nor those around earlier objects that these repaint.
         others = claimed * (1 - mask.decision)
         paints = wanted * (1 - torch.maximum(others, painted))
         painted = torch.maximum(painted, paints)
@@ -102,21 +102,22 @@ def find_object(
     segmenter: Use,
     select: Select,
     on_event: Observer = ignore,
-    seen: dict[Any, Segmentation] | None = None,
+    segmentations: dict[Any, Segmentation] | None = None,
 ) -> Mask:
-    """The mask of the one object that a selection means, refined.
+    """The refined mask of the selected object.
 
     Args:
         picture: the photo.
-        segmenter: what finds it.
-        select: which object it is, in pixels of the photo as it is in its file.
-        on_event: told where several objects fit.
-        seen: what segmenters made of this photo so far; gets what this one makes of it.
+        segmenter: finds the object.
+        select: which object it is, in pixels of the photo's file.
+        on_event: is told if several objects fit.
+        segmentations: earlier results for this photo, which are not computed again; this one is
+            added.
 
     Raises:
-        InputError: there is no such object; or the selection lies outside of the photo.
+        InputError: there is no such object, or the selection lies outside of the photo.
     """
-    select, segmentation = segment(picture, segmenter, select, seen)
+    select, segmentation = segment(picture, segmenter, select, segmentations)
     mask = select_object(segmentation, select, on_event)
     return refine(mask, picture.pixels, segmenter)
 
@@ -125,16 +126,20 @@ def segment(
     picture: Picture,
     segmenter: Use,
     select: Select,
-    seen: dict[Any, Segmentation] | None = None,
+    segmentations: dict[Any, Segmentation] | None = None,
 ) -> tuple[Select, Segmentation]:
-    """What a segmenter sees, and the selection in pixels of the picture as it was read."""
+    """Segment a picture; arguments as for `find_object`.
+
+    Returns:
+        The selection, in pixels of the picture as it was read, and the segmentation.
+    """
     select = shrunk(select, picture.full_size or picture.size, picture.size)
     prompt = prompt_of(select, picture.size)
-    seen = {} if seen is None else seen
+    segmentations = {} if segmentations is None else segmentations
     key = (repr(segmenter), prompt)
-    if key not in seen:
-        seen[key] = segmenter.create().segment(picture.pixels, prompt)
-    return select, seen[key]
+    if key not in segmentations:
+        segmentations[key] = segmenter.create().segment(picture.pixels, prompt)
+    return select, segmentations[key]
 
 
 def _unclaimed(mask: Mask, claimed: Tensor, number: int | None, tell: Teller) -> Mask:
@@ -144,7 +149,7 @@ def _unclaimed(mask: Mask, claimed: Tensor, number: int | None, tell: Teller) ->
     if not left:
         raise InputError(
             "nothing is left of this object: earlier ones cover it",
-            hint="objects claim their pixels in the order of the spec",
+            hint="a pixel belongs to the first object in the spec that contains it",
         )
     if left < 1:
         tell(Note(f"objects.{number}: earlier objects cover {1 - left:.1%} of it"))

@@ -1,4 +1,4 @@
-"""From a segmentation to the mask of one object."""
+"""From a segmentation to the mask of the selected object."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BACKGROUND = "background"
 
 
 def prompt_of(select: Select, size: Size) -> Prompt:
-    """What the segmenter is told, checked against the picture.
+    """The prompt for the segmenter, checked against the size of the picture.
 
     Raises:
         InputError: the point or the box lies outside of the picture, or the box is empty.
@@ -50,7 +50,12 @@ def prompt_of(select: Select, size: Size) -> Prompt:
 
 
 def shrunk(select: Select, size: Size, smaller: Size) -> Select:
-    """The same object in a picture that was shrunk; point and box are checked against the larger.
+    """The same selection in pixels of a smaller version of the picture.
+
+    Args:
+        select: in pixels of the picture; checked against its size.
+        size: of the picture.
+        smaller: of its smaller version.
 
     Raises:
         InputError: see `prompt_of`.
@@ -70,21 +75,21 @@ def shrunk(select: Select, size: Size, smaller: Size) -> Select:
 
 
 def select_object(segmentation: Segmentation, select: Select, on_event: Observer = ignore) -> Mask:
-    """The mask of the object that the user meant.
+    """The mask of the selected object.
 
-    A segmenter that tells objects apart is taken at its word. A semantic one is not able to: the
-    pixels of each class are split into connected components, which keeps touching objects of one
-    class together. Where several fit, a note says so.
+    The instances of a segmenter that has them are the objects. Without instances, the connected
+    components of each class are; touching objects of one class are then one object. If several
+    objects fit, a note says so.
 
     Raises:
-        InputError: there is no such object; it says what there is.
+        InputError: there is no such object; the error lists what was found.
     """
     found = candidates(segmentation, select)
     return mask_of(choose(found, select, segmentation, on_event))
 
 
 def candidates(segmentation: Segmentation, select: Select) -> list[Candidate]:
-    """Every object that fits class, point and box, by falling area: `instance` is its place here.
+    """The objects that fit class, point and box, largest first; `instance` is the index in them.
 
     Raises:
         InputError: the segmenter does not know the class.
@@ -97,10 +102,10 @@ def candidates(segmentation: Segmentation, select: Select) -> list[Candidate]:
         )
     found: list[Candidate] = []
     if segmentation.instances is None:
-        found += _regions(segmentation, select)
+        found += _components(segmentation, select)
     else:
         fitting = [i for i in segmentation.instances if name in (None, i.class_name)]
-        objects = [_Seen.of(instance, select) for instance in fitting]
+        objects = [_InstanceCandidate.of(instance, select) for instance in fitting]
         found += [candidate for candidate in objects if candidate.area]
     return sorted(found, key=lambda candidate: -candidate.area)
 
@@ -111,20 +116,20 @@ def choose(
     segmentation: Segmentation,
     on_event: Observer = ignore,
 ) -> Sequence[Candidate]:
-    """Those of the `candidates` that the user meant: one, or all of them.
+    """The selected ones of the `candidates`: one, or all of them.
 
     Raises:
-        InputError: there is none, or not so many.
+        InputError: there is none, or none of this index.
     """
-    number = _number(select, len(found), segmentation, on_event)
-    return found if number is None else [found[number]]
+    index = _selected_index(select, len(found), segmentation, on_event)
+    return found if index is None else [found[index]]
 
 
 def mask_of(chosen: Sequence[Candidate]) -> Mask:
-    """The mask of one or several of the `candidates` together."""
-    regions = [candidate for candidate in chosen if isinstance(candidate, _Region)]
-    if regions:
-        return merge_regions(regions)
+    """The union of the masks of some of the `candidates`."""
+    components = [candidate for candidate in chosen if isinstance(candidate, _ComponentCandidate)]
+    if components:
+        return _merge_components(components)
     return reduce(_union, (candidate.mask() for candidate in chosen))
 
 
@@ -133,12 +138,12 @@ def refine(mask: Mask, image: Tensor, segmenter: Use) -> Mask:
     return segmenter.refine.create().refine(image, mask) if segmenter.refine else mask
 
 
-def _number(
+def _selected_index(
     select: Select, count: int, segmentation: Segmentation, on_event: Observer
 ) -> int | None:
-    """Which of so many candidates the user meant; None for all of them."""
+    """The index of the selected one among so many candidates; None for all of them."""
     if not count:
-        raise InputError(_nothing(select), hint=f"found: {describe(segmentation)}")
+        raise InputError(_not_found(select), hint=f"found: {describe(segmentation)}")
     if select.instance == "all":
         return None
     if select.instance == "largest":
@@ -151,23 +156,22 @@ def _number(
             )
         return 0
     if select.instance >= count:
-        hint = f"{count} fit{'s' if count == 1 else ''}, counted from 0 by falling area"
+        hint = f"{count} fit{'s' if count == 1 else ''}, numbered from 0, largest first"
         raise InputError(f"there is no instance {select.instance}", hint=hint)
     return select.instance
 
 
 def describe(segmentation: Segmentation) -> str:
-    """What a segmentation holds, such as ``cat (23% of the picture), sofa (4%)``."""
+    """The classes found, such as ``cat (23% of the picture), sofa (4% of the picture)``."""
     winner = segmentation.probabilities.argmax(dim=0)
     shares = {
         name: float((winner == index).float().mean())
         for index, name in enumerate(segmentation.classes)
         if name != BACKGROUND
     }
-    seen = sorted((item for item in shares.items() if item[1] > 0), key=lambda item: -item[1])
-    return (
-        ", ".join(f"{name} ({_percent(share)} of the picture)" for name, share in seen) or "nothing"
-    )
+    found = sorted((item for item in shares.items() if item[1] > 0), key=lambda item: -item[1])
+    words = [f"{name} ({_percent(share)} of the picture)" for name, share in found]
+    return ", ".join(words) or "nothing"
 
 
 def _percent(share: float) -> str:
@@ -176,7 +180,7 @@ def _percent(share: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Candidate(ABC):
-    """An object that may be meant. Its mask is made when it is asked for: there may be many.
+    """An object that may be the selected one. There may be thousands; `mask` makes the mask.
 
     Attributes:
         class_name: its class.
@@ -190,114 +194,113 @@ class Candidate(ABC):
 
     @property
     def is_speck(self) -> bool:
-        """Whether it is a component of under a thousandth of the picture."""
+        """Whether it is a component of less than a thousandth of the picture."""
         return False
 
     @abstractmethod
     def mask(self) -> Mask:
-        """Which pixels are its own."""
+        """The mask of the object."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen(Candidate):
-    """An object that the model told apart."""
+class _InstanceCandidate(Candidate):
+    """An instance of a segmenter that has them."""
 
     instance: Instance
     select: Select
 
     @classmethod
-    def of(cls, instance: Instance, select: Select) -> _Seen:
-        seen = cls(instance.class_name, 0, instance.score, instance, select)
-        return replace(seen, area=int(seen.mask().decision.sum()))
+    def of(cls, instance: Instance, select: Select) -> _InstanceCandidate:
+        candidate = cls(instance.class_name, 0, instance.score, instance, select)
+        return replace(candidate, area=int(candidate.mask().decision.sum()))
 
     def mask(self) -> Mask:
         mask = self.instance.mask
-        return _within(Mask(mask, (mask >= 0.5).float()), self.select)
+        return _restrict(Mask(mask, (mask >= 0.5).float()), self.select)
 
 
 @dataclass(frozen=True, eq=False)
-class _Region(Candidate):
+class _ComponentCandidate(Candidate):
     """A connected component of a class.
 
     Attributes:
-        whole: the mask of all of the class.
-        territories: (H, W), the label of the component that is nearest to each pixel.
-        label: its own.
+        whole: the mask of the whole class.
+        nearest: (H, W), the label of the component that is nearest to each pixel.
+        label: the label of this component.
     """
 
     whole: Mask
-    territories: NDArray[np.int32]
+    nearest: NDArray[np.int32]
     label: int
 
     @property
     def is_speck(self) -> bool:
-        return self.area < 1e-3 * self.territories.size
+        return self.area < 1e-3 * self.nearest.size
 
     def mask(self) -> Mask:
-        return merge_regions([self])
+        return _merge_components([self])
 
 
-def merge_regions(regions: Sequence[_Region]) -> Mask:
-    """The regions, each with the soft rim around it that is nearer to it than to others."""
+def _merge_components(components: Sequence[_ComponentCandidate]) -> Mask:
+    """The union of components; each pixel's probability belongs to the nearest component."""
     by_class = defaultdict(list)
-    for region in regions:
-        by_class[region.class_name].append(region)
+    for component in components:
+        by_class[component.class_name].append(component)
     masks = []
     for group in by_class.values():
-        whole = group[0].whole
-        territories = group[0].territories
-        chosen = np.zeros(int(territories.max()) + 1, dtype=bool)
-        chosen[[region.label for region in group]] = True
-        mine = torch.from_numpy(chosen[territories]).to(whole.decision.device)
-        masks.append(Mask(whole.probability * mine, whole.decision * mine))
+        whole, nearest = group[0].whole, group[0].nearest
+        is_chosen = np.zeros(int(nearest.max()) + 1, dtype=bool)
+        is_chosen[[component.label for component in group]] = True
+        chosen = torch.from_numpy(is_chosen[nearest]).to(whole.decision.device)
+        masks.append(Mask(whole.probability * chosen, whole.decision * chosen))
     return reduce(_union, masks)
 
 
-def _regions(segmentation: Segmentation, select: Select) -> list[_Region]:
-    """The components (8 neighbors) that fit."""
+def _components(segmentation: Segmentation, select: Select) -> list[_ComponentCandidate]:
+    """The connected components (8 neighbors) of each class that fit."""
     winners = np.unique(segmentation.probabilities.argmax(dim=0).cpu().numpy()).tolist()
-    regions = []
+    components = []
     for index, name in enumerate(segmentation.classes):
         if name == BACKGROUND or select.class_name not in (None, name) or index not in winners:
             continue
-        mask = _within(class_mask(segmentation.probabilities, index), select)
+        mask = _restrict(class_mask(segmentation.probabilities, index), select)
         inside = mask.decision[0].cpu().numpy() > 0
         if not inside.any():
             continue
-        _, territories = cv2.distanceTransformWithLabels(
+        _, nearest = cv2.distanceTransformWithLabels(
             (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
         )
-        own = territories[inside]
+        own = nearest[inside]
         areas = np.bincount(own)
         sums = np.bincount(own, weights=segmentation.probabilities[index].cpu().numpy()[inside])
         labels: list[int] = np.flatnonzero(areas).tolist()
         if select.point is not None:
             x, y = select.point
-            labels = [int(territories[y, x])]
-        regions += [
-            _Region(name, int(areas[n]), float(sums[n] / areas[n]), mask, territories, n)
+            labels = [int(nearest[y, x])]
+        components += [
+            _ComponentCandidate(name, int(areas[n]), float(sums[n] / areas[n]), mask, nearest, n)
             for n in labels
         ]
-    return regions
+    return components
 
 
 def class_mask(probabilities: Tensor, index: int) -> Mask:
-    """The mask of a class; its probability is that of the class against the likeliest other one.
+    """The mask of one class c out of the probabilities p of K classes.
 
-    With p_k the probabilities of K classes, it is ``p_c / (p_c + max_{k != c} p_k)``: above one
-    half just where the class wins. Of two classes it is p_c itself.
+    Its decision is 1 where c is the most probable class. Its probability compares c with the most
+    probable other class, ``p_c / (p_c + max_{k != c} p_k)``, so that it is above one half exactly
+    where c is the most probable. With two classes it is p_c.
 
     Args:
-        probabilities: (K, H, W).
+        probabilities: p, (K, H, W).
         index: c.
     """
     own = probabilities[index]
     others = probabilities.clone()
     others[index] = 0
-    against = others.amax(dim=0)
-    probability = own / (own + against).clamp(min=1e-12)
-    winner = probabilities.argmax(dim=0) == index
-    return Mask(probability[None], winner[None].float())
+    probability = own / (own + others.amax(dim=0)).clamp(min=1e-12)
+    decision = probabilities.argmax(dim=0) == index
+    return Mask(probability[None], decision[None].float())
 
 
 def _union(one: Mask, other: Mask) -> Mask:
@@ -307,8 +310,8 @@ def _union(one: Mask, other: Mask) -> Mask:
     )
 
 
-def _within(mask: Mask, select: Select) -> Mask:
-    """The mask inside of the box; nothing where the point is missed."""
+def _restrict(mask: Mask, select: Select) -> Mask:
+    """The part of a mask inside of the box; an empty one if the point is not in it."""
     if select.box is not None:
         x0, y0, x1, y1 = select.box
         inside = torch.zeros_like(mask.decision)
@@ -321,7 +324,7 @@ def _within(mask: Mask, select: Select) -> Mask:
     return mask
 
 
-def _nothing(select: Select) -> str:
+def _not_found(select: Select) -> str:
     what = f"no {select.class_name}" if select.class_name else "no object"
     if select.point is not None:
         return f"{what} was found at the point {list(select.point)}"

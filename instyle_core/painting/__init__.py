@@ -1,1 +1,1 @@
-"""Repaints one object."""
+"""Repaints one object: its objective over feature maps, its colors, its seam."""

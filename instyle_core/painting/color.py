@@ -1,4 +1,4 @@
-"""Whose colors a repainted object has: the style's, or its own.
+"""The colors of a repainted object: those of the style, or its own.
 
 Source: Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style
 Transfer", arXiv:1606.05897.
@@ -19,20 +19,21 @@ _CONSTANT = (0.25 / 255) ** 2
 class Palette:
     """The colors of one object, as a spec wants them.
 
-    - ``of: style``: as the style has them; everything stays as it is.
-    - ``of: content, by: luminance`` (section 4 there): with the luminance Y, the networks see only
-      ``Y`` of the object and of the style, whose luminance is matched to the object's beforehand,
+    - ``of: style``: nothing is changed; the object gets the colors of the style.
+    - ``of: content, by: luminance`` (section 4 of the source): the networks see only the luminance
+      Y of the object and of the style. The style's is matched to the object's beforehand,
       ``Y' = (s_c / s_s) (Y - m_s) + m_c``, with the means m and the standard deviations s. The
       object gets the new luminance and keeps its own chrominance: ``x + (Y(p) - Y(x))`` in each
-      channel, with the photo x and the pixels p, which is to replace Y in the space YIQ.
-    - ``of: content, by: histogram`` (section 3 there, by the symmetric root of "Image Analogies",
-      which does not depend on the order of channels): the style picture becomes
+      channel, with the photo x and the optimized pixels p. This is the same as replacing Y in YIQ.
+    - ``of: content, by: histogram`` (section 3 of the source): the style picture s becomes
       ``A (s - m_s) + m_c`` with ``A = S_c^(1/2) S_s^(-1/2)`` and the covariances S of the colors.
+      The root is the symmetric one, as in "Image Analogies": unlike Cholesky's, it does not depend
+      on the order of the channels.
 
     Statistics of the photo are those of the object alone.
 
     Args:
-        color: what the spec says.
+        color: the key ``color`` of the spec.
         content: the photo, (3, H, W), in [0, 1].
         mask: the object, (1, H, W), in [0, 1], not empty.
     """
@@ -43,7 +44,7 @@ class Palette:
         self._content = content[:, mask[0] > 0]
 
     def style(self, picture: Tensor) -> Tensor:
-        """A style picture (3, h, w) as it is to be compared with; in [0, 1]."""
+        """A style picture (3, h, w) with the colors that losses compare with; in [0, 1]."""
         if self._matches_colors:
             return _matched(picture, self._content)
         if self._keeps_luminance_only:
@@ -52,11 +53,11 @@ class Palette:
         return picture
 
     def seen(self, picture: Tensor) -> Tensor:
-        """What networks are shown of a picture (3, H, W)."""
+        """A picture (3, H, W) as the networks see it."""
         return luminance(picture).expand_as(picture) if self._keeps_luminance_only else picture
 
     def painted(self, pixels: Tensor, content: Tensor) -> Tensor:
-        """The pixels of the optimization with the colors that they are to have.
+        """The optimized pixels with the colors that the object gets.
 
         Args:
             pixels: (3, H, W), in [0, 1].
@@ -69,19 +70,19 @@ class Palette:
 
 def luminance(picture: Tensor) -> Tensor:
     """Y of YIQ (ITU-R BT.601) of (3, ...), as (1, ...)."""
-    # Numbers, not a tensor of weights, which would be copied to a GPU at each step.
+    # Numbers, not a tensor of weights: that would be copied to the GPU at each step.
     red, green, blue = picture
     return (0.299 * red + 0.587 * green + 0.114 * blue)[None]
 
 
 def _matched(source: Tensor, target: Tensor) -> Tensor:
-    """Colors (C, ...) moved and stretched to the mean and covariance of others (C, n)."""
+    """Colors (C, ...), changed linearly to the mean and covariance of others (C, n)."""
     values = source.flatten(1)
     mean, root = _statistics(values)
     target_mean, target_root = _statistics(target)
     linear = target_root @ torch.linalg.inv(root)
-    moved = linear @ (values - mean).double() + target_mean.double()
-    return moved.to(source).clamp(0, 1).reshape(source.shape)
+    matched = linear @ (values - mean).double() + target_mean.double()
+    return matched.to(source).clamp(0, 1).reshape(source.shape)
 
 
 def _statistics(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The part of the photo that is repainted, and how a painting of it is put back."""
+"""The part of the photo around one object, and how its painting is put back."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from instyle_core.painting.color import Palette
 
 @dataclass(frozen=True)
 class Crop:
-    """The photo around one object, and what it is to look like.
+    """The photo around one object, with its styles.
 
     Attributes:
-        content: the photo as it stands, float32 (3, H, W), in [0, 1].
+        content: the photo with earlier objects repainted, float32 (3, H, W), in [0, 1].
         paints: 0 or 1, (1, H, W): the pixels to repaint.
         mask: 0 or 1, (1, H, W): the object, over which losses are measured.
         styles: the style pictures, float32 (3, h, w).
         start: a picture to start from, (3, H, W); None for the content or noise.
-        color: whose colors the object is to have.
+        color: whether the object gets the colors of the style or keeps its own.
     """
 
     content: Tensor
@@ -45,7 +45,7 @@ class Crop:
 
         Args:
             found: the object.
-            canvas: the photo with all earlier objects repainted, (3, H, W).
+            canvas: the photo with earlier objects repainted, (3, H, W).
             styles: the style pictures.
             start: a picture of the photo's size to start from, or None.
         """
@@ -59,21 +59,28 @@ class Crop:
         )
 
     def palette(self) -> Palette:
-        """The colors that the object is to have."""
+        """The colors of the object, as the spec wants them."""
         return Palette(self.color, self.content, self.mask)
 
 
 def paints_at(paints: Tensor, size: Size) -> Tensor:
-    """The pixels to repaint at a working size: every one that a pixel to repaint falls into."""
+    """The pixels to repaint at another size: those that overlap a pixel of `paints`, (1, h, w)."""
     return (F.interpolate(paints[None], size, mode="area") > 0).float()[0]
 
 
 def put_back(crop: Crop, picture: Tensor) -> Tensor:
-    """The content with the painted pixels replaced by those of a result, at full resolution.
+    """The content with its painted pixels replaced by those of a painting, at full resolution.
 
-    Only painted pixels have a part in the resampling: those of the photo around them would show as
-    a fringe along the object's rim. Colors that are the photo's own are taken from it at full
-    resolution.
+    Only painted pixels are resampled, weighted by coverage: pixels of the photo would show as a
+    fringe along the object's edge. If the object keeps its colors, these are taken from the photo
+    at full resolution.
+
+    Args:
+        crop: the crop that was painted.
+        picture: the painting of it, (3, h, w), in [0, 1], of any size.
+
+    Returns:
+        (3, H, W).
     """
     full = picture
     if picture.shape != crop.content.shape:

@@ -1,17 +1,19 @@
 """Feature maps: one forward pass per extractor and step, shared by all losses.
 
-A picture that is too large goes through the networks in tiles, with the same sums and gradients.
+Large pictures go through the networks in tiles, with the same sums and gradients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.loss import SummedLoss, Sums, View
@@ -21,15 +23,16 @@ from instyle_core.optimization.random_state import generator_for
 from instyle_core.painting.style_cache import StyleCache
 from instyle_core.painting.tiles import Index, Tile, stride_of, tiles_of
 
+#: The layers that a loss reads, by extractor.
 Reads = Mapping[str, Sequence[str]]
 
-
-#: A picture of fewer tiles' pixels is not cut up: tiles overlap, and are computed twice.
-WORTH_CUTTING = 1.5
+#: A picture with fewer pixels than so many tiles is not divided: tiles overlap, and each of them is
+#: computed twice.
+WORTH_DIVIDING = 1.5
 
 
 class MaskPyramid:
-    """An object's mask at every resolution that is asked for; each is computed once.
+    """An object's mask at the resolution of any feature map; each is computed once.
 
     Args:
         mask: float32 (1, 1, H, W), in [0, 1].
@@ -48,7 +51,7 @@ class MaskPyramid:
 
 
 class PictureView(View):
-    """A whole picture: each extractor runs once, when the first of its maps is asked for."""
+    """A whole picture. Each extractor runs once, when one of its maps is first read."""
 
     def __init__(self, stack: FeatureStack, image: Tensor, mask: MaskPyramid) -> None:
         self._stack = stack
@@ -83,7 +86,7 @@ class PictureView(View):
 
 
 class _TileView(PictureView):
-    """A tile: its own pixels and cells, computed with those around them."""
+    """A tile: its own pixels and cells, computed from the pixels that they depend on."""
 
     def __init__(self, stack: FeatureStack, piece: Tensor, mask: MaskPyramid, tile: Tile) -> None:
         super().__init__(stack, piece, mask)
@@ -114,7 +117,7 @@ class _TileView(PictureView):
 
 
 class _TargetView(PictureView):
-    """A whole picture without a gradient, which may be large, and whose sums may be known."""
+    """A whole picture without a gradient. Its sums may be in the cache; it may need tiles."""
 
     def __init__(
         self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, cache: StyleCache | None
@@ -141,10 +144,11 @@ class _TargetView(PictureView):
         def compute() -> Sums:
             if len(self._tiles) == 1:
                 return sums(self)
-            return _add(
+            each = (
                 sums(self._stack.tile_view(self._image[tile.seen], self._mask, tile))
                 for tile in self._tiles
             )
+            return reduce(_plus, each)
 
         if self._cache is None:
             return compute()
@@ -152,16 +156,16 @@ class _TargetView(PictureView):
 
 
 class FeatureStack:
-    """The extractors of one stylization with the layers that its losses read.
+    """The extractors of one stylization, with the layers that its losses read.
 
     Args:
-        extractors: by the names that losses know them by.
-        reads: what each loss reads: extractor name to layers.
+        extractors: by their names in the spec.
+        reads: the layers that each loss reads, by extractor.
         device: where to compute.
-        precision: of the networks, on devices where it is not float32 by automatic mixed precision.
-        params: the extractors' parameters, which tell strides and reach; needed for tiles alone.
-        tile: the side of tiles, in pixels; 0 for none. A picture that is not much larger than one
-            stays whole.
+        precision: of the networks; other than float32 by automatic mixed precision.
+        params: the extractors' parameters, with strides and reaches; only needed for tiles.
+        tile: the side of tiles, in pixels; 0 for none. A picture that is not much larger than a
+            tile is not divided.
     """
 
     def __init__(
@@ -184,55 +188,57 @@ class FeatureStack:
         self._precision = precision
         self.device = device
         self.tile = tile
-        #: What gradients are multiplied by within networks in float16: at first too much, so that
-        #: the first overflows tell how much is right.
+        #: The factor of gradients within networks in float16. It starts too large, and is divided
+        #: until there is no overflow.
         self.gradient_scale = 2.0**32
 
     def view(self, image: Tensor, mask: MaskPyramid) -> PictureView:
-        """A picture (1, 3, H, W), whose feature maps have a gradient to it if it wants one."""
+        """A view of a picture (1, 3, H, W), with a gradient if the picture requires one."""
         return PictureView(self, image, mask)
 
     def target(
         self, image: Tensor, mask: MaskPyramid, cache: StyleCache | None = None
     ) -> PictureView:
-        """A picture (1, 3, H, W) to compare with, without a gradient.
+        """A view of a picture (1, 3, H, W) to compare with, without a gradient.
 
         Args:
             image: of any size.
             mask: of the same size.
-            cache: what may know its sums.
+            cache: where its sums are kept, if anywhere.
         """
         return _TargetView(self, image, mask, cache)
 
     def sums(self, losses: Sequence[SummedLoss], image: Tensor, mask: MaskPyramid) -> list[Sums]:
-        """What `SummedLoss.sums` gives, tile by tile; with a gradient to the picture.
+        """The sums of each loss over a picture, tile by tile, with a gradient to the picture.
 
-        A first pass over the tiles adds up; the gradient computes each of them once more. No more
-        than one tile's feature maps are held at a time.
+        Each tile is computed once for its sums and once more for its gradient, so that no more than
+        one tile's feature maps are in memory at a time.
         """
-        tiles = self.tiles(_size(image))
-        counts: list[int] = []
 
-        def all_sums(piece: Tensor, tile: Tile) -> Sums:
+        def sums_of(piece: Tensor, tile: Tile) -> list[Sums]:
             view = self.tile_view(piece, mask, tile)
-            each = [loss.sums(view) for loss in losses]
-            counts[:] = map(len, each)
-            return tuple(tensor for sums in each for tensor in sums)
+            return [loss.sums(view) for loss in losses]
 
-        flat = iter(_TiledSums.apply(image, all_sums, tiles))  # type: ignore[no-untyped-call]
-        return [tuple(next(flat) for _ in range(count)) for count in counts]
+        each = (
+            # A CUDA graph cannot be captured if the state of random numbers is read.
+            checkpoint(
+                sums_of, image[tile.seen], tile, use_reentrant=False, preserve_rng_state=False
+            )
+            for tile in self.tiles(_size(image))
+        )
+        return reduce(lambda total, part: [*map(_plus, total, part)], each)
 
     def tiles(self, size: Size) -> list[Tile]:
-        """The tiles of a picture; a single one for a picture that is not cut up."""
+        """The tiles of a picture; a single one if it is not divided."""
         local = [name for name in self.layers if self.is_local({name: self.layers[name]})]
         pairs = [(name, layer) for name in local for layer in self.layers[name]]
-        whole = not pairs or not self.tile or size[0] * size[1] <= WORTH_CUTTING * self.tile**2
+        whole = not pairs or not self.tile or size[0] * size[1] <= WORTH_DIVIDING * self.tile**2
         side = max(size) if whole else self.tile
         reach = max((self._params[name].reach(layer) or 0 for name, layer in pairs), default=0)
         return tiles_of(size, side, reach, [self.stride(*pair) for pair in pairs] or [1])
 
     def is_local(self, reads: Reads) -> bool:
-        """Whether all extractors of these maps can be run tile by tile, for all layers read."""
+        """Whether the extractors of these maps can run tile by tile for all layers read of them."""
         return all(
             name in self._params and self._params[name].reach(layer) is not None
             for name in reads
@@ -245,7 +251,7 @@ class FeatureStack:
 
     @property
     def strides(self) -> list[int]:
-        """All strides of layers that are read and can be computed tile by tile."""
+        """The strides of the layers that are read and can be computed tile by tile."""
         return list(
             {
                 self.stride(name, layer): None
@@ -256,26 +262,26 @@ class FeatureStack:
         )
 
     def tile_view(self, piece: Tensor, mask: MaskPyramid, tile: Tile) -> View:
-        """A tile of a picture.
+        """A view of a tile.
 
         Args:
-            piece: the pixels that it depends on, (1, 3, h, w).
+            piece: the pixels that the tile depends on, (1, 3, h, w).
             mask: of the whole picture.
-            tile: which one it is.
+            tile: where it is in the picture.
         """
         return _TileView(self, piece, mask, tile)
 
     def extract(self, name: str, image: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
-        """Run an extractor on a picture (1, 3, H, W); its maps may have a lower precision."""
+        """Run an extractor on a picture (1, 3, H, W); its maps may be of a lower precision."""
         mixed = self._precision != torch.float32
-        if mixed:  # the layout that convolutions in low precision are fastest in
+        if mixed:  # in this layout convolutions of low precision are fastest
             image = image.contiguous(memory_format=torch.channels_last)
-        narrow = self._precision == torch.float16
-        if narrow:
+        scaled = self._precision == torch.float16
+        if scaled:
             image = _Scaled.apply(image, 1 / self.gradient_scale)  # type: ignore[no-untyped-call]
         with torch.autocast(self.device.type, self._precision, enabled=mixed):
             maps = self._extractors[name].extract(image, layers)
-        if not narrow:
+        if not scaled:
             return maps
         return {
             layer: _Scaled.apply(tensor, self.gradient_scale)  # type: ignore[no-untyped-call]
@@ -284,16 +290,17 @@ class FeatureStack:
 
 
 class _OwnCells(torch.autograd.Function):
-    """A part of a map, with a gradient in the map's own layout, where torch's has rows of pixels.
+    """A part of a map, whose gradient has the memory layout of the map.
 
-    A network whose gradients change their layout takes three times as long.
+    The gradient of torch's own slicing is always contiguous. A network that has to convert the
+    layout of its gradients takes three times as long.
     """
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, part: Index) -> Tensor:
         ctx.shape, ctx.part = maps.shape, part
-        last = maps.stride(1) == 1
-        ctx.layout = torch.channels_last if last else torch.contiguous_format
+        channels_last = maps.stride(1) == 1
+        ctx.layout = torch.channels_last if channels_last else torch.contiguous_format
         return maps[part]
 
     @staticmethod
@@ -307,10 +314,10 @@ class _OwnCells(torch.autograd.Function):
 
 
 class _Scaled(torch.autograd.Function):
-    """The values in float32, with the gradient multiplied, in float32, before it becomes narrow.
+    """The values in float32; the gradient is multiplied by a factor, then rounded to their type.
 
-    Gradients of means over millions of cells are too small for float16. Within the network they are
-    larger by a factor, which its input divides by.
+    Gradients of means over millions of cells are too small for float16. The maps of a network are
+    scaled by a large factor and its input by the inverse, so that its gradients fit within it.
     """
 
     @staticmethod
@@ -324,43 +331,12 @@ class _Scaled(torch.autograd.Function):
         return (gradient * ctx.factor).to(ctx.dtype), None
 
 
-class _TiledSums(torch.autograd.Function):
-    """Sums over tiles, each computed anew for its gradient instead of being kept."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, image: Tensor, sums: Callable[[Tensor, Tile], Sums], tiles: Sequence[Tile]
-    ) -> Sums:
-        ctx.save_for_backward(image)
-        ctx.sums, ctx.tiles = sums, tiles
-        # Copies: what a function returns becomes part of its graph, and a loss may keep constants.
-        return tuple(map(torch.clone, _add(sums(image[tile.seen], tile) for tile in tiles)))
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (image,) = ctx.saved_tensors
-        total = torch.zeros_like(image)
-        for tile in ctx.tiles:
-            piece = image[tile.seen].detach().requires_grad_()
-            with torch.enable_grad():
-                sums = ctx.sums(piece, tile)
-            pairs = [(s, g) for s, g in zip(sums, gradients, strict=True) if s.requires_grad]
-            wanted, outer = [s for s, _ in pairs], [g for _, g in pairs]
-            (gradient,) = torch.autograd.grad(wanted, piece, outer)
-            total[tile.seen] += gradient
-        return total, None, None
-
-
-def _add(sums: Iterable[Sums]) -> Sums:
-    total: list[Tensor] = []
-    for part in sums:
-        total = [a + b for a, b in zip(total, part, strict=True)] if total else list(part)
-    return tuple(total)
+def _plus(one: Sums, other: Sums) -> Sums:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """The same in float32, or as it is if it is float64."""
+    """The tensor in float32, or unchanged if it is float64."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 

@@ -1,4 +1,4 @@
-"""Sets a painted crop back into the photo, and measures the seam."""
+"""Merges the painting of a crop into the photo, and measures the seam."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from instyle_core.painting.seam import measure_seam
 
 
 def merge(found: FoundObject, part: Crop, picture: Tensor) -> tuple[Tensor, dict[str, Any]]:
-    """Set what was painted back into the crop, at the photo's resolution.
+    """Merge the painting of a crop into it, at the resolution of the photo.
 
     Args:
         found: the object.
         part: the crop around it.
-        picture: the painting of it, (3, h, w), of any size.
+        picture: the painting of the crop, (3, h, w), of any size.
 
     Returns:
         The crop with the object repainted, (3, H, W), and facts for ``run.json``.

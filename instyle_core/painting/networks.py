@@ -1,4 +1,4 @@
-"""The networks of a run: feature extractors, loaded once for all objects."""
+"""The feature extractors of a run, loaded once for all objects."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from instyle_core.painting.style_cache import StyleCache
 
 @dataclass(frozen=True)
 class Networks:
-    """What all objects of a run share.
+    """The networks of a run, and how they are computed.
 
     Attributes:
-        extractors: by the names that losses know them by.
+        extractors: by their names in the spec.
         device: where to compute.
         precision: of the networks.
-        params: their parameters, by the same names, which tell how to cut pictures into tiles.
-        tile: the side of the tiles, in pixels, that larger pictures are computed in; 0 for never.
+        params: the extractors' parameters, by the same names; they hold the strides and reaches
+            that tiles depend on.
+        tile: the side, in pixels, of the tiles that larger pictures are computed in; 0 for none.
         style_cache: keeps the sums of style pictures.
     """
 
@@ -36,7 +37,7 @@ class Networks:
 
 
 def load_networks(plan: Plan, device: torch.device, precision: torch.dtype) -> Networks:
-    """Load the extractors of a plan, whose weights are there.
+    """Load the extractors of a plan. Their weights must have been downloaded.
 
     Raises:
         WeightsError: weights cannot be read.

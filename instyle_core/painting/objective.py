@@ -1,4 +1,4 @@
-"""What is minimized for one object at one size: its losses over the composited picture."""
+"""The objective of one object at one size: its weighted losses over the composited picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from instyle_core.plugin.use import Use
 
 
 def term_names(losses: Sequence[Use]) -> list[str]:
-    """A name for each loss: the plugin's, numbered from the second of its kind on."""
+    """A unique name for each loss: the plugin's name; a second one gets ``-2``, and so on."""
     names: list[str] = []
     for use in losses:
         name, count = use.plugin.name, 2
@@ -42,12 +42,12 @@ class Term:
         self.loss: Loss = use.create()
 
     def is_local(self, stack: FeatureStack) -> bool:
-        """Whether it can be computed tile by tile."""
+        """Whether the loss can be computed tile by tile."""
         return isinstance(self.loss, SummedLoss) and stack.is_local(self.reads)
 
 
 class Objective:
-    """The `Scale` of one object: its pixels composited over their true background."""
+    """The `Scale` of one object: its pixels are composited over the photo behind them."""
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Objective:
 
     @torch.no_grad()
     def _prepare(self, pictures: Sequence[Tensor], style: Style, cache: StyleCache | None) -> None:
+        """Have each loss compute what is constant at this size."""
         weights = style.weights or [1.0] * len(pictures)
         views = []
         for picture in pictures:
@@ -112,7 +113,7 @@ class Objective:
 
 
 def style_at(style: Tensor, size: Size, scale: float) -> Tensor:
-    """A style picture whose long side is `scale` times that of the crop."""
+    """A style picture, resized so that its long side is `scale` times that of the crop."""
     factor = scale * max(size) / max(style.shape[1:])
     height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in style.shape[1:])
     return resize(style, (height, width))

@@ -1,4 +1,4 @@
-"""The style that suits: the pictures of a folder, ranked for an object."""
+"""Choosing a style: the pictures of a folder, ranked for an object."""
 
 from __future__ import annotations
 
@@ -29,23 +29,22 @@ from instyle_core.painting.networks import Networks
 from instyle_core.painting.objective import style_at
 from instyle_core.plugin.use import Use
 
-#: Long side, in pixels, of the pictures that are compared. All have the same, so that small and
-#: large ones can be told from each other by what they show alone.
+#: Long side, in pixels, of the pictures that are compared. It is the same for all of them, so that
+#: the resolution of a file does not matter.
 SIDE = 256
 
-
-#: So many broken pictures are named where there are no others.
+#: If no picture can be read, so many of them are named in the error.
 _FEW = 3
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An object that a style is looked for.
+    """An object that a style is chosen for.
 
     Attributes:
         content: the photo around it, float32 (3, H, W), in [0, 1].
         mask: 0 or 1, (1, H, W): the object.
-        palette: whose colors it is to have.
+        palette: the colors of the object.
     """
 
     content: Tensor
@@ -65,25 +64,24 @@ def rank(
     *,
     max_megapixels: float,
 ) -> list[dict[Path, Rating]]:
-    """Rank style pictures for each of some objects.
+    """Rank style pictures for each of several objects.
 
-    Each picture is read once, and goes through the networks once, unless it takes on colors of the
-    objects. Networks compute in float32 on any device, so that the choice is the same.
+    Each picture is read once, and goes through the networks once unless it is recolored for each
+    object. Networks compute in float32 on every device, so that the choice is the same.
 
     Args:
-        pictures: files; one that cannot be read, or is the photo itself, is passed over, and a
-            note says so.
+        pictures: files. Those that cannot be read, and the photo itself, are skipped with a note.
         photo: the file that the objects are in.
         subjects: the objects.
         use: the ranker.
-        extractors: those that it reads, by the names that it knows them by.
+        extractors: those that the ranker reads, by their names in the spec.
         device: where to compute.
-        on_event: told of pictures that are passed over.
-        max_megapixels: larger pictures are passed over.
+        on_event: is told the pictures that are skipped.
+        max_megapixels: larger pictures are skipped.
 
     Returns:
-        For each object the ratings of the pictures that could be read, best first; equal ones are
-        in the order of `pictures`.
+        For each object the ratings of the pictures that could be read, best first; pictures with
+        equal scores are in the order of `pictures`.
 
     Raises:
         InputError: no picture can be read.
@@ -101,7 +99,7 @@ def rank(
             picture = read_picture(path, max_megapixels=max_megapixels).pixels
         except InputError as error:
             broken.append(f"{path.name}: {error.what}")
-            on_event(Note(f"{path} is passed over: {error.what}"))
+            on_event(Note(f"{path} is skipped: {error.what}"))
             continue
         picture = style_at(picture, (SIDE, SIDE), 1.0)
         plain: PictureView | None = None
@@ -121,7 +119,7 @@ def rank(
         more = f"; and {len(broken) - _FEW} more" if len(broken) > _FEW else ""
         hint = "; ".join(broken[:_FEW]) + more
         raise InputError(what, where=str(pictures[0].parent), hint=hint)
-    # Sorting keeps the order of what is equal.
+    # Sorting keeps the order of pictures with equal scores.
     return [dict(sorted(rated.items(), key=lambda item: item[1].score)) for rated in ratings]
 
 
@@ -132,28 +130,28 @@ def choose_styles(
 
     Args:
         objects: all objects of the run.
-        photo: what they are in.
+        photo: the picture that they are in.
         plan: of the run.
         networks: extractors and device.
-        tell: told of the rankings, and of pictures that are passed over.
+        tell: is told the rankings, and the pictures that are skipped.
 
     Returns:
-        The objects in the same order; those that choose have their ranking.
+        The objects in the same order; those that choose from a folder have a ranking.
 
     Raises:
         InputError: no picture of a folder can be read.
     """
-    alike = defaultdict(list)  # objects for which a picture is read once
+    groups = defaultdict(list)  # objects of one folder and ranker: its pictures are read once
     for found in objects:
         if found.plan.style.choose_from:
-            alike[found.plan.style.choose_from, repr(found.plan.style.ranker)].append(found)
-    if not alike:
+            groups[found.plan.style.choose_from, repr(found.plan.style.ranker)].append(found)
+    if not groups:
         return [*objects]
     rankings: dict[int | None, dict[Path, Rating]] = {}
     with tell.stage("rank"):
-        for (folder, _), group in alike.items():
+        for (folder, _), group in groups.items():
             use = group[0].plan.style.ranker
-            assert use  # every style with a folder has one
+            assert use  # each style with a folder has a ranker
             ranked = rank(
                 folder.pictures,
                 photo.path,
@@ -174,7 +172,14 @@ def choose_styles(
 
 
 def subject_of(photo: Tensor, mask: Mask | None, color: Color, margin: float) -> Subject:
-    """An object of a photo with context around it; the whole photo where there is no mask."""
+    """An object of a photo with context around it, or the whole photo if there is no mask.
+
+    Args:
+        photo: (3, H, W).
+        mask: of the object.
+        color: the key ``color`` of the spec.
+        margin: the context, as a fraction of the object's long side.
+    """
     decision = mask.decision if mask else torch.ones_like(photo[:1])
     box = crop_box(decision, margin)
     content, inside = crop(photo, box), crop(decision, box)

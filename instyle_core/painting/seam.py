@@ -1,4 +1,4 @@
-"""How far the seam of a merged picture shows."""
+"""How visible the seam of a merged picture is."""
 
 from __future__ import annotations
 
@@ -15,25 +15,23 @@ from instyle_core.interfaces.pictures import Mask
 #: Standard deviation of the Gaussian window that a side's color is averaged over, in pixels.
 WINDOW = 2.0
 
-
-#: How far around the object the photo is looked at for a halo, in pixels.
+#: The halo is measured over so many pixels around the object.
 AROUND = 8
 
-
-#: Where photo and painting differ by less, in levels of 255, nothing tells which of them is seen.
+#: If photo and painting differ by less, in levels of 255, a pixel does not show which one it is.
 _ALIKE = 2.0
 
 
 @dataclass(frozen=True)
 class Seam:
-    """Two figures that belong together: whoever blends widely has no jump, but a halo.
+    """Two figures to be read together: a merger that blends widely has no jump, but a halo.
 
-    Both are in levels, from 0 to 255; a difference of colors is the root of its mean square over
-    R, G and B.
+    Both are in levels, from 0 to 255. The difference of two colors is the root of the mean square
+    of their differences in R, G and B.
 
     Attributes:
-        jump: how much more the merged picture jumps where it turns from photo to painting than the
-            photo does at the same place (`jump_across`).
+        jump: how much larger the step from photo to painting in the merged picture is than the
+            photo's own step at the same place (`jump_across`).
         halo: how much the photo was changed around the object: the mean difference between the
             merged picture and the photo over the pixels outside of the mask within 8 of it.
     """
@@ -43,28 +41,30 @@ class Seam:
 
 
 def measure_seam(content: Tensor, stylized: Tensor, merged: Tensor, mask: Mask) -> Seam:
-    """Measure what a merger made.
+    """Measure the seam that a merger made.
 
     Args:
-        content: what it was given: the photo, float32 (3, H, W), in [0, 1].
-        stylized: likewise; the photo's own pixels where nothing was painted.
-        merged: what it returned.
+        content: the photo that the merger was given, float32 (3, H, W), in [0, 1].
+        stylized: the painting that it was given, likewise; the same as the photo where nothing was
+            painted.
+        merged: the picture that it returned.
         mask: the object's.
 
     Returns:
-        The figures; 0 where there is no seam or nothing around the object, as with an object that
-        fills the picture, and where photo and painting are the same.
+        The figures. They are 0 if photo and painting are the same, the jump also if there is no
+        seam, and the halo if there is nothing around the object.
     """
     side = painting_side(content, stylized, merged, mask)
     return Seam(jump_across(content, merged, side), _halo(content, merged, mask))
 
 
 def painting_side(content: Tensor, stylized: Tensor, merged: Tensor, mask: Mask) -> Tensor:
-    """Where the merged picture is painting rather than photo: float32 (1, H, W), 0 or 1.
+    """The pixels of the merged picture that are painting, not photo: float32 (1, H, W), 0 or 1.
 
-    A pixel goes to the nearer of the two by its color. Where they differ by less than 2 levels, it
-    goes with the nearest pixel that can be told; outside of the mask, where they are the same to
-    the last bit, nothing was painted, so that it is photo. Arguments as for `measure_seam`.
+    A pixel is that of the two whose color is nearer. If photo and painting differ by less than 2
+    levels, its color does not tell, and it is what the nearest other pixel is. Pixels outside of
+    the mask at which both are equal to the last bit were not painted, so they are photo. Arguments
+    as for `measure_seam`.
     """
     inside = mask.decision[0] > 0
     change = _difference(stylized, content)
@@ -77,20 +77,21 @@ def painting_side(content: Tensor, stylized: Tensor, merged: Tensor, mask: Mask)
 
 
 def jump_across(content: Tensor, merged: Tensor, side: Tensor) -> float:
-    """How much more a merged picture M jumps across a boundary than the photo C, in levels.
+    """How much larger the steps of a merged picture M across a boundary are than the photo C's.
 
-    ``mean over x of max(0, |M_1(x) - M_0(x)| - |C_1(x) - C_0(x)|)``, where x goes over the pixels
-    with one of their four neighbors on the other side of the boundary, and ``P_i(x)`` is the mean
-    of a picture over the pixels of side i around x, in a Gaussian window of 2 pixels.
+    ``mean over x of max(0, |M_1(x) - M_0(x)| - |C_1(x) - C_0(x)|)``, in levels, where x goes over
+    the pixels that have one of their four neighbors on the other side of the boundary, and
+    ``P_i(x)`` is the mean of a picture P over the pixels of side i around x, in a Gaussian window
+    with a standard deviation of 2 pixels.
 
-    A flat disc of level b on a field of level a that is repainted to c has
-    ``max(0, |c - a| - |b - a|)``, whatever its size. With `painting_side` this is the seam that the
-    merger made; with the mask's decision, it is what shows at the object's own boundary.
+    A flat disc of level b on a background of level a that is repainted to c has
+    ``max(0, |c - a| - |b - a|)``, whatever its size. With `painting_side` as the sides, this
+    measures the seam that the merger made; with the mask's decision, the object's own boundary.
 
     Args:
         content: C, float32 (3, H, W), in [0, 1].
         merged: M, likewise.
-        side: (1, H, W), 0 or 1; without a boundary in it the jump is 0.
+        side: (1, H, W), 0 or 1; the jump is 0 if it has no boundary.
     """
     one = (side[0] > 0).cpu().numpy()
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -103,7 +104,7 @@ def jump_across(content: Tensor, merged: Tensor, side: Tensor) -> float:
 
 
 def _step(picture: Tensor, one: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The difference between the two sides around each pixel, (H, W); for pixels on a boundary."""
+    """The difference between the means of the two sides, (H, W); valid at a boundary."""
     pixels = picture.permute(1, 2, 0).cpu().numpy()
     means = []
     for side in (one, ~one):
@@ -114,7 +115,7 @@ def _step(picture: Tensor, one: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def _window(layers: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Nothing is made up beyond the border of the picture: both sums see zeros there.
+    # Zeros beyond the border of the picture: neither the sums nor their weights count it.
     return cv2.GaussianBlur(layers, (0, 0), WINDOW, borderType=cv2.BORDER_CONSTANT)
 
 
@@ -132,7 +133,7 @@ def _difference(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _spread(flags: Tensor, unknown: Tensor) -> Tensor:
-    """Each unknown pixel takes the flag of the nearest known one."""
+    """Each unknown pixel gets the flag of the nearest known one."""
     hidden = unknown.cpu().numpy().astype(np.uint8)
     _, nearest = cv2.distanceTransformWithLabels(
         hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL

@@ -20,23 +20,24 @@ from instyle_core.interfaces.loss import Sums
 from instyle_core.plugin.use import Use
 from instyle_core.weights.cache import user_folder
 
-#: Files beyond so many bytes in all are removed, those that were not used for longest first.
+#: If the files have more bytes than this, those that were not used for longest are removed.
 MOST_BYTES = 256 * 2**20
 
 
 class StyleCache:
-    """Keeps sums in files, under a hash of all that they depend on.
+    """Keeps sums in files that are named by a hash of everything that the sums depend on.
 
-    That is the picture's pixels, after all resizing and recoloring; the extractors with their
-    parameters, versions and weights' hashes; the layers and what is summed; and how it is computed.
-    Extractors that name no pretrained weights may have any, so that nothing of theirs is kept.
+    That is: the pixels of the picture, after resizing and recoloring; the extractors with their
+    parameters, versions and the hashes of their weights; the layers and what is summed; and the
+    precision and the like. Sums of extractors that name no pretrained weights are not kept, since
+    their weights may be any.
 
-    A folder that cannot be written to, or a damaged file, costs nothing but time.
+    If a file is damaged, or the folder cannot be written to, sums are computed again.
 
     Args:
-        uses: the extractors, by the names that losses know them by.
-        computed: how, such as the precision; texts that tell results apart.
-        folder: where to keep the files; by default one in the user's cache folder.
+        uses: the extractors, by their names in the spec.
+        computed: how sums are computed, such as the precision, if it changes the result.
+        folder: of the files; by default one in the user's cache folder.
     """
 
     def __init__(
@@ -53,13 +54,13 @@ class StyleCache:
         what: str,
         compute: Callable[[], Sums],
     ) -> Sums:
-        """The sums over a picture, out of a file if there is one, and else computed and kept.
+        """The sums over a picture: from a file if there is one, else computed and kept.
 
         Args:
-            image: (1, 3, H, W).
-            reads: the layers that they are computed from, by extractor.
-            what: tells what is summed.
-            compute: computes them.
+            image: the picture, (1, 3, H, W).
+            reads: the layers that the sums are computed from, by extractor.
+            what: says what is summed, such as "Gram matrices".
+            compute: computes the sums.
         """
         if not all(name in self._uses and self._uses[name].pretrained() for name in reads):
             return compute()

@@ -1,4 +1,4 @@
-"""Repaints one crop: losses, sizes and steps put together."""
+"""Repaints one crop: its objective is minimized, coarse to fine."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ from instyle_core.painting.features import FeatureStack
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.objective import Objective, Term, term_names
 
-#: Tiles that are smaller than this, in pixels, would consist of their surroundings.
+#: In pixels. Smaller tiles would depend on more pixels around them than of their own.
 SMALLEST_TILE = 128
 
-
-#: A crop whose long side is below this is enlarged to it.
+#: A crop with a shorter long side is enlarged to it, in pixels.
 SMALLEST_LONG_SIDE = 128
 
 
 def working_size(size: Size, longest: int) -> Size:
-    """The size that a crop is optimized at: its own, unless it is too large or too small."""
+    """The size that a crop is optimized at.
+
+    Args:
+        size: of the crop.
+        longest: the long side, in pixels, that larger crops are shrunk to.
+    """
     factor = min(1.0, longest / max(size))
     if max(size) * factor < SMALLEST_LONG_SIDE:
         factor = min(SMALLEST_LONG_SIDE, longest) / max(size)
@@ -37,7 +41,7 @@ def working_size(size: Size, longest: int) -> Size:
 
 
 def levels_for(size: Size, spec: Spec) -> list[Level]:
-    """What is to be done for a crop of a size, coarse to fine."""
+    """The levels of the optimization of a crop, coarse to fine."""
     return schedule(working_size(size, spec.size), spec.optimizer.scales, spec.optimizer.steps)
 
 
@@ -53,16 +57,16 @@ def stylize(
     """Repaint the pixels of a crop.
 
     Args:
-        crop: the photo around the object, and what it is to look like.
+        crop: the photo around the object, with its styles.
         plan: the object's losses and style.
         spec: size, optimizer and start.
         networks: extractors, device and precision.
-        on_step: told of each step.
-        resume_from: the state that an interrupted call with the same arguments ended in.
-        on_note: told where something is computed in another way than was meant.
+        on_step: called after each step.
+        resume_from: the state that an interrupted call with the same arguments returned.
+        on_note: is told if something is computed in another way than planned.
 
     Returns:
-        The outcome; its picture is of the working size or, when stopped early, of a smaller one.
+        The outcome. Its picture has the working size, or a smaller one if stopped early.
     """
     names = term_names(plan.losses)
     terms = [Term(*pair) for pair in zip(names, plan.losses, strict=True)]
@@ -77,7 +81,7 @@ def stylize(
     height, width = crop.content.shape[1:]
     sizes = [level.size for level in levels_for((height, width), spec)]
     start = crop.content if crop.start is None else crop.start
-    if spec.start == "noise":  # drawn at the first size: shrunk, it would be flat
+    if spec.start == "noise":  # drawn at the first size: shrunk noise would be flat
         start = torch.rand(3, *sizes[0])
 
     palette = crop.palette()
@@ -91,7 +95,7 @@ def stylize(
         if tile < SMALLEST_TILE or not any(term.is_local(stack) for term in terms):
             return False
         stack.tile = tile
-        on_note(f"memory has run out, so that it goes on in tiles of {tile} pixels")
+        on_note(f"memory has run out; continuing in tiles of {tile} pixels")
         return True
 
     def objective(size: Size) -> Objective:

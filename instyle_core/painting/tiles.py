@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 from instyle_core.interfaces.pictures import Size
 
+#: (first, last), with last exclusive.
 Range = tuple[int, int]
 
-
-#: Where something is in a tensor (1, C, H, W).
+#: The index of a rectangle in a tensor (1, C, H, W).
 Index: TypeAlias = "tuple[EllipsisType, slice, slice]"
 
 
@@ -24,8 +24,8 @@ class Span:
 
     Attributes:
         length: of the picture.
-        own: the pixels that are the tile's alone.
-        seen: those and the ones around them that it depends on.
+        own: the pixels of the tile; each pixel of the picture belongs to one tile.
+        seen: those, and the pixels around them that their feature maps depend on.
     """
 
     length: int
@@ -33,7 +33,7 @@ class Span:
     seen: Range
 
     def cells(self, stride: int) -> Range:
-        """Its own among the ``length // stride`` cells of a feature map of the picture."""
+        """The tile's own cells, of ``length // stride`` in a feature map of the picture."""
         first, last = self.own
         return first // stride, self.length // stride if last == self.length else last // stride
 
@@ -47,30 +47,32 @@ class Tile:
 
     @property
     def seen(self) -> Index:
-        """Where what it depends on is in the picture (1, C, H, W)."""
+        """The pixels that the tile depends on, as an index of the picture (1, C, H, W)."""
         return (..., slice(*self.rows.seen), slice(*self.columns.seen))
 
     def size(self, stride: int) -> Size:
-        """How many cells of its own it has in a feature map."""
+        """(height, width) of the tile's own part of a feature map, in cells."""
         (top, bottom), (left, right) = self.rows.cells(stride), self.columns.cells(stride)
         return bottom - top, right - left
 
     def part(self, stride: int) -> Index:
-        """Where its own cells are in a feature map of the whole picture."""
+        """The tile's own cells, as an index of a feature map of the whole picture."""
         return (..., slice(*self.rows.cells(stride)), slice(*self.columns.cells(stride)))
 
     def inner(self, stride: int) -> Index:
-        """Where its own cells are in a feature map of the pixels that it depends on."""
+        """The tile's own cells, as an index of a feature map of the pixels `seen`."""
         return (..., _inner(self.rows, stride), _inner(self.columns, stride))
 
 
 def tiles_of(size: Size, side: int, reach: int, strides: Iterable[int]) -> list[Tile]:
-    """Cut a picture into tiles of about the same size, the cells of which are those of the whole.
+    """Divide a picture into tiles of about the same size.
+
+    Tiles start at multiples of all strides, so that their cells are those of the whole picture.
 
     Args:
         size: of the picture.
-        side: at most so many pixels of its own, up to the next multiple of all strides.
-        reach: how many pixels around them a tile's own cells depend on.
+        side: the most pixels on a side of a tile, rounded up to a multiple of all strides.
+        reach: how many pixels around its own ones a cell depends on.
         strides: of the feature maps.
     """
     step = math.lcm(*strides)
@@ -80,7 +82,16 @@ def tiles_of(size: Size, side: int, reach: int, strides: Iterable[int]) -> list[
 
 
 def stride_of(size: Sequence[int], whole: Size, strides: Iterable[int]) -> int:
-    """Which of the strides makes a feature map of so many cells of a picture."""
+    """The stride of a feature map of some size.
+
+    Args:
+        size: of the map, in cells.
+        whole: of the picture, in pixels.
+        strides: to choose from.
+
+    Raises:
+        ValueError: none of them makes a map of this size.
+    """
     for stride in strides:
         if (whole[0] // stride, whole[1] // stride) == tuple(size):
             return stride

@@ -1,1 +1,1 @@
-"""What a run leaves behind, and going on from it."""
+"""What a run writes beside its picture, and how an interrupted run is resumed."""

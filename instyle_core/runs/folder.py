@@ -1,4 +1,4 @@
-"""What a run leaves behind: the folder beside the picture, with ``run.json`` and the report."""
+"""The folder that a run writes beside its picture, with ``run.json`` and the report."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class RunFolder:
-    """Gathers what a run leaves behind in a hidden folder, and publishes it when it is complete.
+    """Collects the files of a run in a hidden folder, and publishes it when it is complete.
 
-    Used as a context manager and as an observer of the run's events. An earlier run's folder stays
+    It is a context manager, and an observer of the run's events. The folder of an earlier run stays
     as it is until `publish`.
     """
 
@@ -51,11 +51,11 @@ class RunFolder:
         target = self._plan.folder
         if target.exists() and not (target / "run.json").is_file():
             raise InputError(
-                "this is where the run's files go, but it is there and is not an earlier run's",
+                "the run's files go here, but this is not the folder of an earlier run",
                 where=str(target),
                 hint="move it away, or choose another output",
             )
-        # Now: by the end of the run, a file may have been changed or moved away.
+        # Hashed now, since a file may be changed or moved away during the run.
         self._inputs = {str(path): hash_of(path) for path in self._plan.inputs}
         try:
             hidden = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
@@ -74,10 +74,10 @@ class RunFolder:
     ) -> None:
         shutil.rmtree(self._hidden, ignore_errors=True)
 
-    # --- gathering --------------------------------------------------------------------------------
+    # --- collecting -------------------------------------------------------------------------------
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Observe an event of the run."""
         if isinstance(event, Step):
             self._losses.append(row_of(event))
             if self._snaps(event.step):
@@ -86,7 +86,7 @@ class RunFolder:
         elif isinstance(event, StageFinished):
             self._seconds[event.stage] = self._seconds.get(event.stage, 0.0) + event.seconds
         elif isinstance(event, Note) and event.message not in self._notes:
-            self._notes.append(event.message)  # a resumed run finds most of them anew
+            self._notes.append(event.message)  # a resumed run is told most of them again
 
     def keep(self, item: int | None, mask: Tensor, stylized: Tensor, **facts: Any) -> None:
         """Keep the mask (1, H, W) and the stylized crop (3, h, w) of an object, and facts."""
@@ -97,10 +97,10 @@ class RunFolder:
         self._objects[part] = facts
 
     def take_over(self, earlier: Earlier) -> None:
-        """Take over what an interrupted run made of the steps that need not be done again.
+        """Take over the results of an interrupted run up to the step that it is resumed from.
 
         Raises:
-            InputError: a picture of it is not there any more, or cannot be copied.
+            InputError: one of its pictures is missing or cannot be copied.
         """
         record, state = earlier.record, earlier.state
         *finished, part = self._plan.parts[: state.finished + 1]
@@ -133,13 +133,13 @@ class RunFolder:
     def complete(
         self, status: str, reason: str, machine: Mapping[str, Any], state: RunState | None
     ) -> None:
-        """Write ``run.json``, ``losses.csv`` and ``report.html``, still out of sight.
+        """Write ``run.json``, ``losses.csv`` and ``report.html`` to the hidden folder.
 
         Args:
             status: ``finished``, ``interrupted`` or ``diverged``.
             reason: why it did not finish, else empty.
             machine: facts about device and precision.
-            state: to go on from; None for a run that cannot go on.
+            state: to resume from; None for a run that cannot be resumed.
         """
         plan, folder = self._plan, self._hidden
         self._seconds["total"] += time.time() - self._began
@@ -173,7 +173,7 @@ class RunFolder:
         return hashlib.sha256(data).hexdigest()
 
     def publish(self) -> None:
-        """Put the folder in its place."""
+        """Move the hidden folder to its place; an earlier run's folder is replaced."""
         folder, target = self._hidden, self._plan.folder
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
@@ -181,7 +181,7 @@ class RunFolder:
                 os.replace(target, old)
                 os.replace(folder, target)
             finally:
-                if not target.exists():  # it stopped between the two
+                if not target.exists():  # only the first of the two was done
                     os.replace(old, target)
                 shutil.rmtree(old, ignore_errors=True)
         else:
@@ -196,8 +196,8 @@ class RunFolder:
 
 
 def _encoded(text: str) -> bytes:
-    # The name of a file may be any bytes. What is no UTF-8 of it becomes the escape that JSON has
-    # for it, which is read as the same name again.
+    # The name of a file may be any bytes. Those that are not UTF-8 are written as JSON's escapes of
+    # surrogates, from which the same name is read again.
     return text.encode("utf-8", "backslashreplace")
 
 

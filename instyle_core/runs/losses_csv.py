@@ -10,10 +10,10 @@ from typing import Any
 from instyle_core.config.plan import part_name
 from instyle_core.events import Step
 
+#: A row by its columns.
 Row = dict[str, Any]
 
-
-#: The columns that are not a term of the objective or their total.
+#: The columns that are not losses. All others are floats: each loss, and their total.
 _TYPES = {"object": str, "step": int, "height": int, "width": int}
 
 
@@ -25,7 +25,7 @@ def row_of(step: Step) -> Row:
 
 
 def write_rows(rows: Sequence[Row]) -> str:
-    """The text of the file; terms that an object does not have are left empty."""
+    """The text of the file; a column is empty in the rows of objects without that loss."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
@@ -35,10 +35,10 @@ def write_rows(rows: Sequence[Row]) -> str:
 
 
 def read_rows(text: str) -> list[Row]:
-    """The rows that such a text was written from, to the last bit.
+    """Read the rows back; numbers are exactly those that were written.
 
     Raises:
-        ValueError: the text is something else.
+        ValueError: the text is not that of such a file.
     """
     return [
         {key: _TYPES.get(key, float)(value) for key, value in row.items() if value != ""}

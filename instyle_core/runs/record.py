@@ -1,4 +1,4 @@
-"""What ``run.json`` says of a run."""
+"""The content of ``run.json``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATE_FILE = "state.pt"
 
 
 def origins(plan: Plan) -> dict[str, Any]:
-    """What computes a plan, as ``run.json`` has it: versions, plugins and weights."""
+    """The versions, plugins and weights that compute a plan, as in ``run.json``."""
     libraries = ("torch", "torchvision", "kornia", "pillow", "numpy")
     return {
         "instyle": version("instyle"),
@@ -48,7 +48,7 @@ def hash_of(path: Path) -> str:
 
 
 class Record(BaseModel):
-    """The part of a ``run.json`` that going on needs."""
+    """The part of a ``run.json`` that is needed to resume."""
 
     status: str
     state: str | None = None
@@ -68,14 +68,14 @@ class Record(BaseModel):
 
 @dataclass(frozen=True)
 class Earlier:
-    """An interrupted run that can go on.
+    """An interrupted run that can be resumed.
 
     Attributes:
-        folder: what it left behind.
+        folder: the folder of the run.
         record: its ``run.json``.
-        state: where it stands.
-        losses: the rows of the steps that need not be done again.
-        changes: what is different now, though it can go on all the same; else empty.
+        state: the state to resume from.
+        losses: the rows of ``losses.csv`` up to that state.
+        changes: a note about differences that may change the result a little; else empty.
     """
 
     folder: Path

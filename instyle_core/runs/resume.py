@@ -1,4 +1,4 @@
-"""Going on with an interrupted run: finding it, and seeing that it still fits."""
+"""Resuming an interrupted run: it is found, and compared with the plan and the machine."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from instyle_core.runs.losses_csv import Row, read_rows
 from instyle_core.runs.record import STATE_FILE, Earlier, Record, hash_of, origins
 from instyle_core.runs.state import RunState, damaged, load_state
 
-_START_ANEW = "to start again from the beginning, leave out --resume"
+_START_AGAIN = "to start again from the beginning, leave out --resume"
 
 
 def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
-    """The interrupted run in the folder of a plan, if the plan is its own and can go on with it.
+    """Find the interrupted run in the folder of a plan, and check that the plan can resume it.
 
     Args:
-        plan: of the run that is to go on.
-        machine: where that is computed, as `describe_machine` tells it.
+        plan: of the run to resume.
+        machine: this machine, as `instyle_core.device.describe_machine` describes it.
 
     Raises:
-        InputError: there is none; it came to its end; the spec, a file, weights or the device is
-            not the same; or what it left behind is damaged.
+        InputError: there is no run; it has ended; the spec, a file, the weights or the device is
+            another one; or one of its files is damaged.
     """
     folder = plan.folder
     record = _record(folder)
@@ -38,9 +38,9 @@ def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
     _check_sameness(plan, machine, record)
     if record.state is None:
         raise InputError(
-            "this run was interrupted within a step, before there was anything to go on from",
+            "this run was interrupted within a step, before there was a state to resume from",
             where=str(folder),
-            hint=_START_ANEW,
+            hint=_START_AGAIN,
         )
     state = load_state(folder / STATE_FILE, record.state, machine["device"])
     losses = _losses(folder / "losses.csv", plan, state)
@@ -50,10 +50,10 @@ def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
 def _record(folder: Path) -> Record:
     path = folder / "run.json"
     try:
-        # Not pydantic's parser, which refuses the escapes in names that are no UTF-8.
+        # Not by pydantic, whose parser refuses the escapes of names that are not UTF-8.
         return Record.model_validate(json.loads(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError) as error:
-        what, hint = "there is no run here to go on with", "to start one, leave out --resume"
+        what, hint = "there is no run here to resume", "to start one, leave out --resume"
         raise InputError(what, where=str(folder), hint=hint) from error
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from error
@@ -67,64 +67,64 @@ def _check_status(folder: Path, record: Record) -> None:
     ends = {"finished": "this run is finished", "diverged": "this run diverged"}
     if record.status != "interrupted":
         what = ends.get(record.status, f"the status of this run is {shown(record.status)}")
-        what = f"{what}, so that there is nothing to go on with"
-        raise InputError(what, where=str(folder), hint=_START_ANEW)
+        what = f"{what}, so there is nothing to resume"
+        raise InputError(what, where=str(folder), hint=_START_AGAIN)
 
 
 def _check_sameness(plan: Plan, machine: Mapping[str, Any], record: Record) -> None:
     folder = str(plan.folder)
-    # As JSON has it: there are no tuples in a record.
+    # Through JSON, as the record went: it has no tuples.
     difference = _difference(record.spec, json.loads(json.dumps(plan.dump())))
     if difference:
         key, old, new = difference
         raise InputError(
             f"the spec is not that of the interrupted run: {key} was {old} and is {new}",
             where=folder,
-            hint=f"change it back, or give {plan.folder / 'run.json'} as the spec; {_START_ANEW}",
+            hint=f"change it back, or give {plan.folder / 'run.json'} as the spec; {_START_AGAIN}",
         )
     inputs = {str(path): hash_of(path) for path in plan.inputs}
     for name in {**inputs, **record.inputs}:
         if record.inputs.get(name) != inputs.get(name):
-            what, hint = "this file has changed since the run was begun", "put the old one back"
+            what, hint = "this file has changed since the run was started", "restore the old one"
             if name not in record.inputs:  # in a style folder, as in the case below
-                what, hint = "this file was not there when the run was begun", "take it away"
+                what, hint = "this file was not there when the run was started", "take it away"
             elif name not in inputs:
-                what = "this file was there when the run was begun, and cannot be read now"
-            raise InputError(what, where=name, hint=f"{hint}; {_START_ANEW}")
+                what = "this file was there when the run was started, and cannot be read now"
+            raise InputError(what, where=name, hint=f"{hint}; {_START_AGAIN}")
     for name, sha256 in origins(plan)["weights"].items():
         if record.weights.get(name) != sha256:
-            what = f"the weights '{name}' are not those that the run was begun with"
-            hint = f"install the version of the plugin that it was begun with; {_START_ANEW}"
+            what = f"the weights '{name}' are not those that the run was started with"
+            hint = f"install the version of the plugin that it was started with; {_START_AGAIN}"
             raise InputError(what, where=folder, hint=hint)
     before, now = record.machine.get("device"), machine["device"]
     if before != now:
-        what = f"the run was begun on the device '{before}', and here it would go on on '{now}'"
-        raise InputError(what, where=folder, hint=f"go on where it was begun; {_START_ANEW}")
+        what = f"the run was started on the device '{before}', but here it would use '{now}'"
+        raise InputError(what, where=folder, hint=f"resume it on '{before}'; {_START_AGAIN}")
 
 
 def _difference(old: Any, new: Any, place: str = "") -> tuple[str, str, str] | None:
-    """The first key that has two values, and both, as they may have been written."""
+    """The first key whose values differ, with both values in words; None if all are the same."""
     pairs: list[tuple[Any, Any, Any]]
     if isinstance(old, dict) and isinstance(new, dict):
         pairs = [(key, old.get(key), new.get(key)) for key in {**new, **old}]
     elif isinstance(old, list) and isinstance(new, list):
         pairs = [(index, *pair) for index, pair in enumerate(zip_longest(old, new))]
     else:
-        return None if old == new else (place, _said(old), _said(new))
+        return None if old == new else (place, _in_words(old), _in_words(new))
     inner = (_difference(a, b, f"{place}.{key}" if place else str(key)) for key, a, b in pairs)
     return next(filter(None, inner), None)
 
 
-def _said(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if value is None:
         return "not there"
     return f"'{value}'" if isinstance(value, str) else shown(value)  # paths are not shortened
 
 
 def _changes(plan: Plan, machine: Mapping[str, Any], record: Record) -> str:
-    """What is different of all that may make other numbers of the same input."""
-    before = _circumstances(record.model_dump(), record.machine)
-    now = _circumstances(origins(plan), machine)
+    """A note about different versions and the like, from which the result may differ a little."""
+    before = _environment(record.model_dump(), record.machine)
+    now = _environment(origins(plan), machine)
     changed = [
         f"{name} {before.get(name, 'not there')} (now {now.get(name, 'not there')})"
         for name in {**before, **now}
@@ -132,14 +132,15 @@ def _changes(plan: Plan, machine: Mapping[str, Any], record: Record) -> str:
     ]
     if not changed:
         return ""
-    what = f"this run was begun with {', '.join(changed)}"
-    return f"{what}: the result may differ a little from that of an unbroken run"
+    what = f"this run was started with {', '.join(changed)}"
+    return f"{what}: the result may differ a little from that of a run without interruption"
 
 
-def _circumstances(origin: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
-    brought = (distribution.rpartition(" ") for distribution in origin["plugins"].values())
+def _environment(origin: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
+    """The versions and the facts of the machine that the last digits of a result depend on."""
+    distributions = (distribution.rpartition(" ") for distribution in origin["plugins"].values())
     return {
-        **{name: number for name, _, number in brought},
+        **{name: number for name, _, number in distributions},
         "instyle": origin["instyle"],
         **origin["versions"],
         **{key: machine.get(key) for key in ("processor", "threads", "precision")},
@@ -147,7 +148,7 @@ def _circumstances(origin: Mapping[str, Any], machine: Mapping[str, Any]) -> dic
 
 
 def _losses(path: Path, plan: Plan, state: RunState) -> list[Row]:
-    """The rows of the steps up to the state; an interrupt at once leaves some beyond it."""
+    """The rows up to the state; a run that was stopped at once has written some more."""
     *finished, part = plan.parts[: state.finished + 1]
     try:
         rows = [
@@ -158,9 +159,9 @@ def _losses(path: Path, plan: Plan, state: RunState) -> list[Row]:
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from error
     except (ValueError, TypeError, KeyError, csv.Error) as error:
-        raise damaged(path, "it is not as it was written") from error
+        raise damaged(path, "its content has changed since it was written") from error
     settings = plan.spec.optimizer
     expected = state.finished * settings.steps + state.steps
     if len(rows) > expected or (len(rows) < expected and not settings.tolerance):
-        raise damaged(path, "it has not a row for each step")
+        raise damaged(path, "it does not have one row for each step")
     return rows

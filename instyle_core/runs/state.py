@@ -1,4 +1,4 @@
-"""Where an interrupted run stands, in memory and as a file."""
+"""The state of an interrupted run, in memory and as a file."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from instyle_core.interfaces.pictures import Box
 from instyle_core.optimization.optimize import OptimizationState
 from instyle_core.optimization.scale import ScaleState
 
+#: Changed whenever older files can no longer be read.
 _FORMAT = 4
 
-
-#: A box of the photo, and float32 (3, h, w) in [0, 1] for it, not rounded as in a file.
+#: A box of the photo and its pixels, float32 (3, h, w) in [0, 1], not rounded to 8 bits.
 Patch = tuple[Box, Tensor]
 
 
 @dataclass(frozen=True)
 class RunState:
-    """Where a run stands: all that it takes to go on to the same bytes.
+    """The state of a run, from which it continues to the same bytes as without an interruption.
 
-    What is read, loaded and segmented is not part of it: that is done anew, with the same result.
+    Pictures, networks and masks are not part of it: they are read, loaded and computed again, with
+    the same result.
 
     Attributes:
-        finished: how many objects are finished, which is the number of the one under way.
-        patches: what the finished ones made of the photo, in their order.
-        random: where random numbers stood when the object under way was begun.
-        optimization: where its optimization stands; None at the beginning.
+        finished: the number of finished objects, which is the index of the current one.
+        patches: the repainted crops of the finished objects, in their order.
+        random: the random state at the start of the current object.
+        optimization: the state of its optimization; None at its start.
     """
 
     finished: int
@@ -43,17 +44,17 @@ class RunState:
 
     @property
     def begun(self) -> bool:
-        """Whether anything is done that need not be done again."""
+        """Whether resuming saves any step."""
         return self.finished > 0 or self.optimization is not None
 
     @property
     def steps(self) -> int:
-        """How many steps of the object under way are done."""
+        """The number of steps done for the current object."""
         return self.optimization.steps if self.optimization else 0
 
 
 def dump_state(state: RunState) -> bytes:
-    """A state as the bytes of a file: tensors, numbers and names, no code."""
+    """The bytes of a file with a state: tensors, numbers and names, no code."""
     content = {"format": _FORMAT, **vars(state)}
     if state.optimization:
         scale = state.optimization.scale
@@ -64,37 +65,37 @@ def dump_state(state: RunState) -> bytes:
 
 
 def load_state(path: Path, sha256: str, device: str) -> RunState:
-    """The state that a file was written from.
+    """Read a state back from its file.
 
     Args:
         path: of the file.
-        sha256: of the file as it was written.
-        device: where the run goes on.
+        sha256: of the file when it was written.
+        device: of the resumed run.
 
     Raises:
-        InputError: the file cannot be read, or is not as it was written.
+        InputError: the file cannot be read, or has been changed.
     """
     try:
-        if sha256_of(path) != sha256:  # torch does not notice a byte that is wrong
-            raise ValueError("it is not as it was written")
+        if sha256_of(path) != sha256:  # torch does not notice a single wrong byte
+            raise ValueError("its content has changed since it was written")
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content.pop("format") != _FORMAT:
             raise ValueError("another version of instyle wrote it")
         if (inner := content["optimization"]) is not None:
             inner["scale"] = inner["scale"] and ScaleState(**inner["scale"])
-            inner["best"] = inner["best"].to(device)  # it is resized there at the next scale
+            inner["best"] = inner["best"].to(device)  # the next scale resizes it there
             content["optimization"] = OptimizationState(**inner)
         return RunState(**content)
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from error
-    except Exception as error:  # whatever torch makes of arbitrary bytes
+    except Exception as error:  # torch may raise anything for arbitrary bytes
         raise damaged(path, str(error).partition("\n")[0]) from error
 
 
 def damaged(path: Path, reason: str) -> InputError:
-    """The error about a file of an interrupted run that cannot be used."""
+    """The error about an unusable file of an interrupted run."""
     return InputError(
-        f"this is damaged, and the run cannot go on from it: {reason}",
+        f"this file is damaged, so the run cannot be resumed: {reason}",
         where=str(path),
         hint="to start again from the beginning, leave out --resume",
     )

@@ -16,7 +16,7 @@ from instyle_core.errors import SpecError
 from instyle_core.events import Event, Note
 from instyle_core.objects.find import FoundObject
 from instyle_core.painting.crop import Crop
-from tests.core.helpers.studio import HEIGHT, WIDTH, Studio, read, rectangle, save
+from tests.core.helpers.studio import HEIGHT, WIDTH, Studio, rectangle, save
 
 Box = tuple[int, int, int, int]
 
@@ -183,42 +183,3 @@ def test_the_spec_s_colors_are_those_of_objects_that_do_not_say(studio: Studio) 
 def test_what_a_spec_cannot_say(studio: Studio, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(SpecError, match=re.escape(words)):
         studio.plan(**changes)
-
-
-def test_fine_chrominance_survives_an_optimization_at_a_smaller_size(studio: Studio) -> None:
-    """The colors are those of the photo at its own size, not of the crop that was optimized."""
-    stripes = np.zeros((400, 400, 3), np.uint8)
-    stripes[:, 0::2], stripes[:, 1::2] = (170, 90, 110), (90, 125, 125)  # of nearly one luminance
-    save(studio.folder / "photo.png", stripes)
-    save(studio.folder / "mask.png", rectangle((50, 50, 350, 350), 400, 400))
-    gray = {"use": "tint", "color": [0.45, 0.45, 0.45]}
-    studio.run(color="content", losses=[gray], size=128, optimizer=WELL)
-    output = read(studio.folder / "out.png").astype(float)[100:300, 100:300]
-    difference = np.abs(output[:, 0::2] - output[:, 1::2])
-    np.testing.assert_allclose(difference.mean(axis=(0, 1)), (80, 35, 15), atol=6)
-
-
-# --- the seam -------------------------------------------------------------------------------------
-
-
-def test_run_json_tells_how_far_each_seam_shows(studio: Studio) -> None:
-    """A flat photo of level 51 with a square repainted to 204 jumps by 153 where it did not."""
-    save(studio.folder / "photo.png", np.full((HEIGHT, WIDTH, 3), 51, np.uint8))
-    save(studio.folder / "0.png", rectangle(BOXES[0]))
-    gray = {"use": "tint", "color": [0.8, 0.8, 0.8]}
-    item = {"segmenter": {"use": "stencil", "path": "0.png"}, "losses": [gray]}
-    # Long and in small steps, since Adam swings a little about its goal.
-    well = {**WELL, "steps": 150, "learning_rate": 0.02}
-    studio.run(objects=[item], optimizer=well)
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
-    seam = record["objects"]["object-0"]["seam"]
-    assert seam["jump"] == pytest.approx(153, abs=2)
-    assert seam["halo"] == 0
-    studio.run(objects=[{**item, "merger": {"use": "feather", "width": 8}}], optimizer=well)
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
-    blended = record["objects"]["object-0"]["seam"]
-    assert blended["jump"] < seam["jump"]
-    assert blended["halo"] > 0
-    studio.run(objects=None, losses=[gray])  # a whole picture has no seam
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
-    assert "seam" not in record["objects"]["picture"]

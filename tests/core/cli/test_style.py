@@ -127,7 +127,7 @@ def test_a_broken_picture_is_told_and_passed_over(rank: Command, studio: Studio)
         "a-blue.png",
     ]
     assert done.err.startswith("note: ")
-    assert "broken.png is passed over" in done.err.replace("\n", "")
+    assert "broken.png is skipped" in done.err.replace("\n", "")
 
 
 def test_brackets_in_names_are_no_markup(rank: Command, studio: Studio) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,25 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from instyle_core.config.optimizer import Adam
-from instyle_core.config.plan import ObjectPlan
-from instyle_core.config.spec import Select, Spec, Style
 from instyle_core.interfaces.extractor import FeatureExtractor
-from instyle_core.interfaces.loss import Loss, SummedLoss, Targets, View
-from instyle_core.interfaces.params import ExtractorParams, LossParams, Params, ReaderParams
-from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.crop import Crop
+from instyle_core.interfaces.loss import SummedLoss, Targets
+from instyle_core.interfaces.params import ExtractorParams, ReaderParams
 from instyle_core.painting.features import FeatureStack, MaskPyramid
-from instyle_core.painting.networks import Networks
-from instyle_core.painting.stylize import stylize
-from instyle_core.plugin.hookspecs import Plugin
-from instyle_core.plugin.use import Use
-from instyle_core.testing import PixelExtractor, disc, picture
+from instyle_core.testing import PixelExtractor
 from instyle_losses.content import ContentLoss
-from instyle_losses.params import ContentParams, LaplacianParams, StyleParams
+from instyle_losses.params import ContentParams, StyleParams
 from instyle_losses.style import StyleLoss
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
+from tests.core.helpers.narrow_vgg import Recording, image_of, narrow, soft
 
 CPU = torch.device("cpu")
 PARAMS = {"vgg19": VGG19Params()}
@@ -37,56 +30,12 @@ SIZE = (331, 117)
 STYLE_SIZE = (131, 340)
 
 
-def narrow(*, channels: int = 4, dtype: torch.dtype = torch.float64, **params: Any) -> VGG19:
-    """VGG-19 with all its layers and few channels, random, so that float64 is cheap."""
-    network = VGG19(VGG19Params(**params))
-    generator = torch.Generator().manual_seed(0)
-    before = 3
-    for layer in network.layers:
-        if isinstance(layer, nn.Conv2d):
-            weight = torch.randn(channels, before, 3, 3, generator=generator, dtype=dtype)
-            bias = torch.randn(channels, generator=generator, dtype=dtype)
-            layer.weight = nn.Parameter(weight * (2 / weight[0].numel()) ** 0.5, False)
-            layer.bias = nn.Parameter(0.1 * bias, False)
-            before = channels
-    return network.to(CPU, dtype)
-
-
 @pytest.fixture(scope="module")
 def network() -> VGG19:
     return narrow()
 
 
-class Recording(FeatureExtractor):
-    """Runs another extractor, and remembers the sizes of what it is given."""
-
-    def __init__(self, extractor: FeatureExtractor) -> None:
-        self._extractor = extractor
-        self.sizes: list[tuple[int, ...]] = []
-
-    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
-        self.sizes.append(tuple(images.shape[-2:]))
-        return self._extractor.extract(images, layers)
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Recording:
-        return self
-
-
-def soft(height: int, width: int) -> Tensor:
-    """An object that leaves cells of every size partly covered, and some empty."""
-    generator = torch.Generator().manual_seed(3)
-    noise = torch.rand(1, 1, height, width, generator=generator, dtype=torch.float64)
-    return noise * disc(height, width, radius=0.6).decision[None]
-
-
 MASKS = {"soft": soft(*SIZE), "everywhere": torch.ones(1, 1, *SIZE, dtype=torch.float64)}
-
-
-def image_of(size: tuple[int, int], seed: int) -> Tensor:
-    """With noise, to which every cell answers: (1, 3, H, W)."""
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.rand(3, *size, generator=generator, dtype=torch.float64)
-    return (0.7 * picture(*size, seed=seed).double() + 0.3 * noise)[None]
 
 
 def stack_of(
@@ -318,106 +267,60 @@ class BlindParams(ExtractorParams):
         return {"cells": 2}
 
 
-class WholeParams(LossParams):
-    extractor: str = "vgg19"
-    layer: str = "relu2_1"
-
-    def reads(self) -> Mapping[str, Sequence[str]]:
-        return {self.extractor: [self.layer]}
-
-
-class Whole(Loss):
-    """The variance of a map over all of the picture: not a sum over cells."""
-
-    def __init__(self, params: WholeParams) -> None:
-        self._params = params
-
-    def prepare(self, targets: Targets) -> None:
-        maps = targets.content.features(self._params.extractor, self._params.layer)
-        self._unit = maps.square().mean()
-
-    def __call__(self, view: View) -> Tensor:
-        return view.features(self._params.extractor, self._params.layer).var() / self._unit
-
-
 def test_only_an_extractor_that_knows_its_reach_gets_tiles(network: VGG19) -> None:
-    blind, seeing = WholeParams(extractor="blind", layer="cells"), WholeParams()
-    reads = [blind.reads(), seeing.reads()]
+    blind, seeing = {"blind": ["cells"]}, {"vgg19": ["relu2_1"]}
+    reads = [blind, seeing]
     both = {"blind": PixelExtractor(), "vgg19": network}
     params = {"blind": BlindParams(), **PARAMS}
     assert len(FeatureStack(both, reads, CPU, params=params, tile=64).tiles(SIZE)) > 1
     for known in ({"blind": BlindParams()}, {}):
         alone = FeatureStack(both, reads[:1], CPU, params=known, tile=64)
         assert len(alone.tiles(SIZE)) == 1
-        assert not alone.is_local(blind.reads())
+        assert not alone.is_local(blind)
         maps = alone.target(image_of(SIZE, 1), MaskPyramid(MASKS["soft"])).features(
             "blind", "cells"
         )
         assert maps.shape[-2:] == (SIZE[0] // 2, SIZE[1] // 2)
 
 
-# --- a whole optimization -------------------------------------------------------------------------
+# --- memory ---------------------------------------------------------------------------------------
 
 
-def use(kind: Any, name: str, params: Params, factory: str, weight: float = 1) -> Use:
-    return Use(Plugin(kind, name, type(params), factory, "a test's"), params, weight)
+class Watching(Recording):
+    """Counts the passes of which a feature map is still in memory, whoever holds it."""
+
+    def __init__(self, extractor: FeatureExtractor) -> None:
+        super().__init__(extractor)
+        self.alive: set[int] = set()
+        self.passes = 0
+        self.most = 0
+
+    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        maps = super().extract(images, layers)
+        self.passes += 1
+        self.alive.add(self.passes)
+        self.most = max(self.most, len(self.alive))
+        left = [len(maps)]
+
+        def gone(number: int) -> None:
+            left[0] -= 1
+            if not left[0]:
+                self.alive.remove(number)
+
+        for tensor in maps.values():
+            weakref.finalize(tensor.untyped_storage(), gone, self.passes)
+        return maps
 
 
-SUMMED = [
-    use(
-        "loss", "content", ContentParams(layers=("relu2_1",)), "instyle_losses.content:ContentLoss"
-    ),
-    use(
-        "loss",
-        "style",
-        StyleParams(layers=("relu1_1", "relu2_2")),
-        "instyle_losses.style:StyleLoss",
-        5,
-    ),
-    use("loss", "laplacian", LaplacianParams(), "instyle_losses.laplacian:LaplacianLoss"),
-]
-UNSUMMED = [
-    *SUMMED,
-    use("loss", "whole", WholeParams(), f"{__name__}:Whole"),
-    use("loss", "blind", WholeParams(extractor="blind", layer="cells"), f"{__name__}:Whole"),
-]
-
-
-def terms_of_each_step(tile: int, losses: Sequence[Use], network: VGG19) -> tuple[Any, Recording]:
-    recording = Recording(network)
-    setting = Networks(
-        {"vgg19": recording, "blind": PixelExtractor()},
-        CPU,
-        torch.float32,
-        params={**PARAMS, "blind": BlindParams()},
-        tile=tile,
-    )
-    mask, content = disc(203, 170), picture(203, 170, seed=1)
-    plan = ObjectPlan(
-        use("segmenter", "none", Params(), "none:None"),
-        Select(),
-        Style.model_construct(images=[], weights=None, scale=1.0),
-        tuple(losses),
-        use("merger", "none", Params(), "none:None"),
-    )
-    spec = Spec.model_construct(size=256, optimizer=Adam(steps=6, scales=2, learning_rate=0.02))
-    task = Crop(content, mask.decision, mask.decision, [picture(120, 200, seed=5)])
-    steps: list[Progress] = []
-    outcome = stylize(task, plan, spec, setting, steps.append)
-    assert outcome.status == "finished"
-    return [dict(step.terms) for step in steps], recording
-
-
-@pytest.mark.parametrize(("losses", "alone"), [(SUMMED, True), (UNSUMMED, False)])
-def test_an_optimization_in_tiles_takes_the_same_steps(losses: Sequence[Use], alone: bool) -> None:
-    network = narrow(channels=16, dtype=torch.float32)
-    tiled, pieces = terms_of_each_step(64, losses, network)
-    whole, _ = terms_of_each_step(0, losses, network)
-    assert len(tiled) == len(whole) == 6
-    for ours, theirs in zip(tiled, whole, strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-4)
-    assert whole[-1]["style"] < whole[0]["style"]
-    # Unless there is a loss that has to see all, nothing larger than a tile is ever computed:
-    # 64 pixels and the two of rounding, with 8 around them.
-    largest = max(max(size) for size in pieces.sizes)
-    assert (largest <= 64 + 2 + 2 * 8) == alone
+def test_no_two_tiles_are_in_memory_at_a_time(network: VGG19) -> None:
+    """Neither while sums are added up, nor while their gradient is computed."""
+    watching = Watching(network)
+    params = StyleParams(layers=("relu1_1", "relu2_1"))
+    stack = stack_of(watching, [params], 64)
+    image, pyramid = image_of(SIZE, 4).requires_grad_(), MaskPyramid(MASKS["soft"])
+    count = len(stack.tiles(SIZE))
+    assert count > 4
+    (sums,) = stack.sums([StyleLoss(params)], image, pyramid)
+    assert (watching.passes, watching.most, watching.alive) == (count, 1, set())
+    torch.autograd.grad(sum(gram.square().sum() for gram in sums), image)
+    assert (watching.passes, watching.most, watching.alive) == (2 * count, 1, set())

@@ -28,42 +28,12 @@ from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor
 from tests.core.helpers.interrupted import finish, interrupt, record, refusal, results, unbroken
 from tests.core.helpers.studio import BOX, HEIGHT, WIDTH, Studio, noise, rectangle, save
-
-COLORS = {
-    "blue.png": (0, 0, 250),
-    "brown.png": (130, 80, 30),
-    "green.png": (0, 250, 0),
-    "orange.png": (250, 130, 0),
-}
-#: The object's color, and that of a second one.
-RED, TEAL = (200, 60, 20), (10, 120, 150)
-SECOND = (45, 5, 58, 18)
-NEAR: dict[str, Any] = {"choose_from": "styles", "ranker": "near"}
+from tests.core.helpers.style_folder import COLORS, NEAR, RED, TEAL, distances, fill, second
 
 
 @pytest.fixture(autouse=True)
 def styles(studio: Studio) -> Path:
-    """A folder of pictures of one color each, and a photo with two plain objects in it."""
-    folder = studio.folder / "styles"
-    folder.mkdir()
-    for name, color in COLORS.items():
-        save(folder / name, np.full((20, 30, 3), color, np.uint8))
-    photo = noise()
-    photo[rectangle(BOX) > 0] = RED
-    photo[rectangle(SECOND) > 0] = TEAL
-    save(studio.folder / "photo.png", photo)
-    save(studio.folder / "second.png", rectangle(SECOND))
-    return folder
-
-
-def distances(color: Sequence[int]) -> dict[str, float]:
-    """The distance of a color from that of each picture, nearest first."""
-    found = {name: float(np.linalg.norm(np.subtract(color, c))) / 255 for name, c in COLORS.items()}
-    return dict(sorted(found.items(), key=lambda item: item[1]))
-
-
-def second(**more: Any) -> dict[str, Any]:
-    return {"segmenter": {"use": "stencil", "path": "second.png"}, **more}
+    return fill(studio)
 
 
 def style_of(studio: Studio, part: str = "object-0") -> dict[str, Any]:
@@ -139,11 +109,11 @@ def test_without_a_folder_nothing_is_ranked(studio: Studio) -> None:
 def test_a_picture_is_read_once_for_all_objects(
     studio: Studio, styles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from instyle_core.painting import ranking as style_choice
+    from instyle_core.painting import ranking
 
     reads: Counter[str] = Counter()
     extractions: list[int] = []
-    read, extract = style_choice.read_picture, PixelExtractor.extract
+    read, extract = ranking.read_picture, PixelExtractor.extract
 
     def counted(path: Path, **options: Any) -> Any:
         reads[path.name] += 1
@@ -153,7 +123,7 @@ def test_a_picture_is_read_once_for_all_objects(
         extractions.append(len(images))
         return extract(self, images, layers)
 
-    monkeypatch.setattr(style_choice, "read_picture", counted)
+    monkeypatch.setattr(ranking, "read_picture", counted)
     monkeypatch.setattr(PixelExtractor, "extract", extracted)
     style = {**NEAR, "ranker": {"use": "near", "extractor": "pixels"}}
     studio.run(style=style, objects=[{}, second()])
@@ -202,13 +172,13 @@ def spoil(styles: Path) -> list[str]:
     return ["a-text.png", "b-half.png", "c-gone.png", "d-empty.jpg"]
 
 
-def test_broken_pictures_are_told_and_passed_over(studio: Studio, styles: Path) -> None:
+def test_broken_pictures_are_told_and_skipped(studio: Studio, styles: Path) -> None:
     broken = spoil(styles)
     events = studio.events(style=NEAR, objects=[{}, second()])
     notes = [event.message for event in events if isinstance(event, Note)]
     assert len(notes) == len(broken)
     for name, note in zip(broken, notes, strict=True):
-        assert note.startswith(f"{styles / name} is passed over: ")
+        assert note.startswith(f"{styles / name} is skipped: ")
     assert record(studio)["notes"] == notes
     assert names(style_of(studio)["ranking"]) == list(distances(RED))
 
@@ -218,7 +188,7 @@ def test_the_photo_is_no_style_for_itself(studio: Studio, styles: Path) -> None:
     save(styles / "b.png", studio.photo)  # a copy is a picture like any other
     studio.run(style=NEAR)
     assert sorted(names(style_of(studio)["ranking"])) == ["b.png", *COLORS]
-    assert record(studio)["notes"] == [f"{styles / 'a.png'} is passed over: it is the photo itself"]
+    assert record(studio)["notes"] == [f"{styles / 'a.png'} is skipped: it is the photo itself"]
 
 
 def test_none_can_be_read(studio: Studio, styles: Path) -> None:
@@ -233,7 +203,7 @@ def test_none_can_be_read(studio: Studio, styles: Path) -> None:
     assert not (studio.folder / "out.png").exists()
 
 
-def test_a_picture_that_is_too_large_is_passed_over(studio: Studio, styles: Path) -> None:
+def test_a_picture_that_is_too_large_is_skipped(studio: Studio, styles: Path) -> None:
     best = next(iter(distances(RED)))
     save(styles / best, np.full((100, 200, 3), COLORS[best], np.uint8))
     studio.run(style=NEAR, max_megapixels=0.01)
@@ -283,9 +253,9 @@ def test_a_resumed_run_comes_to_the_same(studio: Studio, item: int, step: int) -
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ("add", "this file was not there when the run was begun"),
-        ("remove", "this file was there when the run was begun, and cannot be read now"),
-        ("alter", "this file has changed since the run was begun"),
+        ("add", "this file was not there when the run was started"),
+        ("remove", "this file was there when the run was started, and cannot be read now"),
+        ("alter", "this file has changed since the run was started"),
     ],
 )
 def test_a_folder_that_has_changed_keeps_a_run_from_going_on(

@@ -77,14 +77,14 @@ def repaint(
         LOSSES[0], Select(), Style.model_construct(weights=None, scale=1.0), LOSSES, LOSSES[0]
     )
     everything = torch.ones(1, SIDE, SIDE)
-    task = Crop(picture(SIDE, SIDE, seed=1), everything, everything, [picture(SIDE, SIDE, seed=2)])
+    crop = Crop(picture(SIDE, SIDE, seed=1), everything, everything, [picture(SIDE, SIDE, seed=2)])
     values: list[float] = []
-    setting = Networks({"pixels": extractor}, CPU, torch.float32, {"pixels": params})
+    networks = Networks({"pixels": extractor}, CPU, torch.float32, {"pixels": params})
     outcome = stylize(
-        task,
+        crop,
         plan,
         spec,
-        setting,
+        networks,
         lambda progress: values.append(sum(progress.terms.values())),
         on_note=notes.append,
     )
@@ -97,7 +97,7 @@ def test_tiles_come_to_the_rescue(error: type[RuntimeError]) -> None:
     whole, expected = repaint(Small(math.inf), PixelParams(), notes)
     assert notes == []
     tiled, values = repaint(Small(SIDE * SIDE / 3, error), PixelParams(), notes)
-    assert notes == ["memory has run out, so that it goes on in tiles of 160 pixels"]
+    assert notes == ["memory has run out; continuing in tiles of 160 pixels"]
     assert values == pytest.approx(expected, rel=1e-5)
     assert whole.picture is not None
     assert tiled.picture is not None

@@ -70,8 +70,9 @@ def test_resumed_where_flat_objectives_save_steps(studio: Studio, item: int, ste
     rows = [row.split(",")[:2] for row in expected["losses.csv"].decode().splitlines()[1:]]
     steps = [str(number) for number in [*range(1, 22), *range(31, 52)]]
     assert rows == [[part, number] for part in ("object-0", "object-1") for number in steps]
+    skipped = "the remaining steps at this size are skipped"
     assert [note for note in notes if "flat" in note] == [
-        f"{part}: the objective is flat at step {at} of 60; the others of this size are left out"
+        f"{part}: the objective is flat at step {at} of 60; {skipped}"
         for part in ("object-0", "object-1")
         for at in (21, 51)
     ]

@@ -22,7 +22,7 @@ def plan(studio: Studio) -> Plan:
     return plan
 
 
-# --- there is nothing to go on with ---------------------------------------------------------------
+# --- there is nothing to resume -------------------------------------------------------------------
 
 
 def test_there_is_no_run(studio: Studio) -> None:
@@ -173,7 +173,7 @@ def test_other_versions_are_told_and_no_obstacle(studio: Studio, plan: Plan, wha
     )
     assert result.status == "finished"
     (note,) = notes
-    assert f"begun with {what} 0.0.1 (now " in note
+    assert f"started with {what} 0.0.1 (now " in note
     assert note.count("0.0.1") == note.count("now") == 1  # nothing else is different
     assert json.loads((result.folder / "run.json").read_text("utf-8"))["notes"] == [note]
 
