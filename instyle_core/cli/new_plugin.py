@@ -74,8 +74,9 @@ def write_package(kind: str, name: str, folder: Path | None = None) -> Path:
 
 
 def _versions(own: str) -> str:
-    """The versions of instyle for a plugin that is written with this one: up to the next that may
-    change the interfaces, a major one or, before 1.0, a minor one.
+    """The versions of instyle that a plugin can rely on if it is written with this one.
+
+    The next major version may change the interfaces; before 1.0, the next minor version may.
     """
     major, minor = (int(number) for number in re.findall("[0-9]+", own)[:2])
     return f">={major}.{minor},<{major + 1 if major else f'0.{minor + 1}'}"

@@ -95,7 +95,7 @@ def test_what_plugins_print_does_not_reach_standard_output(
     assert printed.err == "imported\nasked\n"
 
 
-# --- a registry in a box --------------------------------------------------------------------------
+# --- a registry of some modules ------------------------------------------------------------------
 
 
 def test_a_registry_of_modules(site: Site) -> None:
