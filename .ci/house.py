@@ -1,4 +1,4 @@
-"""Checks the layout of the repository: the length of files, the names of tests, import cycles.
+"""Checks the layout of the repository: lengths of files, names of tests, import cycles.
 
 Run it from the repository root, as ``python .ci/house.py``. It prints every violation, and its exit
 status is 1 if there is any.
@@ -6,6 +6,8 @@ status is 1 if there is any.
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,9 @@ from pathlib import Path
 import grimp
 
 MOST_LINES = 400
+
+#: Lines that can be read in an hour.
+HOUR = 1600
 
 #: Where the tests of a folder are; subfolders are mirrored.
 TESTS = {
@@ -34,6 +39,7 @@ def main() -> int:
         *modules_without_tests(files),
         *tests_without_a_module(files),
         *import_cycles(),
+        *first_reading(),
     ]
     print("\n".join(problems) or "The layout is as it should be.")
     return 1 if problems else 0
@@ -46,10 +52,13 @@ def tracked_files() -> list[Path]:
     return [path for path in map(Path, listed.splitlines()) if path.exists()]
 
 
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
 def long_files(files: list[Path]) -> Iterator[str]:
     for path in files:
-        count = len(path.read_text(encoding="utf-8").splitlines())
-        if count > MOST_LINES:
+        if (count := lines(path)) > MOST_LINES:
             yield f"{path}: {count} lines, more than {MOST_LINES}"
 
 
@@ -98,6 +107,18 @@ def first_cycle(imports: dict[str, set[str]]) -> list[str]:
     except CycleError as error:
         return list(error.args[1])
     return []
+
+
+def first_reading() -> Iterator[str]:
+    """The files that the docstring of `instyle_core` tells newcomers to read can be read so soon."""
+    text = ast.get_docstring(ast.parse(Path("instyle_core/__init__.py").read_text("utf-8"))) or ""
+    total = 0
+    for item in re.split(r"\n\d\. ", text.partition("\n\nEverything else")[0])[1:]:
+        first, *others = re.findall(r"`([\w/]+)`", item)
+        names = [first + name for name in others] if first.endswith("/") else [first]
+        total += sum(lines(Path("instyle_core", f"{name}.py")) for name in names)
+    if not 0 < total <= HOUR:
+        yield f"instyle_core/__init__.py: {total} lines to read in an hour, more than {HOUR}"
 
 
 if __name__ == "__main__":
