@@ -110,7 +110,7 @@ def first_cycle(imports: dict[str, set[str]]) -> list[str]:
 
 
 def first_reading() -> Iterator[str]:
-    """The files that the docstring of `instyle_core` tells newcomers to read can be read so soon."""
+    """What the docstring of `instyle_core` tells newcomers to read in an hour is not too much."""
     text = ast.get_docstring(ast.parse(Path("instyle_core/__init__.py").read_text("utf-8"))) or ""
     total = 0
     for item in re.split(r"\n\d\. ", text.partition("\n\nEverything else")[0])[1:]:
