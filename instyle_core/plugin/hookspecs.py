@@ -31,7 +31,9 @@ pydantic.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,15 +93,18 @@ class Plugin:
     api: int = 1  # and not API: a record that does not say was written for the first
 
     def load(self) -> Callable[[Params], Any]:
-        """Import the factory.
+        """Import the factory; what its module prints goes to standard error.
 
         Raises:
             InstyleError: it is not there, or its module cannot be imported.
         """
         module, _, attribute = self.factory.partition(":")
         try:
-            factory: Callable[[Params], Any] = getattr(import_module(module), attribute)
-        except Exception as error:  # whatever a plugin's module may raise
+            with redirect_stdout(sys.stderr):
+                factory: Callable[[Params], Any] = getattr(import_module(module), attribute)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin's module may raise anything
             reason = f"{type(error).__name__}: {error}"
             raise InstyleError(
                 f"the {self.kind} '{self.name}' cannot be loaded from {self.factory}: {reason}",
