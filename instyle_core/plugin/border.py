@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, ref
 
 from instyle_core.errors import InstyleError, PluginError
 from instyle_core.interfaces.extractor import FeatureExtractor
@@ -82,7 +83,7 @@ class _Guard:
         self.thing = thing
         self._use = use
         self._known: set[str] = set()  # what has been looked at, and need not be again
-        self._lent: list[tuple[Tensor, int]] = []
+        self._lent: list[tuple[ReferenceType[Tensor], int]] = []
         self._reads = use.reads()
 
     def ask(self, reads: Mapping[str, Sequence[str]]) -> None:
@@ -94,9 +95,9 @@ class _Guard:
                     raise self._broken(what, "read", "declared by reads() of its parameters")
 
     def lend(self, tensor: Tensor) -> Tensor:
-        """Remember how often one of the core's tensors was written to, until the call is over."""
+        """Note how often a tensor was written to, to compare if the core has it after the call."""
         if not tensor.is_inference():
-            self._lent.append((tensor, tensor._version))
+            self._lent.append((ref(tensor), tensor._version))
         return tensor
 
     def _call(self, method: str, *arguments: Any, inputs: Sequence[Tensor] = ()) -> Any:
@@ -105,9 +106,10 @@ class _Guard:
         try:
             with called(self._use.who, f"{method}()"):
                 result = getattr(self.thing, method)(*arguments)
-            same = all(tensor._version == version for tensor, version in self._lent)
+            held = ((there(), version) for there, version in self._lent)
+            same = all(tensor is None or tensor._version == version for tensor, version in held)
         finally:
-            self._lent.clear()  # nothing may hold them where memory has run out
+            self._lent.clear()
         if not same or not all(a.equal(b) for a, b in zip(copies, inputs, strict=True)):
             raise self._broken(f"what {method}() was given", "changed", "left as it was")
         return result
@@ -133,11 +135,8 @@ class _Guard:
         fits = value.ndim == len(shape) and value.numel() > 0
         sides = zip(value.shape, shape, strict=True) if fits else ()
         if not fits or any(n not in (side, str(n)) for side, n in sides):
-            found, promised = (
-                f"of the shape {(*value.shape,)}",
-                f"of ({', '.join(map(str, shape))})",
-            )
-            raise self._broken(what, found, promised)
+            promised = f"of ({', '.join(map(str, shape))})"
+            raise self._broken(what, f"of the shape {(*value.shape,)}", promised)
         if not value.is_floating_point():
             raise self._broken(what, f"of {value.dtype}", "of floating-point numbers")
         if value.device != like.device:
@@ -152,8 +151,9 @@ class _Guard:
         if not finite or least < low - TOLERANCE or most > high + TOLERANCE:
             found = f"{least:.6g}" if least == most else f"from {least:.6g} to {most:.6g}"
             found = "NaN in places" if math.isnan(least) else found
-            bounds = f", from {low:g} to {high:g} (tolerance {TOLERANCE:g})"
-            raise self._broken(what, found, "finite" + bounds * math.isfinite(low))
+            bounds = f"{low:g}" if low == high else f"finite, from {low:g} to {high:g}"
+            bounds = f"{bounds} (tolerance {TOLERANCE:g})" if math.isfinite(low) else "finite"
+            raise self._broken(what, found, bounds)
         return value if low <= least and most <= high else value.clamp(low, high)
 
     def _number(self, what: str, value: Any, *bounds: float) -> None:

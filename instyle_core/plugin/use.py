@@ -52,8 +52,7 @@ class Use:
             PluginError: it cannot be made, or is not what its record says it is.
         """
         try:
-            with called(self.who, f"import of {self.plugin.factory}"):
-                factory = self.plugin.load()
+            factory = self.plugin.load()
         except InstyleError as error:
             error.where = error.where or self.distribution
             raise

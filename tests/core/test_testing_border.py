@@ -74,7 +74,7 @@ def test_the_figure_and_the_tolerance_are_told(parts: Any) -> None:
         check(parts, "segmenter", "a sum of 0.9")
     assert str(caught.value) == (
         "the segmenter 'BadSegmenter' of instyle_broken.parts is broken: the sum of "
-        "segment().probabilities is 0.9; it should be finite, from 1 to 1 (tolerance 0.001)"
+        "segment().probabilities is 0.9; it should be 1 (tolerance 0.001)"
     )
 
 

@@ -62,7 +62,7 @@ FAULTS: list[tuple[str, str, *tuple[str, ...]]] = [
     ("segmenter", "NaN", "segment().probabilities is NaN in places", "from 0 to 1"),
     ("segmenter", "logits", "is from -10 to 10; it should be finite, from 0 to 1"),
     ("segmenter", "a negative one", "is from -0.25 to 1", "(tolerance 0.001)"),
-    ("segmenter", "a sum of 0.9", "the sum of segment().probabilities is 0.9", "from 1 to 1"),
+    ("segmenter", "a sum of 0.9", "the sum of segment().probabilities is 0.9; it should be 1 "),
     ("segmenter", "float64", "is of torch.float64; it should be of torch.float32"),
     ("segmenter", "bytes", "is of torch.uint8; it should be of floating-point numbers"),
     ("segmenter", "elsewhere", "is on the device meta; it should be on cpu"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 import pytest
 import torch
@@ -33,6 +34,7 @@ from instyle_core import (
 )
 from instyle_core.errors import PluginError
 from instyle_core.interfaces.params import ExtractorParams, LossParams
+from instyle_core.painting.features import PictureView
 from instyle_core.plugin.border import called, guard
 from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture, view
@@ -360,14 +362,25 @@ def test_a_number_that_is_lost_later_is_not_the_borders_concern() -> None:
     assert loss(view(0 * picture(), ones, Plain())).isnan()
 
 
-def test_nothing_is_held_after_a_call() -> None:
-    """A loss may keep a view: what it is shown by it must not pile up."""
-    loss, ones = guarded("loss", Squares(), Plain()), torch.ones(1, 32, 32)
-    target = view(picture(), ones, Plain())
-    loss.prepare(Targets(target, (target,), (1.0,)))
-    loss(view(picture(), ones, Plain()))
-    assert loss._lent == []
-    with pytest.raises(PluginError):
-        loss.thing.content.features("pixels", "more")
-    with pytest.raises(PluginError):
-        guarded("loss", Level(lambda image: 1 / 0), Plain())(view(picture(), ones, Plain()))
+def test_a_guard_holds_nothing_that_the_core_has_let_go() -> None:
+    """Or tiles would pile up in memory while a loss goes through them."""
+    shown: list[ref[Tensor]] = []
+
+    class Tiles(Squares):
+        def prepare(self, targets: Targets) -> None:
+            for _ in range(3):
+                assert all(tile() is None for tile in shown)
+                targets.styles[0].summed(self.sums, {"pixels": ["cells"]}, "squares")
+
+        def sums(self, view: View) -> tuple[Tensor, ...]:
+            shown.append(ref(view.features("pixels", "cells")))
+            return super().sums(view)
+
+    class Cut(PictureView):
+        def summed(self, sums: Any, reads: Any, what: str) -> tuple[Tensor, ...]:
+            return sums(view(picture(), torch.ones(1, 32, 32), Plain()))
+
+    whole = view(picture(), torch.ones(1, 32, 32), Plain())
+    cut = Cut(whole._stack, whole._image, whole._mask)
+    guarded("loss", Tiles(), Plain()).prepare(Targets(whole, (cut,), (1.0,)))
+    assert len(shown) == 3

@@ -46,7 +46,7 @@ def test_what_is_made_is_of_the_interface(broken: Studio) -> None:
     ("name", "words"),
     [
         ("nowhere", ("instyle-broken 2.3", "AttributeError", "has no attribute 'Nowhere'")),
-        ("exits", ("the loss 'exits' of instyle-broken 2.3", "exits:BadLoss raised SystemExit: 0")),
+        ("exits", ("instyle-broken 2.3", "instyle_broken.exits:BadLoss", "SystemExit: 0")),
     ],
 )
 def test_code_that_cannot_be_imported(

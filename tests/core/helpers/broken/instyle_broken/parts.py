@@ -225,7 +225,7 @@ class BadLoss(Bad, Loss):
         if self.fault == "prepare changes the photo":
             targets.content.image.mul_(0.5)
         if self.fault == "prepare changes a map":
-            targets.content.features(self.extractor, "cells").mul_(0.5)
+            targets.content.features(self.extractor, "cells", raw=True).mul_(0.5)
 
     def __call__(self, view: View) -> Any:
         layer = {"reads another layer": "fine", "reads no layer": "none"}.get(self.fault, "cells")

@@ -1,0 +1,111 @@
+"""What the checks of plugins cost: a step with guards against the same step without them.
+
+    python tests/benchmarks/bench_border.py [--sizes 128,256,512] [--steps 82]
+
+A step is content, style and laplacian with their defaults, at one size, on a whole square picture.
+Guards are switched off and on again with every step of one run, so that both kinds of steps have
+the same machine; the first two, in which guards look at numbers, are left out. Medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from whole_picture import plan_for, task_for
+
+from instyle_core import FeatureExtractor, Loss, Targets, View, testing
+from instyle_core.config.plan import Plan
+from instyle_core.device import choose_precision, keep_freed_memory
+from instyle_core.optimization.optimize import Progress
+from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.plugin import border, use
+
+CPU = torch.device("cpu")
+LOSSES = [
+    {"use": "content", "weight": 1},
+    {"use": "style", "weight": 10},
+    {"use": "laplacian", "weight": 1},
+]
+
+
+class Switch:
+    """What a plugin made: behind its guard or not, as it is switched."""
+
+    on = True
+
+    def __init__(self, guard: Any) -> None:
+        self._guard = guard
+
+    @property
+    def now(self) -> Any:
+        return self._guard if Switch.on else self._guard.thing
+
+
+class SwitchedLoss(Switch, Loss):
+    def prepare(self, targets: Targets) -> None:
+        self.now.prepare(targets)
+
+    def __call__(self, view: View) -> Tensor:
+        return self.now(view)
+
+
+class SwitchedExtractor(Switch, FeatureExtractor):
+    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        return self.now.extract(images, layers)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> FeatureExtractor:
+        return self.now.to(device, dtype)
+
+
+def switched(used: use.Use, thing: Any) -> Any:
+    kind = {"loss": SwitchedLoss, "extractor": SwitchedExtractor}[used.plugin.kind]
+    return kind(border.guard(used, thing))
+
+
+def compare(plan: Plan, image: Tensor, precision: torch.dtype) -> tuple[list[float], list[float]]:
+    """Seconds of each step with guards, and of each step without."""
+    times: dict[bool, list[float]] = {True: [], False: []}
+    last = time.perf_counter()
+
+    def watch(progress: Progress) -> None:
+        nonlocal last
+        times[Switch.on].append(time.perf_counter() - last)
+        Switch.on = not Switch.on
+        last = time.perf_counter()
+
+    Switch.on = True
+    task = task_for(image, testing.picture(*image.shape[1:], seed=2))
+    extractors = {name: used.create() for name, used in plan.extractors.items()}
+    assert plan.whole
+    stylize(task, plan.whole, plan.spec, Networks(extractors, CPU, precision), watch)
+    return times[True][1:], times[False][1:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="128,256,512")
+    parser.add_argument("--steps", type=int, default=82)
+    options = parser.parse_args()
+    keep_freed_memory()
+    use.guard = switched
+    precisions = dict.fromkeys([choose_precision("auto", CPU), torch.float32])
+    print("| size | precision | with guards | without | ratio |")
+    print("| --- | --- | --- | --- | --- |")
+    for size in map(int, options.sizes.split(",")):
+        image = testing.picture(size, size)
+        plan = plan_for(size, {"steps": options.steps, "scales": 1}, losses=LOSSES)
+        for precision in precisions:
+            guarded, bare = map(median, compare(plan, image, precision))
+            kind = str(precision).removeprefix("torch.")
+            row = [size, kind, f"{guarded * 1e3:.2f} ms", f"{bare * 1e3:.2f} ms"]
+            print(f"| {' | '.join(map(str, [*row, f'{guarded / bare:.4f}']))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
