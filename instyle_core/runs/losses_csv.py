@@ -38,7 +38,7 @@ def read_rows(text: str) -> list[Row]:
     """Read the rows back; numbers are exactly those that were written.
 
     Raises:
-        ValueError: the text is not that of such a file.
+        ValueError, TypeError, csv.Error: the text is not that of such a file.
     """
     return [
         {key: _TYPES.get(key, float)(value) for key, value in row.items() if value != ""}

@@ -152,12 +152,12 @@ class Bench:
         """The figures, and the picture (3, h, w) of the size that was optimized."""
         box = crop_box(pair.mask, plan.spec.margin)
         content, mask = crop(pair.photo, box), crop(pair.mask, box)
-        task = Crop(content, mask, mask, [pair.style])
+        part = Crop(content, mask, mask, [pair.style])
         torch.manual_seed(0)
         began = time.perf_counter()
-        setting = Networks(self._extractors, CPU, torch.bfloat16)
+        networks = Networks(self._extractors, CPU, torch.bfloat16)
         assert plan.whole
-        outcome = stylize(task, plan.whole, plan.spec, setting, lambda progress: None)
+        outcome = stylize(part, plan.whole, plan.spec, networks, lambda progress: None)
         seconds = time.perf_counter() - began
         assert outcome.picture is not None
         return self._measure(pair, content, mask, outcome.picture, seconds), outcome.picture

@@ -16,7 +16,7 @@ from statistics import median
 
 import torch
 from bench_step import LOSSES, plain_maps
-from whole_picture import plan_for, task_for
+from whole_picture import crop_for, plan_for
 
 from instyle_core import testing
 from instyle_core.config.plan import Plan
@@ -51,9 +51,9 @@ def step_seconds(plan: Plan, network: VGG19, size: int, precision: torch.dtype) 
     def watch(progress: Progress) -> None:
         times.append(time.perf_counter())
 
-    task = task_for(testing.picture(size, size), testing.picture(size, size, seed=2))
+    crop = crop_for(testing.picture(size, size), testing.picture(size, size, seed=2))
     assert plan.whole
-    stylize(task, plan.whole, plan.spec, Networks({"vgg19": network}, CUDA, precision), watch)
+    stylize(crop, plan.whole, plan.spec, Networks({"vgg19": network}, CUDA, precision), watch)
     steps = [after - before for before, after in pairwise(times)]
     return median(steps[len(steps) // 4 :])
 

@@ -16,7 +16,7 @@ import sys
 import time
 
 import torch
-from whole_picture import plan_for, task_for
+from whole_picture import crop_for, plan_for
 
 from instyle_core import testing
 from instyle_core.device import choose_precision, choose_tile, keep_freed_memory
@@ -35,16 +35,16 @@ def measure(size: int, name: str) -> None:
     precision = choose_precision(name, CPU)
     tile = choose_tile("auto", CPU, precision)
     plan = plan_for(size, {"steps": 2, "scales": 1})
-    task = task_for(testing.picture(size, size), testing.picture(size, size, seed=2))
+    crop = crop_for(testing.picture(size, size), testing.picture(size, size, seed=2))
     params = VGG19Params()
-    setting = Networks({"vgg19": VGG19(params)}, CPU, precision, {"vgg19": params}, tile)
+    networks = Networks({"vgg19": VGG19(params)}, CPU, precision, {"vgg19": params}, tile)
     times: list[float] = []
 
     def watch(progress: Progress) -> None:
         times.append(time.perf_counter())
 
     assert plan.whole
-    stylize(task, plan.whole, plan.spec, setting, watch)
+    stylize(crop, plan.whole, plan.spec, networks, watch)
     gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     kind = str(precision).removeprefix("torch.")
     print(f"| {size} | {kind} | {gigabytes:.2f} GB | {times[1] - times[0]:.1f} s |", flush=True)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from whole_picture import plan_for, task_for
+from whole_picture import crop_for, plan_for
 
 from instyle_core.device import choose_precision, keep_freed_memory
 from instyle_core.images.picture import read_picture, write_picture
@@ -138,7 +138,7 @@ def ours(
     """Where it stood at every tenth step of the finest size."""
     optimizer = {"steps": steps, "scales": scales, "learning_rate": RATE}
     plan = plan_for(max(content.shape[1:]), optimizer)
-    task = task_for(content, style)
+    crop = crop_for(content, style)
     seen: list[Seen] = []
     stood = 0.0
     began = time.perf_counter()
@@ -153,7 +153,7 @@ def ours(
         stood += time.perf_counter() - stopped
 
     assert plan.whole
-    stylize(task, plan.whole, plan.spec, Networks({"vgg19": network}, CPU, precision), watch)
+    stylize(crop, plan.whole, plan.spec, Networks({"vgg19": network}, CPU, precision), watch)
     return seen
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from bench_objective import CPU, DEMO, Plain, pictures
-from whole_picture import plan_for, task_for
+from whole_picture import crop_for, plan_for
 
 from instyle_core.device import choose_precision, keep_freed_memory
 from instyle_core.images.picture import write_picture
@@ -60,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     network, precision = VGG19(VGG19Params()), choose_precision("auto", CPU)
-    setting = Networks({"vgg19": network}, CPU, precision)
+    networks = Networks({"vgg19": network}, CPU, precision)
     print("| size | steps at the finest size | of | objective | seconds |")
     print("| --- | --- | --- | --- | --- |")
     for side in map(int, options.sizes.split(",")):
@@ -73,10 +73,10 @@ def main() -> None:
             schedule.FINEST_SHARE, schedule.MIDDLE_SHARE = shares
             costs = costs or cost(size, options.steps)  # of the first
             steps = steps_at(size, costs)
-            plan, task = plan_for(side, {"steps": steps}), task_for(content, style)
+            plan, crop = plan_for(side, {"steps": steps}), crop_for(content, style)
             assert plan.whole
             began = time.perf_counter()
-            picture = stylize(task, plan.whole, plan.spec, setting, lambda _: None).picture
+            picture = stylize(crop, plan.whole, plan.spec, networks, lambda _: None).picture
             seconds = time.perf_counter() - began
             assert picture is not None
             with torch.no_grad():

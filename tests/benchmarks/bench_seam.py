@@ -178,19 +178,19 @@ def repaint(case: Case, paints: Tensor) -> Tensor:
     }
     box = crop_box(paints, plan.spec.margin)
     style = Image.open(item.style.images[0]).convert("RGB")
-    task = Crop(
+    part = Crop(
         content=crop(case.photo, box),
         paints=crop(paints, box),
         mask=crop(case.mask.decision, box),
         styles=[torch.from_numpy(np.array(style)).permute(2, 0, 1) / 255],
     )
     torch.manual_seed(0)
-    setting = Networks(extractors, device, torch.float32)
-    outcome = stylize(task, item, plan.spec, setting, lambda progress: None)
+    networks = Networks(extractors, device, torch.float32)
+    outcome = stylize(part, item, plan.spec, networks, lambda progress: None)
     assert outcome.picture is not None
     x0, y0, x1, y1 = box
     result = case.photo.clone()
-    result[:, y0:y1, x0:x1] = put_back(task, outcome.picture)
+    result[:, y0:y1, x0:x1] = put_back(part, outcome.picture)
     return result
 
 

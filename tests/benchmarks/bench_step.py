@@ -19,7 +19,7 @@ from statistics import median
 
 import torch
 from torch import Tensor
-from whole_picture import plan_for, task_for
+from whole_picture import crop_for, plan_for
 
 from instyle_core import testing
 from instyle_core.config.plan import Plan
@@ -88,10 +88,10 @@ def compare(
         times[2].append(bare_pass(own_maps, network, image, precision))
         last = time.perf_counter()
 
-    task = task_for(image, testing.picture(*image.shape[1:], seed=2))
-    setting = Networks({"vgg19": network}, CPU, precision)
+    crop = crop_for(image, testing.picture(*image.shape[1:], seed=2))
+    networks = Networks({"vgg19": network}, CPU, precision)
     assert plan.whole
-    stylize(task, plan.whole, plan.spec, setting, watch)
+    stylize(crop, plan.whole, plan.spec, networks, watch)
     return times[0][1:], times[1][1:], times[2][1:]
 
 

@@ -34,7 +34,7 @@ def plan_for(size: int, optimizer: dict[str, Any], **changes: Any) -> Plan:
         return load(folder / "spec.yaml")
 
 
-def task_for(content: Tensor, style: Tensor) -> Crop:
+def crop_for(content: Tensor, style: Tensor) -> Crop:
     """All of a picture (3, H, W) is to be repainted."""
     everything = torch.ones_like(content[:1])
     return Crop(content, everything, everything, [style])

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from instyle_core.config.optimizer import Adam
-from instyle_core.config.plan import ObjectPlan
-from instyle_core.config.spec import Select, Spec, Style
-from instyle_core.interfaces.params import ExtractorParams, Params
+from instyle_core.config.spec import Spec
+from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting import style_cache as target_memory
+from instyle_core.painting import style_cache
 from instyle_core.painting.crop import Crop
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.style_cache import StyleCache
@@ -26,6 +25,7 @@ from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture
 from instyle_core.weights.record import Weights
 from instyle_losses.params import ContentParams, StyleParams
+from tests.core.helpers.plans import object_plan, use
 
 READS = {"net": ["a", "b"]}
 WHAT = "Gram matrices"
@@ -75,14 +75,14 @@ def recall(
     folder: Path,
     compute: Callable[[], tuple[Tensor, ...]],
     *,
-    use: Use | None = None,
+    using: Use | None = None,
     computed: Sequence[str] = ("float32",),
     image: Tensor | None = None,
     reads: Mapping[str, Sequence[str]] = READS,
     what: str = WHAT,
 ) -> tuple[Tensor, ...]:
     """What a new process would recall."""
-    cache = StyleCache({"net": use or net()}, computed, folder)
+    cache = StyleCache({"net": using or net()}, computed, folder)
     image = picture(8, 12)[None] if image is None else image
     return cache.recall(image, reads, what, compute)
 
@@ -113,9 +113,9 @@ def test_the_same_is_computed_once(tmp_path: Path) -> None:
         {"reads": {"net": ["b", "a"]}},
         {"what": "means"},
         {"computed": ["bfloat16"]},
-        {"use": net(scale=2.0)},
-        {"use": net("tests 1.1")},
-        {"use": net(sha256="1" * 64)},
+        {"using": net(scale=2.0)},
+        {"using": net("tests 1.1")},
+        {"using": net(sha256="1" * 64)},
     ],
     ids=str,
 )
@@ -133,7 +133,7 @@ def test_other_weights_of_the_same_parameters(tmp_path: Path) -> None:
     """As those of a plugin's next release, which says the same in a spec."""
     compute = Computing()
     for digit in "01":
-        recall(tmp_path, compute, use=net(kind=Hashed, sha256=digit * 64))
+        recall(tmp_path, compute, using=net(kind=Hashed, sha256=digit * 64))
     assert compute.times == 2
 
 
@@ -149,7 +149,7 @@ def test_another_torch(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_nothing_is_kept_of_networks_without_pretrained_weights(tmp_path: Path) -> None:
     compute = Computing()
     for _ in range(2):
-        recall(tmp_path, compute, use=net(sha256=None))
+        recall(tmp_path, compute, using=net(sha256=None))
         recall(tmp_path, compute, reads={"net": ["a"], "unknown": ["b"]})
     assert compute.times == 4
     assert files(tmp_path) == []
@@ -202,7 +202,7 @@ def test_what_was_not_used_for_longest_is_removed(
         os.utime(paths[what], (1000 * time, 1000 * time))
     recall(tmp_path, compute, what="a")  # the oldest, but used again
     assert compute.times == 3
-    monkeypatch.setattr(target_memory, "MOST_BYTES", 3 * paths["a"].stat().st_size)
+    monkeypatch.setattr(style_cache, "MOST_BYTES", 3 * paths["a"].stat().st_size)
     other = tmp_path / "notes.txt"  # is none of its files
     other.write_bytes(bytes(10000))
     os.utime(other, (1, 1))
@@ -218,7 +218,7 @@ def test_what_was_not_used_for_longest_is_removed(
 def test_a_file_larger_than_all_may_be_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target_memory, "MOST_BYTES", 10)
+    monkeypatch.setattr(style_cache, "MOST_BYTES", 10)
     recall(tmp_path, Computing())
     assert files(tmp_path) == []
 
@@ -242,30 +242,20 @@ class Counting(PixelExtractor):
         return super().extract(images, layers)
 
 
-def use(kind: Any, name: str, params: Params, factory: str) -> Use:
-    return Use(Plugin(kind, name, type(params), factory, "a test's"), params)
-
-
 def paint(cache: StyleCache | None, seed: int) -> tuple[list[dict[str, float]], Counting]:
     extractor, steps = Counting(), list[Progress]()
     common = {"extractor": "net", "layers": ("a", "b")}
     losses = (
-        use("loss", "content", ContentParams(**common), "instyle_losses.content:ContentLoss"),
-        use("loss", "style", StyleParams(**common), "instyle_losses.style:StyleLoss"),
-    )
-    plan = ObjectPlan(
-        use("segmenter", "none", Params(), "none:None"),
-        Select(),
-        Style.model_construct(images=[], weights=None, scale=1.0),
-        losses,
-        use("merger", "none", Params(), "none:None"),
+        use("loss", ContentParams(**common), "instyle_losses.content:ContentLoss"),
+        use("loss", StyleParams(**common), "instyle_losses.style:StyleLoss"),
     )
     spec = Spec.model_construct(size=128, optimizer=Adam(steps=4, scales=2, learning_rate=0.02))
-    setting = Networks({"net": extractor}, torch.device("cpu"), torch.float32, style_cache=cache)
+    networks = Networks({"net": extractor}, torch.device("cpu"), torch.float32, style_cache=cache)
     mask = disc(128, 128)
     styles = [picture(40, 80, seed=7), picture(80, 60, seed=8)]
-    task = Crop(picture(128, 128, seed=seed), mask.decision, mask.decision, styles)
-    assert stylize(task, plan, spec, setting, steps.append).status == "finished"
+    crop = Crop(picture(128, 128, seed=seed), mask.decision, mask.decision, styles)
+    outcome = stylize(crop, object_plan(losses), spec, networks, steps.append)
+    assert outcome.status == "finished"
     return [dict(step.terms) for step in steps], extractor
 
 
