@@ -47,7 +47,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         return {"bfloat16": torch.bfloat16, "float16": torch.float16}[name]
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        # By default, torch counts GPUs that emulate it.
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if supported else torch.float32
     # Without instructions of its own, a processor emulates bfloat16, which is slower. Torch keeps
     # the question private; a release without it is taken to have a processor without them.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
@@ -69,8 +71,9 @@ def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: 
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch says that memory has run out; that of processors has no type of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    """Whether torch says that memory has run out; only its own of a CUDA GPU has a type for it."""
+    signs = ("allocate memory", "out of memory", "ALLOC_FAILED")  # processor; GPU; its libraries
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
 
 
 def keep_freed_memory() -> None:

@@ -193,7 +193,7 @@ class ScaleRun:
         return torch.tensor(sum(values.values()))  # which optimizers read, if at all, as a number
 
     def _computed(self) -> tuple[dict[str, float], float]:
-        """The terms, and a sum over their gradient that is a number if all of it is."""
+        """The terms, and the sum of their gradient's magnitudes: a number if all of it is."""
         while True:
             try:
                 # The one transfer from the device.
@@ -209,7 +209,7 @@ class ScaleRun:
     def _can_fall_back(self, failure: StepFailure) -> bool:
         """Whether it is computed in another way from now on; a recording would be of the old."""
         fell_back = self._relieve(failure)
-        if fell_back and self._replay:
+        if fell_back and (self._replay or self._until_capture >= 0):
             self._replay, self._until_capture = None, WARM_UP
         return fell_back
 
@@ -226,7 +226,9 @@ class ScaleRun:
         total = torch.stack(list(terms.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
         self._names = list(terms)
-        slope = total.detach() if self._pixels.grad is None else self._pixels.grad.sum()
+        # Magnitudes: a plain sum is nearly zero, and differs from one time to the next on a GPU.
+        slope = self._pixels.grad
+        slope = total.detach() if slope is None else torch.linalg.vector_norm(slope, 1)
         return torch.stack([*(term.detach() for term in terms.values()), slope.to(total.dtype)])
 
     def _check(self, values: Mapping[str, float], slope: float) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -241,11 +243,34 @@ def test_what_was_recorded_is_recorded_anew_after_relief(monkeypatch: pytest.Mon
     run._until_capture = 1
     steps(run, 3)
     assert len(asked) == 1
-    run._play = lambda: torch.tensor([1.0, math.inf])  # what it plays from now on
+    run._replay = lambda: torch.tensor([1.0, math.inf])  # what it plays from now on
     values = steps(run, 2 + scale_run.WARM_UP)
     assert fell_back == ["overflow"]
     assert len(asked) == 2
     assert all(math.isfinite(value) and value < 1 for value in values)
+
+
+def test_memory_that_runs_out_before_a_recording_begins_the_warm_up_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evaluations: list[int] = []
+    asked_at: list[int] = []
+
+    def counted(pixels: Tensor) -> Mapping[str, Tensor]:
+        evaluations.append(1)
+        return level(pixels)
+
+    def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        asked_at.append(len(evaluations))
+        if len(asked_at) == 1:
+            raise torch.OutOfMemoryError("full")
+        return compute
+
+    monkeypatch.setattr(scale_run, "capture", capture)
+    run = ScaleRun(toy(counted), picture(4, 4), None, Adam(steps=8), fall_back=lambda _: True)
+    run._until_capture = scale_run.WARM_UP
+    steps(run)
+    assert asked_at == [scale_run.WARM_UP, 2 * scale_run.WARM_UP]
 
 
 class Recording:
@@ -260,17 +285,49 @@ class Recording:
     compute: Callable[[], Tensor]
 
 
-@contextmanager
-def capture(graph: Recording) -> Iterator[None]:
-    yield
+@dataclass
+class Device:
+    """Stands in for what torch knows of a GPU."""
+
+    stream: str = "default"
+    waiting: str | int = "default"
+
+    @contextmanager
+    def on(self, stream: str) -> Iterator[None]:
+        before, self.stream = self.stream, stream
+        try:
+            yield
+        finally:
+            self.stream = before
+
+    @contextmanager
+    def capture(self, graph: Recording) -> Iterator[None]:
+        assert self.waiting == "default"
+        self.stream = "capture's"
+        yield  # as torch does, it forgets the stream where this raises
+        self.stream = "default"
+
+    def wait_for(self, waiting: str | int) -> None:
+        if waiting == "error":
+            warnings.warn("a prototype", stacklevel=1)
+        self.waiting = waiting
 
 
-def recording(monkeypatch: pytest.MonkeyPatch, compute: Callable[[], Tensor]) -> None:
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Recording)
-    monkeypatch.setattr(torch.cuda, "graph", capture)
+def recording(monkeypatch: pytest.MonkeyPatch, compute: Callable[[], Tensor]) -> Device:
+    device = Device()
+    for name, stand_in in {
+        "CUDAGraph": Recording,
+        "graph": device.capture,
+        "stream": device.on,
+        "current_stream": lambda: device.stream,
+        "get_sync_debug_mode": lambda: device.waiting,
+        "set_sync_debug_mode": device.wait_for,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
     Recording.played = 0
     Recording.result = torch.zeros(2)
     Recording.compute = staticmethod(compute)
+    return device
 
 
 def test_a_recording_is_played_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,7 +359,7 @@ def test_what_cannot_be_recorded_is_not(monkeypatch: pytest.MonkeyPatch) -> None
     def fail() -> Tensor:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    recording(monkeypatch, fail)
+    device = recording(monkeypatch, fail)
     calls: list[int] = []
 
     def compute() -> Tensor:
@@ -310,3 +367,29 @@ def test_what_cannot_be_recorded_is_not(monkeypatch: pytest.MonkeyPatch) -> None
         return fail() if len(calls) > 1 else torch.ones(2)
 
     assert cuda_graph.capture(compute) is None
+    assert len(calls) == 2
+    assert device == Device()  # nothing is left of the attempt
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_waits_for_the_gpu_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compute() -> Tensor:
+        assert device.waiting == "error"
+        raise RuntimeError("called a synchronizing CUDA operation")
+
+    device = recording(monkeypatch, compute)
+    monkeypatch.delattr(torch.cuda, "CUDAGraph")
+    assert cuda_graph.capture(compute) is None
+    assert device == Device()
+
+
+def test_memory_that_runs_out_before_a_recording_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what cannot be computed in one piece is recorded in tiles."""
+
+    def compute() -> Tensor:
+        raise torch.OutOfMemoryError("full")
+
+    device = recording(monkeypatch, compute)
+    with pytest.raises(torch.OutOfMemoryError):
+        cuda_graph.capture(compute)
+    assert device == Device()
