@@ -45,7 +45,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         return {"bfloat16": torch.bfloat16, "float16": torch.float16}[name]
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        # By default, torch counts GPUs that emulate it.
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if supported else torch.float32
     # A processor without bfloat16 instructions emulates them, which is slower than float32. Only a
     # private function of torch tells; where a release lacks it, float32 is the safe choice.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
@@ -67,8 +69,9 @@ def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: 
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch means that memory is full; on processors it has no own type."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    """Whether an error of torch means that memory is full; only CUDA GPUs have a type for it."""
+    signs = ("allocate memory", "out of memory", "ALLOC_FAILED")  # processor; GPU; its libraries
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
 
 
 def keep_freed_memory() -> None:

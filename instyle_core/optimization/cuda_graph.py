@@ -6,11 +6,14 @@ the next. A CUDA graph launches all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from instyle_core.device import is_out_of_memory
 from instyle_core.errors import PluginError
 
 #: Steps that run without a graph first, while memory is allocated and kernels are selected.
@@ -26,13 +29,25 @@ def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
     Returns:
         A function that replays the graph and returns the same tensor with new values; None if the
         work cannot be captured, for instance because a loss reads a value back from the GPU.
+
+    Raises:
+        RuntimeError: memory is full before anything is captured.
     """
-    expected = compute().clone()
+    # Run once before it is captured: torch up to 2.12 never frees the memory of a capture that
+    # fails (its pull requests 180395 and 190348).
     try:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with _waiting_refused():
+            expected = compute().clone()
+    except (RuntimeError, PluginError) as error:  # a plugin's RuntimeError is within its error
+        if is_out_of_memory(error):
+            raise
+        return None
+    graph = torch.cuda.CUDAGraph()
+    try:
+        # The outer block restores the stream, which torch does not do where a capture fails.
+        with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
             result = compute()
-    except (RuntimeError, PluginError):  # that of a plugin is within its error
+    except (RuntimeError, PluginError):
         return None
 
     def replay() -> Tensor:
@@ -42,3 +57,16 @@ def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
     # Sums on a GPU have no fixed order, so the last digits may differ.
     same = torch.allclose(replay(), expected, rtol=1e-2, equal_nan=True)
     return replay if same else None
+
+
+@contextmanager
+def _waiting_refused() -> Iterator[None]:
+    """Have torch raise where the processor waits for the GPU, as it does to read a value."""
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():  # torch warns that it does not find all such places
+        warnings.simplefilter("ignore")
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(before)

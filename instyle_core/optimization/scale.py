@@ -187,22 +187,22 @@ class ScaleRun:
 
     def _evaluate(self) -> Tensor:
         """The objective; its gradient is left in the pixels."""
-        values, gradient_sum = self._values()
-        while not math.isfinite(gradient_sum) and self._falls_back("overflow"):
-            values, gradient_sum = self._values()
-        self._check(values, gradient_sum)
+        values, gradient_size = self._values()
+        while not math.isfinite(gradient_size) and self._falls_back("overflow"):
+            values, gradient_size = self._values()
+        self._check(values, gradient_size)
         if self._is_first_evaluation:  # a line search evaluates several times in a step
             self._is_first_evaluation = False
             self._update(values)
         return torch.tensor(sum(values.values()))
 
     def _values(self) -> tuple[dict[str, float], float]:
-        """The terms, and the sum of their gradient, which is finite if all of the gradient is."""
+        """The terms, and the size of their gradient, which is finite if all of it is."""
         while True:
             try:
                 # The only transfer from the device in a step.
-                *numbers, gradient_sum = self._compute().tolist()
-                return dict(zip(self._names, numbers, strict=True)), gradient_sum
+                *numbers, gradient_size = self._compute().tolist()
+                return dict(zip(self._names, numbers, strict=True)), gradient_size
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -213,7 +213,7 @@ class ScaleRun:
     def _falls_back(self, failure: StepFailure) -> bool:
         """Whether steps are computed in another way from now on; their graph is captured anew."""
         fell_back = self._fall_back(failure)
-        if fell_back and self._replay:
+        if fell_back and (self._replay or self._until_capture >= 0):
             self._replay, self._until_capture = None, WARM_UP
         return fell_back
 
@@ -231,14 +231,15 @@ class ScaleRun:
         total.backward()  # type: ignore[no-untyped-call]
         self._names = list(terms)
         gradient = self._pixels.grad
-        gradient_sum = total.detach() if gradient is None else gradient.sum().to(total.dtype)
-        return torch.stack([*(term.detach() for term in terms.values()), gradient_sum])
+        # Absolute values: a plain sum is nearly 0, and its rounding differs between GPU runs.
+        size = total.detach() if gradient is None else torch.linalg.vector_norm(gradient, 1)
+        return torch.stack([*(term.detach() for term in terms.values()), size.to(total.dtype)])
 
-    def _check(self, values: Mapping[str, float], gradient_sum: float) -> None:
+    def _check(self, values: Mapping[str, float], gradient_size: float) -> None:
         for name, value in values.items():
             if not math.isfinite(value):
                 raise Diverged(f"the loss '{name}' became {value}")
-        if not math.isfinite(gradient_sum):
+        if not math.isfinite(gradient_size):
             raise Diverged(f"the gradient of the loss '{self._failing_term(values)}' is not finite")
 
     def _update(self, values: dict[str, float]) -> None:

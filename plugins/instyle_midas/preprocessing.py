@@ -7,9 +7,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -96,7 +98,7 @@ class Preprocessing:
         size = self.seen_size((images.shape[-2], images.shape[-1]))
         if size != tuple(images.shape[-2:]):
             images = F.interpolate(images, size, mode=self.mode, antialias=True)
-        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        mean, std = (_by_channel(v, images.device, images.dtype) for v in (self.mean, self.std))
         return (images - mean) / std
 
     def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -111,6 +113,11 @@ class Preprocessing:
     def _rounded(self, side: float) -> int:
         multiples = round(side / self.multiple) or math.ceil(side / self.multiple)
         return multiples * self.multiple
+
+
+@cache  # or they would be copied to a GPU at each step, which is waited for
+def _by_channel(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.tensor(values, device=device, dtype=dtype)[:, None, None]
 
 
 def _unsupported(key: str, value: object, where: Path) -> WeightsError:

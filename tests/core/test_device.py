@@ -35,7 +35,12 @@ def test_automatic_precision(supported: bool, monkeypatch: pytest.MonkeyPatch) -
     # raising=False: the name is private to torch, and may go.
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported, raising=False)
     assert choose_precision("auto", CPU) == expected
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    # A GPU that emulates it has to be asked about: it is slow at it.
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: supported or including_emulation,
+    )
     assert choose_precision("auto", GPU) == expected
 
 
@@ -76,6 +81,12 @@ def test_memory_that_has_run_out() -> None:
         torch.empty(2**60)
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(torch.OutOfMemoryError("full"))
+    for said in (
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "MPS backend out of memory (MPS allocated: 8.00 GB, max allowed: 9.00 GB)",
+    ):
+        assert is_out_of_memory(RuntimeError(said))
     with pytest.raises(RuntimeError) as caught:
         torch.ones(2) @ torch.ones(3)
     assert not is_out_of_memory(caught.value)

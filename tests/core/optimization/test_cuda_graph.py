@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -25,16 +27,49 @@ class Graph:
         Graph.result.copy_(Graph.compute())
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, compute: Callable[[], Tensor]) -> None:
-    @contextmanager
-    def capturing(graph: Graph) -> Iterator[None]:
-        yield
+@dataclass
+class Device:
+    """Stands in for what torch knows of a GPU."""
 
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", capturing)
+    stream: str = "default"
+    waiting: str | int = "default"
+
+    @contextmanager
+    def on(self, stream: str) -> Iterator[None]:
+        before, self.stream = self.stream, stream
+        try:
+            yield
+        finally:
+            self.stream = before
+
+    @contextmanager
+    def capturing(self, graph: Graph) -> Iterator[None]:
+        assert self.waiting == "default"
+        self.stream = "of the capture"
+        yield  # like torch, it forgets the stream where this raises
+        self.stream = "default"
+
+    def wait_for(self, waiting: str | int) -> None:
+        if waiting == "error":
+            warnings.warn("a prototype", stacklevel=1)
+        self.waiting = waiting
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, compute: Callable[[], Tensor]) -> Device:
+    device = Device()
+    for name, part in {
+        "CUDAGraph": Graph,
+        "graph": device.capturing,
+        "stream": device.on,
+        "current_stream": lambda: device.stream,
+        "get_sync_debug_mode": lambda: device.waiting,
+        "set_sync_debug_mode": device.wait_for,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, part)
     Graph.replays = 0
     Graph.result = torch.zeros(2)
     Graph.compute = staticmethod(compute)
+    return device
 
 
 def test_a_graph_is_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +120,7 @@ def test_what_cannot_be_captured_is_not(
         with called("the loss", "__call__()") if called_by_a_guard else nullcontext():
             raise RuntimeError("operation not permitted when stream is capturing")
 
-    stand_in(monkeypatch, fail)
+    device = stand_in(monkeypatch, fail)
     calls: list[int] = []
 
     def compute() -> Tensor:
@@ -93,3 +128,33 @@ def test_what_cannot_be_captured_is_not(
         return fail() if len(calls) > 1 else torch.ones(2)
 
     assert capture(compute) is None
+    assert len(calls) == 2
+    assert device == Device()  # nothing is left of the attempt
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("called_by_a_guard", [True, False])
+def test_what_waits_for_the_gpu_is_not_captured(
+    monkeypatch: pytest.MonkeyPatch, called_by_a_guard: bool
+) -> None:
+    def compute() -> Tensor:
+        assert device.waiting == "error"
+        with called("the loss", "__call__()") if called_by_a_guard else nullcontext():
+            raise RuntimeError("called a synchronizing CUDA operation")
+
+    device = stand_in(monkeypatch, compute)
+    monkeypatch.delattr(torch.cuda, "CUDAGraph")
+    assert capture(compute) is None
+    assert device == Device()
+
+
+def test_memory_that_is_full_before_a_capture_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what cannot be computed in one piece is captured in tiles."""
+
+    def compute() -> Tensor:
+        raise torch.OutOfMemoryError("full")
+
+    device = stand_in(monkeypatch, compute)
+    with pytest.raises(torch.OutOfMemoryError):
+        capture(compute)
+    assert device == Device()

@@ -208,3 +208,26 @@ def test_after_falling_back_a_step_is_captured_again(monkeypatch: pytest.MonkeyP
     assert fell_back == ["overflow"]
     assert len(asked) == 2
     assert all(math.isfinite(value) and value < 1 for value in values)
+
+
+def test_memory_that_is_full_before_a_capture_begins_the_warm_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evaluations: list[int] = []
+    asked_at: list[int] = []
+
+    def counted(image: Tensor) -> Tensor:
+        evaluations.append(1)
+        return bowl(image)
+
+    def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        asked_at.append(len(evaluations))
+        if len(asked_at) == 1:
+            raise torch.OutOfMemoryError("full")
+        return compute
+
+    monkeypatch.setattr(scale_module, "capture", capture)
+    run = run_of(counted, fall_back=lambda _: True)
+    run._until_capture = scale_module.WARM_UP
+    steps(run, 8)
+    assert asked_at == [scale_module.WARM_UP, 2 * scale_module.WARM_UP]
