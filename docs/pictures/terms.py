@@ -22,7 +22,7 @@ from paint_style import PALETTES, paint
 from PIL import Image
 from triptych import GAP, side_by_side
 
-from instyle_core.config.plan import load
+from instyle_core.config.plan import load_plan
 from instyle_core.pipeline import run
 
 HEIGHT = 240
@@ -65,7 +65,7 @@ def row(
         if depth:
             spec["extractors"] = {"midas": {"use": "midas", "model": depth}}
         (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-        run(load(folder / "spec.yaml"))
+        run(load_plan(folder / "spec.yaml"))
         cells.append(Image.open(folder / "out.png").convert("RGB"))
     return side_by_side(cells, HEIGHT)
 

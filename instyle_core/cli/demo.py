@@ -23,7 +23,7 @@ def demo(folder: Path, quiet: bool) -> None:
     from importlib.resources import files
 
     from instyle_core.cli.pipeline import carry_out
-    from instyle_core.config.plan import load
+    from instyle_core.config.plan import load_plan
     from instyle_core.errors import InputError
     from instyle_core.files import write_atomically
 
@@ -43,4 +43,4 @@ def demo(folder: Path, quiet: bool) -> None:
             raise InputError(what, where=str(path), hint=hint)
     for name, data in files_of_demo.items():
         write_atomically(folder / name, data)
-    carry_out(load(folder / "demo.yaml"), quiet=quiet)
+    carry_out(load_plan(folder / "demo.yaml"), quiet=quiet)

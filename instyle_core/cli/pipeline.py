@@ -53,7 +53,7 @@ def run(
     The first Ctrl-C lets the current step finish, then saves the best picture so far and what
     --resume needs to go on to the same result. A second one does not wait for the step.
     """
-    from instyle_core.config.plan import load
+    from instyle_core.config.plan import load_plan
 
     options = {"output": output, "device": device, "seed": seed}
 
@@ -66,7 +66,7 @@ def run(
             if value is not None:
                 document.assign(name, value, f"--{name}")
 
-    carry_out(load(spec, change), resume=resume, as_json=as_json, quiet=quiet)
+    carry_out(load_plan(spec, change), resume=resume, as_json=as_json, quiet=quiet)
 
 
 def carry_out(
@@ -171,13 +171,13 @@ def init(preset: str, output: Path) -> None:
 @_set
 def validate(spec: Path, assignments: tuple[str, ...]) -> None:
     """Check SPEC and report every error at once."""
-    from instyle_core.config.plan import load
+    from instyle_core.config.plan import load_plan
 
     def change(document: Document) -> None:
         for assignment in assignments:
             document.set(assignment)
 
-    plan = load(spec, change)
+    plan = load_plan(spec, change)
     for note in plan.notes:
         click.echo(f"note: {note}", err=True)
     count = len(plan.objects)

@@ -115,7 +115,7 @@ def part_name(item: int | None) -> str:
     return "picture" if item is None else f"object-{item}"
 
 
-def load(
+def load_plan(
     spec: Path | str | Mapping[str, Any],
     change: Callable[[Document], None] | None = None,
     registry: Registry | None = None,
@@ -141,19 +141,6 @@ def load(
     if change:
         change(document)
     return make(document, registry or Registry.installed())
-
-
-def load_plan(spec: Path | str | Mapping[str, Any]) -> Plan:
-    """Check a spec, and make the plan of its run.
-
-    Args:
-        spec: the file, or the ``run.json`` of an earlier run; or the keys of a spec as a
-            dictionary, in which paths are relative to the working directory.
-
-    Raises:
-        InputError: the file cannot be read, or the spec is wrong; it tells of every error.
-    """
-    return load(spec)
 
 
 def preset_text(name: str) -> str:

@@ -44,10 +44,9 @@ from scipy.ndimage import gaussian_laplace
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from instyle_core import FeatureExtractor
-from instyle_core.config.plan import Plan, load
+from instyle_core import FeatureExtractor, Targets
+from instyle_core.config.plan import Plan, load_plan
 from instyle_core.images.resize import resize
-from instyle_core.interfaces.params import Targets
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.painting.color import luminance
 from instyle_core.painting.crop import Crop
@@ -146,7 +145,7 @@ class Bench:
             spec["extractors"] = {"midas": {"use": "midas", "model": self._options.depth}}
         path = self._folder / "spec.yaml"
         path.write_text(yaml.safe_dump(spec), encoding="utf-8")
-        return load(path)
+        return load_plan(path)
 
     def run(self, pair: Pair, plan: Plan) -> tuple[Figures, Tensor]:
         """The figures, and the picture (3, h, w) of the size that was optimized."""

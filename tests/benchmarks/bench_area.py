@@ -22,7 +22,7 @@ import torch
 import yaml
 
 from instyle_core import testing
-from instyle_core.config.plan import load
+from instyle_core.config.plan import load_plan
 from instyle_core.images.picture import write_mask, write_picture
 from instyle_core.pipeline import run
 
@@ -48,7 +48,7 @@ def spec_of(folder: Path, size: int, steps: int, share: int) -> Path:
 
 
 def seconds(path: Path) -> float:
-    result = run(load(path))
+    result = run(load_plan(path))
     record = json.loads((result.folder / "run.json").read_text(encoding="utf-8"))
     return float(record["seconds"]["stylize"] + record["seconds"]["merge"])
 

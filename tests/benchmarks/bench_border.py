@@ -17,13 +17,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from whole_picture import plan_for, task_for
+from whole_picture import crop_for, plan_for
 
 from instyle_core import FeatureExtractor, Loss, Targets, View, testing
 from instyle_core.config.plan import Plan
 from instyle_core.device import choose_precision, keep_freed_memory
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.stylize import Networks, stylize
+from instyle_core.painting.networks import Networks
+from instyle_core.painting.stylize import stylize
 from instyle_core.plugin import border, use
 
 CPU = torch.device("cpu")
@@ -80,10 +81,10 @@ def compare(plan: Plan, image: Tensor, precision: torch.dtype) -> tuple[list[flo
         last = time.perf_counter()
 
     Switch.on = True
-    task = task_for(image, testing.picture(*image.shape[1:], seed=2))
+    crop = crop_for(image, testing.picture(*image.shape[1:], seed=2))
     extractors = {name: used.create() for name, used in plan.extractors.items()}
     assert plan.whole
-    stylize(task, plan.whole, plan.spec, Networks(extractors, CPU, precision), watch)
+    stylize(crop, plan.whole, plan.spec, Networks(extractors, CPU, precision), watch)
     return times[True][1:], times[False][1:]
 
 

@@ -36,7 +36,7 @@ from torch.nn import functional as F
 
 import instyle_core
 from instyle_core import InputError, Mask, Merger
-from instyle_core.config.plan import Plan, load
+from instyle_core.config.plan import Plan, load_plan
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.objects.select import prompt_of, refine, select_object
 from instyle_core.painting.crop import Crop, put_back
@@ -101,7 +101,7 @@ def cases(photos: Photos, masks: str, folder: Path, seed: int = 0) -> Iterator[C
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / "photo.png")
         spec = folder / "spec.yaml"
         spec.write_text(SPEC.format(name=name, style=styles[index % len(styles)]), encoding="utf-8")
-        plan = load(spec)
+        plan = load_plan(spec)
         decision = torch.from_numpy(truth)[None].float()
         mask = Mask(decision, decision)
         if masks == "fcn8s":

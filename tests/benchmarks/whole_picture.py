@@ -11,7 +11,7 @@ import yaml
 from torch import Tensor
 
 from instyle_core import testing
-from instyle_core.config.plan import Plan, load
+from instyle_core.config.plan import Plan, load_plan
 from instyle_core.images.picture import write_picture
 from instyle_core.painting.crop import Crop
 
@@ -31,7 +31,7 @@ def plan_for(size: int, optimizer: dict[str, Any], **changes: Any) -> Plan:
             **changes,
         }
         (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-        return load(folder / "spec.yaml")
+        return load_plan(folder / "spec.yaml")
 
 
 def crop_for(content: Tensor, style: Tensor) -> Crop:

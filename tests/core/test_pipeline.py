@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from instyle_core import pipeline
-from instyle_core.config.plan import load
+from instyle_core.config.plan import load_plan
 from instyle_core.errors import InputError, WeightsError
 from instyle_core.events import Event, Note, StageStarted
 from tests.core.helpers.repainted import BLUE, RED, WELL, assert_repainted, inside, tint
@@ -191,13 +191,13 @@ def test_run_json_repeats_the_run(studio: Studio, monkeypatch: pytest.MonkeyPatc
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     again = pipeline.run(
-        load(result.folder / "run.json", lambda document: document.set("output=second.png"))
+        load_plan(result.folder / "run.json", lambda document: document.set("output=second.png"))
     )
     assert again.output == elsewhere / "second.png"
     assert again.output.read_bytes() == first
     assert (again.folder / "object-0" / "stylized.png").read_bytes() == kept
     # In its own place: the folder that the record is in is replaced by the new run's.
-    same = pipeline.run(load(result.folder / "run.json"))
+    same = pipeline.run(load_plan(result.folder / "run.json"))
     assert same.output == result.output
     assert same.output.read_bytes() == first
 
@@ -206,7 +206,7 @@ def test_run_json_repeats_a_whole_picture(studio: Studio) -> None:
     result = studio.run(objects=None)
     first = result.output.read_bytes()
     result.output.unlink()
-    assert pipeline.run(load(result.folder / "run.json")).output.read_bytes() == first
+    assert pipeline.run(load_plan(result.folder / "run.json")).output.read_bytes() == first
 
 
 # --- what is missing ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from instyle_core.config.plan import load, preset_text
+from instyle_core.config.plan import load_plan, preset_text
 from instyle_core.images.picture import write_picture
 from instyle_core.plugin.registry import Registry
 from instyle_core.testing import picture
@@ -57,7 +57,7 @@ def test_specs_that_are_shown_are_valid(page: str, text: str, tmp_path: Path) ->
         if f"output: {name}" not in text:
             write_picture(tmp_path / name, picture())
     (tmp_path / "spec.yaml").write_text(text, encoding="utf-8")
-    assert load(tmp_path / "spec.yaml").objects, page
+    assert load_plan(tmp_path / "spec.yaml").objects, page
 
 
 def test_readme_lists_the_plugins_that_come_with_it() -> None:

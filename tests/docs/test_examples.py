@@ -22,13 +22,13 @@ WITH_THE_PLUGIN = EXAMPLES / "palette.yaml"
     "spec", sorted(set(EXAMPLES.glob("*.yaml")) - {WITH_THE_PLUGIN}), ids=lambda path: path.stem
 )
 def test_an_example_is_a_valid_spec(spec: Path) -> None:
-    made = plan.load(spec)
+    made = plan.load_plan(spec)
     assert made.spec.output == spec.with_suffix(".png")
 
 
 def test_the_examples_show_what_they_say() -> None:
     one, two, whole, both = (
-        plan.load(EXAMPLES / f"{name}.yaml")
+        plan.load_plan(EXAMPLES / f"{name}.yaml")
         for name in ("one-object", "two-objects", "whole-picture", "two-styles")
     )
     assert (len(one.objects), len(two.objects), len(whole.objects)) == (1, 2, 0)

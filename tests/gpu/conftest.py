@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import instyle_core
 from instyle_core import testing
-from instyle_core.config.plan import Plan, load
+from instyle_core.config.plan import Plan, load_plan
 from instyle_core.device import choose_device
 from instyle_core.events import Event, Note, Observer, Step, ignore
 
@@ -185,7 +185,7 @@ class Runs:
         spec = {key: value for key, value in spec.items() if value is not None}
         path = self._folder / f"{name}.yaml"
         path.write_text(json.dumps(spec), encoding="utf-8")
-        return load(path)
+        return load_plan(path)
 
     def go(self, plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Done:
         from instyle_core.pipeline import run  # here, since not all tests need OpenCV as it does

@@ -21,8 +21,8 @@ def cheap_demo(monkeypatch: pytest.MonkeyPatch) -> None:
         document.set("optimizer.steps=3")
         document.set("size=64")
 
-    load = plan.load
-    monkeypatch.setattr(plan, "load", lambda path, change=change: load(path, change))
+    load = plan.load_plan
+    monkeypatch.setattr(plan, "load_plan", lambda path, change=change: load(path, change))
 
 
 @pytest.mark.usefixtures("cheap_demo")

@@ -144,7 +144,7 @@ def test_their_example_is_a_valid_spec(installed: Registry, packages: Path, kind
         document.assign(key, str(style), key)
 
     spec = packages / f"instyle-my-{kind}" / "example.yaml"
-    made = plan.load(spec, change, installed)
+    made = plan.load_plan(spec, change, installed)
     assert f"my-{kind}" in {use.plugin.name for use in made.uses}
 
 

@@ -131,7 +131,7 @@ print("heavy", [name for name in {HEAVY!r} if name in sys.modules])
 def test_files_that_are_no_spec(folder: Path, data: bytes) -> None:
     (folder / "a.yaml").write_bytes(data)
     with pytest.raises(InputError) as caught:
-        plan.load(folder / "a.yaml")
+        plan.load_plan(folder / "a.yaml")
     assert caught.value.exit_status == 2
     assert f"{folder}/a.yaml" in str(caught.value)
     assert "Error" not in str(caught.value)
@@ -194,7 +194,7 @@ def test_errors_in_the_record_of_a_run_have_its_lines(folder: Path) -> None:
     lines = text.splitlines()
     (folder / "run.json").write_text(text)
     with pytest.raises(SpecError) as caught:
-        plan.load(folder / "run.json")
+        plan.load_plan(folder / "run.json")
     for key, problem in zip(("content", "seeds"), caught.value.problems, strict=True):
         number = next(n for n, line in enumerate(lines, start=1) if f'"{key}":' in line)
         assert problem.where == f"{folder}/run.json:{number}"
@@ -204,7 +204,7 @@ def test_errors_in_the_record_of_a_run_have_its_lines(folder: Path) -> None:
 def test_a_record_without_a_spec(folder: Path, spec: Any) -> None:
     (folder / "run.json").write_text(json.dumps({"instyle": "0.1.0", "spec": spec}))
     with pytest.raises(SpecError, match="a spec should be keys with values"):
-        plan.load(folder / "run.json")
+        plan.load_plan(folder / "run.json")
 
 
 def test_a_plan_knows_what_it_will_need(folder: Path) -> None:
@@ -229,7 +229,7 @@ def test_presets_and_examples_are_specs(folder: Path) -> None:
         ROOT / "instyle_core/demo/demo.yaml",
     ]:
         if "palette" not in path.name:  # needs a package that is not installed
-            assert plan.load(path).spec.version == 1
+            assert plan.load_plan(path).spec.version == 1
 
 
 def test_a_loss_of_weight_zero_is_off(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from instyle_core.config.optimizer import Adam
-from instyle_core.config.plan import Plan, load, preset_text
+from instyle_core.config.plan import Plan, load_plan, preset_text
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def plan(tmp_path: Path) -> Plan:
     for name in ("photo.jpg", "painting.jpg"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     (tmp_path / "spec.yaml").write_text(preset_text("paper"), encoding="utf-8")
-    return load(tmp_path / "spec.yaml")
+    return load_plan(tmp_path / "spec.yaml")
 
 
 def losses(plan: Plan) -> dict[str, dict[str, Any]]:

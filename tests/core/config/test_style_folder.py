@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instyle_core.config.plan import load
+from instyle_core.config.plan import load_plan
 from instyle_core.errors import SpecError
 from tests.core.helpers.studio import Studio, save
 
@@ -65,7 +65,7 @@ def test_a_dump_is_a_spec_with_the_same_meaning(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "spec.json").write_text(json.dumps(dumped))
-    again = load(elsewhere / "spec.json")
+    again = load_plan(elsewhere / "spec.json")
     assert again.dump() == dumped
     assert set(again.inputs) == set(plan.inputs)
 

@@ -58,7 +58,7 @@ def load(folder: Path, text: str, *assignments: str, name: str = "a.yaml") -> pl
         for assignment in assignments:
             document.set(assignment)
 
-    return plan.load(folder / name, change)
+    return plan.load_plan(folder / name, change)
 
 
 def problems(folder: Path, text: str, *assignments: str) -> list[str]:

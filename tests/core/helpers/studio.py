@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from instyle_core.config.plan import Plan, load
+from instyle_core.config.plan import Plan, load_plan
 from instyle_core.events import Event, Observer, ignore
 from instyle_core.pipeline import Result
 from instyle_core.pipeline import run as run_plan
@@ -114,7 +114,7 @@ class Studio:
         return path
 
     def plan(self, **changes: Any) -> Plan:
-        return load(self.spec(**changes))
+        return load_plan(self.spec(**changes))
 
     def run(self, on_event: Observer = ignore, **changes: Any) -> Result:
         return run_plan(self.plan(**changes), on_event)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instyle_core.config.plan import Plan, load
+from instyle_core.config.plan import Plan, load_plan
 from instyle_core.errors import SpecError
 from tests.core.helpers.studio import BOX, Studio, read, rectangle
 
@@ -53,7 +53,7 @@ def test_what_a_spec_says(studio: Studio, segmenter: dict[str, Any], expected: i
 def test_what_is_wrong_is_told_where_it_stands(studio: Studio, refine: Any, message: str) -> None:
     spec = studio.spec(segmenter={"use": "stencil", "path": "mask.png", "refine": refine})
     with pytest.raises(SpecError) as caught:
-        load(spec)
+        load_plan(spec)
     (problem,) = caught.value.problems
     assert problem.what.startswith(message)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from instyle_core import InputError, Mask, Ranker, Rating, View, pipeline
-from instyle_core.config.plan import load
+from instyle_core.config.plan import load_plan
 from instyle_core.config.spec import Color
 from instyle_core.errors import PluginError
 from instyle_core.events import Event, Note, Ranked, StageStarted
@@ -230,7 +230,7 @@ def test_the_record_of_a_run_repeats_it(studio: Studio, styles: Path) -> None:
     first = unbroken(studio, plan := studio.plan(style=NEAR, losses=losses))
     assert pipeline.run(plan).status == "finished"
     before = style_of(studio)
-    again = load(studio.folder / "out.run" / "run.json")
+    again = load_plan(studio.folder / "out.run" / "run.json")
     (studio.folder / "out.png").unlink()
     assert pipeline.run(again).status == "finished"
     assert results(studio) == first
@@ -349,5 +349,5 @@ def test_a_name_may_be_any_bytes(studio: Studio, styles: Path) -> None:
     assert results(studio) == first
     assert style_of(studio)["chosen"] == str(styles / name)
     assert name in names(style_of(studio)["ranking"])
-    assert pipeline.run(load(studio.folder / "out.run" / "run.json")).status == "finished"
+    assert pipeline.run(load_plan(studio.folder / "out.run" / "run.json")).status == "finished"
     assert results(studio) == first

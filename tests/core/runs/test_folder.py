@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from instyle_core.config.plan import load
+from instyle_core.config.plan import load_plan
 from instyle_core.events import Event, Step
 from instyle_core.weights.fetch import locate
 from tests.core.helpers.runs import record, rows, two_objects
@@ -39,7 +39,7 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
     )
     from instyle_core import pipeline
 
-    resolved = record(pipeline.run(load(spec)))["spec"]
+    resolved = record(pipeline.run(load_plan(spec)))["spec"]
     style = {"images": [str(folder / "style.png")], "scale": 1.0}
     assert resolved["version"] == 1
     assert resolved["content"] == str(folder / "photo.png")

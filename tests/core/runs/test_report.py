@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.config.plan import load
+from instyle_core.config.plan import load_plan
 from instyle_core.pipeline import Result, run
 from instyle_core.runs import report
 from tests.core.helpers.imports import command, imported_by
@@ -260,7 +260,7 @@ def test_the_output_s_name_may_be_any_bytes(
 ) -> None:
     monkeypatch.chdir(studio.folder)
     name = os.fsdecode(b"\xe9.png")
-    plan = load(studio.spec(), lambda document: document.assign("output", name, "--output"))
+    plan = load_plan(studio.spec(), lambda document: document.assign("output", name, "--output"))
     result = run(plan)
     assert result.status == "finished"
     assert os.fsencode(name) in os.listdir(os.fsencode(studio.folder))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from instyle_core import pipeline
-from instyle_core.config.plan import Plan, load
+from instyle_core.config.plan import Plan, load_plan
 from instyle_core.events import Event, Note
 from tests.core.helpers.interrupted import edit, interrupt, refusal, tinted
 from tests.core.helpers.studio import Studio
@@ -117,7 +117,7 @@ def test_the_same_spec_written_otherwise(studio: Studio, plan: Plan) -> None:
     """By its record, and with a default spelled out."""
     spelled = studio.plan(**tinted(studio, margin=0.04, seed=0))
     assert spelled.dump() == plan.dump()
-    own = load(studio.folder / "out.run" / "run.json")
+    own = load_plan(studio.folder / "out.run" / "run.json")
     assert pipeline.run(own, resume=True).status == "finished"
 
 
