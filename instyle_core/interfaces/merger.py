@@ -27,7 +27,7 @@ class Merger(ABC):
 
     @abstractmethod
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
-        """Blend two pictures of one size.
+        """Blend two pictures of one size, and leave them as they are.
 
         Args:
             content: float32 (3, H, W): the photo.
@@ -35,6 +35,7 @@ class Merger(ABC):
             mask: the object's.
 
         Returns:
-            float32 (3, H, W) in [0, 1]. A pixel that is to stay as it was must be copied, not
-            computed, so that it stays exactly as it was.
+            float32 (3, H, W) in [0, 1]. A pixel that is to stay as it was should be copied, not
+            computed, so that it stays exactly as it was. Outside of `paints`, no pixel may differ
+            from the photo by more than 1/255, which leaves room for 8 bits.
         """

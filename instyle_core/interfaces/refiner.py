@@ -19,12 +19,13 @@ class Refiner(ABC):
 
     @abstractmethod
     def refine(self, image: Tensor, mask: Mask) -> Mask:
-        """Correct the mask of one object.
+        """Correct the mask of one object, and leave what is given as it is.
 
         Args:
             image: the photo, float32 (3, H, W), RGB, in [0, 1].
             mask: the object's, as the segmenter has it; its decision has at least one pixel.
 
         Returns:
-            A mask of the same size.
+            A mask of the same size, with at least one pixel in its decision; the mask as it was
+            where nothing else can be found.
         """

@@ -48,7 +48,8 @@ class Segmentation:
 
     Attributes:
         classes: K names; the one called ``background`` is never an object.
-        probabilities: float32 (K, H, W), of the picture's size, summing to 1 over K at each pixel.
+        probabilities: float32 (K, H, W), of the picture's size, in [0, 1], summing to 1 over K at
+            each pixel (within 1e-3).
         instances: one entry per object where the model tells objects apart, else None.
     """
 
@@ -62,7 +63,7 @@ class Segmenter(ABC):
 
     @abstractmethod
     def segment(self, image: Tensor, prompt: Prompt) -> Segmentation:
-        """Segment one picture.
+        """Segment one picture, and leave it as it is.
 
         Args:
             image: float32 (3, H, W), RGB, in [0, 1].
