@@ -220,7 +220,7 @@ def test_preprocessing_of_ones_own(unet_file: Path) -> None:
     ("keys", "message", "hint"),
     [
         ({"architecture": "u-net"}, "no architecture 'u-net'", "it has unet"),
-        ({"encoder": "mobilenet_v3"}, "no encoder 'mobilenet_v3'", "did you mean mobilenet_v2"),
+        ({"encoder": "mobilenet_v3"}, "no encoder 'mobilenet_v3'", "did you mean 'mobilenet_v2'"),
         ({"encoder": "nothing"}, "no encoder 'nothing'", "tu-NAME"),
         ({"encoder": "tu-nothing"}, "unet on tu-nothing cannot be made", "encoder"),
         ({"options": {"encoder_depth": 9}}, "cannot be made", "options"),
