@@ -1,5 +1,6 @@
 """The public names of instyle, one line each: what is here can be imported from `instyle_core`."""
 
+from .config.plan import Plan as Plan
 from .config.plan import load_plan as load_plan
 from .errors import InputError as InputError
 from .errors import InstyleError as InstyleError
