@@ -15,6 +15,7 @@ from torch import Tensor
 
 from instyle_core.device import is_out_of_memory
 from instyle_core.errors import PluginError
+from instyle_core.optimization.random_state import random_state, restore_random_state
 
 #: Steps that run without a graph first, while memory is allocated and kernels are selected.
 WARM_UP = 3
@@ -22,6 +23,9 @@ WARM_UP = 3
 
 def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
     """Capture the GPU work of a function in a CUDA graph.
+
+    Random numbers are drawn as if nothing had been tried, so that a resumed run draws the same even
+    though it captures at another step.
 
     Args:
         compute: reads and writes the same tensors at every call, and returns a tensor.
@@ -33,6 +37,14 @@ def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
     Raises:
         RuntimeError: memory is full before anything is captured.
     """
+    before = random_state()
+    try:
+        return _capture(compute, before)
+    finally:
+        restore_random_state(before)
+
+
+def _capture(compute: Callable[[], Tensor], random: list[Tensor]) -> Callable[[], Tensor] | None:
     # Run once before it is captured: torch up to 2.12 never frees the memory of a capture that
     # fails (its pull requests 180395 and 190348).
     try:
@@ -54,6 +66,7 @@ def capture(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
         graph.replay()
         return result
 
+    restore_random_state(random)  # for the numbers that `expected` has been computed with
     # Sums on a GPU have no fixed order, so the last digits may differ.
     same = torch.allclose(replay(), expected, rtol=1e-2, equal_nan=True)
     return replay if same else None

@@ -3,11 +3,11 @@
     python tests/benchmarks/bench_gpu.py [--json PATH] [--sizes 512,1024,2048] [--steps 30]
 
 Content, style and laplacian with their defaults, at one size, on a whole square picture; in float32
-with and without TensorFloat-32, in float16 and in bfloat16; each with the step recorded as a CUDA
-graph and without. The bare pass is that of bench_step.py, of torch's own layers. Medians.
+with and without TensorFloat-32, in float16 and in bfloat16; each with the step captured as a
+CUDA graph and without. The bare pass is that of bench_step.py, of torch's own layers. Medians.
 
 A table goes to standard output, and with --json all figures to a file. --device cpu tries it on a
-processor, where nothing is recorded.
+processor, where nothing is captured.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Row:
 
     size: int
     precision: str
-    recorded: bool
+    captured: bool
     seconds_a_step: float
     seconds_bare: float
     peak_bytes: int
 
     def line(self) -> str:
-        cells = [self.size, self.precision, "yes" if self.recorded else "no"]
+        cells = [self.size, self.precision, "yes" if self.captured else "no"]
         cells += [f"{1000 * self.seconds_a_step:.2f} ms", f"{1000 * self.seconds_bare:.2f} ms"]
         cells += [
             f"{self.seconds_a_step / self.seconds_bare:.2f}",
@@ -99,8 +99,8 @@ def step_seconds(plan: Plan, network: VGG19, size: int, precision: torch.dtype) 
 
 
 @contextmanager
-def recording(allowed: bool) -> Iterator[list[bool]]:
-    """Let steps be recorded or not; gives whether each that was to be recorded was."""
+def capturing(allowed: bool) -> Iterator[list[bool]]:
+    """Let steps be captured or not; gives whether each that was to be captured was."""
     asked: list[bool] = []
 
     def watched(compute: Callable[[], Tensor]) -> Callable[[], Tensor] | None:
@@ -126,7 +126,7 @@ def rows(network: VGG19, sizes: list[int], steps: int) -> Iterator[Row]:
                 if on_gpu:
                     torch.cuda.empty_cache()
                     torch.cuda.reset_peak_memory_stats()
-                with recording(allowed) as asked:
+                with capturing(allowed) as asked:
                     seconds = step_seconds(plan, network, size, precision)
                 peak = torch.cuda.max_memory_allocated() if on_gpu else 0
                 yield Row(size, name, asked == [True], seconds, bare, peak)
@@ -150,7 +150,7 @@ def main() -> None:
         "rows": [],
     }
     print(f"{report['card']}, {report['date']}, torch {report['torch']}\n")
-    print("| size | precision | recorded | a step | a bare pass | ratio | peak memory |")
+    print("| size | precision | captured | a step | a bare pass | ratio | peak memory |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     network = VGG19(VGG19Params()).to(device)
     for row in rows(network, [*map(int, options.sizes.split(","))], options.steps):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.gpu
 # Sums on a GPU have no fixed order, so that the same run twice is not the same to the last digit,
 # and what differs grows from step to step (test_pipeline.py). On a processor nothing does.
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-@pytest.mark.parametrize("stop_at", [2, 6, 10])  # within a size, between two, where it is recorded
+@pytest.mark.parametrize("stop_at", [2, 6, 10])  # within a size, between two, where it is captured
 def test_a_resumed_run_ends_as_an_unbroken_one(
     runs: Any, device: torch.device, optimizer: str, stop_at: int
 ) -> None:

@@ -96,7 +96,7 @@ def test_where_there_is_no_other_way_the_error_says_what_to_do(large: Any) -> No
 
 
 def test_a_run_gives_its_memory_back(large: Any) -> None:
-    """Recordings keep that of a whole step."""
+    """Graphs keep that of a whole step."""
     large.go(large.plan("first", **WHOLE))  # the libraries keep what they need
     before = start_afresh()
     large.go(large.plan("second", **WHOLE))

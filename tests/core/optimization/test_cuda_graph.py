@@ -101,6 +101,29 @@ def test_a_graph_that_gives_other_numbers_is_not_used(
     assert (capture(compute) is not None) == used
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_random_numbers_are_drawn_as_if_nothing_had_been_tried(
+    monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    """And the replay that is compared draws those of the evaluation that it is compared with."""
+    stand_in(monkeypatch, lambda: torch.rand(2))
+    calls: list[int] = []
+
+    def compute() -> Tensor:
+        calls.append(1)
+        Graph.result = torch.rand(2)
+        if len(calls) > 1 and not works:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return Graph.result
+
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    replay = capture(compute)
+    assert (replay is not None) == works
+    assert torch.equal(replay() if replay else torch.rand(2), expected)
+
+
 def test_values_that_are_not_numbers_are_as_good_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loss that is not finite is noticed later, with its name."""
     stand_in(monkeypatch, lambda: torch.tensor([torch.nan, 2.0]))
