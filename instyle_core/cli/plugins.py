@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,22 +45,25 @@ def list_(context: click.Context, kind: str | None, as_json: bool) -> None:
         document = {"plugins": listed, "failures": [asdict(failure) for failure in failures]}
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("kind", "name", "from", "what it does", box=None, pad_edge=False)
-    for entry in entries:
-        plugin = entry.plugin
-        table.add_row(plugin.kind, plugin.name, entry.distribution, plugin.summary)
-    console = Console(highlight=False, markup=False)
-    console.print(table)
+    header = ("kind", "name", "from", "what it does")
+    lines = [(e.plugin.kind, e.plugin.name, e.distribution, e.plugin.summary) for e in entries]
+    click.echo(_table([header, *lines]), nl=False)
     if failures:
-        broken = Table("cannot be used", "from", "reason", box=None, pad_edge=False, style="red")
+        broken = [("cannot be used", "from", "reason")]
         for failure in failures:
             name = f"{failure.kind} {failure.name}" if failure.kind else failure.name
-            broken.add_row(name, failure.distribution, failure.reason)
-        console.print()
-        console.print(broken)
+            broken.append((name, failure.distribution, failure.reason))
+        click.secho("\n" + _table(broken), fg="red", nl=False)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows in columns, the last of which wraps. It is click's: rich takes long to import."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    formatter = click.HelpFormatter(width=get_terminal_size().columns)
+    cells = ["  ".join(map(str.ljust, row, widths)) for row in rows]
+    lines = [(left, row[-1]) for left, row in zip(cells, rows, strict=True)]
+    formatter.write_dl(lines, col_max=len(cells[0]))
+    return formatter.getvalue()
 
 
 @plugins.command()

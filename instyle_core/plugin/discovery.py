@@ -95,8 +95,9 @@ def installed() -> tuple[list[Source], list[Failure]]:
                 raise ValueError("it has no name")
             # The first of a name on sys.path hides the others, even if it has no plugins.
             first = next(iter(distributions(name=name)), distribution)
+            described = first.metadata  # read anew each time
             sources[normalized(name)] = [
-                Source(point.name, point.value, first.name, first.version, point.load)
+                Source(point.name, point.value, described["Name"], described["Version"], point.load)
                 for point in _entry_points(first).select(group=GROUP)
             ]
         except Exception as error:  # whatever a damaged file leads to

@@ -48,6 +48,18 @@ def test_plugins_list(instyle: Command, studio: Studio, site: Site) -> None:
     assert "no_such_module_at_all" in done.out
 
 
+def test_plugins_list_fits_the_terminal(
+    instyle: Command, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = " ".join(["words"] * 30)
+    site.install("wordy", module(f"return [{record(summary=repr(words))}]"))
+    site.install("broken", f"raise RuntimeError({words!r})")
+    monkeypatch.setenv("COLUMNS", "70")
+    out = instyle("plugins", "list").out
+    assert all(len(line) <= 70 for line in out.splitlines())
+    assert out.count("words") == 60
+
+
 def test_plugins_list_of_one_kind(instyle: Command, studio: Studio) -> None:
     document = json.loads(instyle("plugins", "list", "--kind", "merger", "--json").out)
     assert {row["kind"] for row in document["plugins"]} == {"merger"}
