@@ -30,7 +30,7 @@ class StyleCache:
     That is: the pixels of the picture, after resizing and recoloring; the extractors with their
     parameters, versions and the hashes of their weights; the layers and what is summed; and the
     precision and the like. Sums of extractors that name no pretrained weights are not kept, since
-    their weights may be any.
+    their weights may be any; nor those of modules that are not installed, whose code may change.
 
     If a file is damaged, or the folder cannot be written to, sums are computed again.
 
@@ -62,7 +62,7 @@ class StyleCache:
             what: says what is summed, such as "Gram matrices".
             compute: computes the sums.
         """
-        if not all(name in self._uses and self._uses[name].pretrained() for name in reads):
+        if not all(self._is_fixed(name) for name in reads):
             return compute()
         path = self._folder / f"{self._hash(image, reads, what)}.safetensors"
         try:
@@ -76,6 +76,11 @@ class StyleCache:
         with contextlib.suppress(OSError):
             os.utime(path)
         return sums
+
+    def _is_fixed(self, name: str) -> bool:
+        """Whether the record of an extractor tells all that its feature maps depend on."""
+        use = self._uses.get(name)
+        return use is not None and use.is_installed and bool(use.pretrained())
 
     def _hash(self, image: Tensor, reads: Mapping[str, Sequence[str]], what: str) -> str:
         networks = [

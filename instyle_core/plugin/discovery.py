@@ -21,6 +21,10 @@ ENVIRONMENT_VARIABLE = "INSTYLE_PLUGINS"
 _entry_points: Callable[[Distribution], EntryPoints] = Distribution.entry_points.fget  # type: ignore
 
 
+#: The version of a module that is not installed: its code may change at any time.
+UNVERSIONED = "unversioned"
+
+
 @dataclass(frozen=True)
 class Source:
     """A module with plugins, and the distribution that brings it.
@@ -43,9 +47,9 @@ class Source:
     def of_module(cls, module: ModuleType | str) -> Source:
         """A module, or the name of one, that no distribution brings."""
         if isinstance(module, str):
-            return cls(module, module, module, "unversioned", lambda: import_module(module))
+            return cls(module, module, module, UNVERSIONED, lambda: import_module(module))
         name = module.__name__
-        return cls(name, name, name, "unversioned", lambda: module)
+        return cls(name, name, name, UNVERSIONED, lambda: module)
 
     @property
     def key(self) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field, InstanceOf, TypeAdapter, ValidationError
 from instyle_core.errors import InstyleError, PluginError
 from instyle_core.interfaces.params import Params, ReaderParams
 from instyle_core.plugin.border import called, guard
+from instyle_core.plugin.discovery import UNVERSIONED
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.weights.record import Weights
 
@@ -40,6 +41,11 @@ class Use:
     def who(self) -> str:
         """What errors call it, such as ``the loss 'sepia' of instyle-sepia 0.1.0``."""
         return who(self.plugin, self.distribution)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it has a version, as modules that `instyle_core.register` was given have not."""
+        return not self.distribution.endswith(UNVERSIONED)
 
     def create(self) -> Any:
         """Import the code behind the record and make the thing.

@@ -26,7 +26,10 @@ def origins(plan: Plan) -> dict[str, Any]:
     return {
         "instyle": version("instyle"),
         "weights": {weights.name: weights.sha256 for weights in plan.pretrained},
-        "plugins": {f"{use.plugin.kind} {use.plugin.name}": use.distribution for use in plan.uses},
+        "plugins": {
+            f"{use.plugin.kind} {use.name or use.plugin.name}": use.distribution
+            for use in plan.uses
+        },
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in libraries},

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from instyle_core.errors import InputError
+from instyle_core.errors import InputError, first_line
 from instyle_core.files import sha256_of
 from instyle_core.interfaces.pictures import Box
 from instyle_core.optimization.optimize import OptimizationState
@@ -89,7 +89,7 @@ def load_state(path: Path, sha256: str, device: str) -> RunState:
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from error
     except Exception as error:  # torch may raise anything for arbitrary bytes
-        raise damaged(path, str(error).partition("\n")[0]) from error
+        raise damaged(path, first_line(error)) from error
 
 
 def damaged(path: Path, reason: str) -> InputError:

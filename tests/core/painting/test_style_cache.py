@@ -155,6 +155,15 @@ def test_nothing_is_kept_of_networks_without_pretrained_weights(tmp_path: Path) 
     assert files(tmp_path) == []
 
 
+def test_nothing_is_kept_of_a_module_that_is_not_installed(tmp_path: Path) -> None:
+    """Its code may be another at the next run."""
+    compute = Computing()
+    for _ in range(2):
+        recall(tmp_path, compute, using=net("notebook unversioned"))
+    assert compute.times == 2
+    assert files(tmp_path) == []
+
+
 # --- what may go wrong ----------------------------------------------------------------------------
 
 
