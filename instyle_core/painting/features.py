@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.loss import SummedLoss, Sums, View
@@ -226,7 +226,9 @@ class FeatureStack:
             )
             for tile in self.tiles(_size(image))
         )
-        return reduce(lambda total, part: [*map(_plus, total, part)], each)
+        # To stop early, torch would raise from within a loss, which would be blamed for it.
+        with set_checkpoint_early_stop(False):
+            return reduce(lambda total, part: [*map(_plus, total, part)], each)
 
     def tiles(self, size: Size) -> list[Tile]:
         """The tiles of a picture; a single one if it is not divided."""
