@@ -6,7 +6,7 @@ Large pictures go through the networks in tiles, with the same sums and gradient
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -219,12 +219,10 @@ class FeatureStack:
             view = self.tile_view(piece, mask, tile)
             return [loss.sums(view) for loss in losses]
 
+        # The random state is not restored: reading it fails while a CUDA graph is captured.
+        computed_twice = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
         each = (
-            # A CUDA graph cannot be captured if the state of random numbers is read.
-            checkpoint(
-                sums_of, image[tile.seen], tile, use_reentrant=False, preserve_rng_state=False
-            )
-            for tile in self.tiles(_size(image))
+            computed_twice(sums_of, image[tile.seen], tile) for tile in self.tiles(_size(image))
         )
         # To stop early, torch would raise from within a loss, which would be blamed for it.
         with set_checkpoint_early_stop(False):

@@ -88,7 +88,7 @@ class Objective:
             term.loss.prepare(targets)
 
     def enter(self, picture: Tensor) -> Tensor:
-        return self.compose(resize(picture, self.size).to(self._device)).clone()
+        return self.compose(resize(picture, self.size).to(self._device))
 
     def compose(self, pixels: Tensor) -> Tensor:
         painted = self._palette.painted(pixels, self._content)

@@ -117,8 +117,9 @@ def test_a_run_without_steps_has_no_rows(text: str) -> None:
         "object,step,total\nobject-0,1,much\n",
         "object,step\nobject-0,1.5\n",
         'object,step\n"object-0,1\n',
+        "object,step,total\nobject-0,1\n",  # cut off
     ],
 )
 def test_another_text_is_an_error(text: str) -> None:
-    with pytest.raises((ValueError, csv.Error)):
+    with pytest.raises((ValueError, TypeError, csv.Error)):
         read_rows(text)
