@@ -76,7 +76,10 @@ def test_a_registry_has_what_it_is_given_alone() -> None:
     module = ModuleType("instyle_nothing")
     assert isinstance(testing.registry(module), Registry)
     (failure,) = testing.registry(module).failures
-    assert (failure.name, failure.distribution) == ("instyle_nothing", "instyle_nothing")
+    assert (failure.name, failure.distribution) == (
+        "instyle_nothing",
+        "instyle_nothing unversioned",
+    )
     names = [e.plugin.name for e in testing.registry("instyle_mergers").entries()]
     assert names == ["feather", "hard", "mrf", "multiband"]
 
@@ -86,14 +89,14 @@ def test_the_example_works_with_the_loss_of_the_guide(
 ) -> None:
     guide = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
     found = dict(re.findall(r"^```python\n# (\S+)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))
-    (tmp_path / "instyle_sepia").mkdir()
+    (tmp_path / "instyle_moments").mkdir()
     for name in ("__init__.py", "params.py", "loss.py"):
-        (tmp_path / "instyle_sepia" / name).write_text(found[f"instyle_sepia/{name}"])
+        (tmp_path / "instyle_moments" / name).write_text(found[f"instyle_moments/{name}"])
     monkeypatch.syspath_prepend(tmp_path)
     names: dict[str, Any] = {"torch": torch}
-    exec("from instyle_sepia.loss import SepiaLoss, SepiaParams", names)
+    exec("from instyle_moments.loss import MomentsLoss, MomentsParams", names)
     _, _, example = (testing.__doc__ or "").partition("::\n")
-    assert "check_loss(SepiaLoss" in example
+    assert "check_loss(MomentsLoss" in example
     exec(re.sub("^    ", "", example, flags=re.MULTILINE), names)
     names["test_contract"]()
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,12 +47,14 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+def installed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry with the new packages in it."""
     monkeypatch.delenv("INSTYLE_PLUGINS", raising=False)
     for kind in KINDS:
         monkeypatch.syspath_prepend(packages / f"instyle-my-{kind}")
-    return Registry.installed()
+    yield Registry.installed()
+    for name in [name for name in sys.modules if name.startswith("instyle_my_")]:
+        del sys.modules[name]  # or other tests would find them installed
 
 
 def test_their_own_tests_pass(packages: Path) -> None:
