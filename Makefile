@@ -9,14 +9,14 @@ demo: $(VENV)/.installed
 	$(BIN)/instyle demo
 
 test: $(VENV)/.installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 # With the lowest versions that pyproject.toml allows, in an environment of their own.
 test-lowest: $(VENV)/.installed
 	$(BIN)/uv venv --clear --python $(PYTHON) $(VENV)-lowest
 	$(BIN)/uv pip install --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 		--editable '.[dev]'
-	$(VENV)-lowest/bin/pytest
+	$(VENV)-lowest/bin/pytest --numprocesses auto
 
 # Style, types, imports between rooms, and the layout of the files.
 lint: $(VENV)/.installed
