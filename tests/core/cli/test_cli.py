@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 
 from instyle_core.cli import main
+from instyle_core.errors import PluginError
 from tests.core.helpers.commands import Command, start
 from tests.core.helpers.studio import Studio
 
@@ -84,8 +85,9 @@ def test_a_bug_is_no_traceback_unless_asked_for(instyle: Command, studio: Studio
     assert "Traceback" not in done.err
     assert "--debug" in done.err
     for arguments in (["--debug", "pipeline", "run"], ["pipeline", "run", "--debug"]):
-        with pytest.raises(RuntimeError, match="the merger dropped it"):
+        with pytest.raises(PluginError, match="the merger dropped it") as caught:
             main([*arguments, str(spec), "--quiet"])
+        assert isinstance(caught.value.__cause__, RuntimeError)
 
 
 def test_exit_statuses_of_real_processes(studio: Studio) -> None:

@@ -16,7 +16,7 @@ import torch
 
 from instyle_core import pipeline
 from instyle_core.config.plan import Plan
-from instyle_core.errors import InstyleError
+from instyle_core.errors import InstyleError, PluginError
 from tests.core.helpers.interrupted import edit, interrupt, refusal, stop_at, tinted
 from tests.core.helpers.studio import Studio, listing
 
@@ -214,7 +214,7 @@ def test_the_old_folder_survives_a_loss_that_breaks(studio: Studio) -> None:
     plan = studio.plan(losses=losses)
     interrupt(plan, 0, 1)
     before = listing(studio.folder)
-    with pytest.raises(RuntimeError, match="the toy broke"):
+    with pytest.raises(PluginError, match="the toy broke"):
         pipeline.run(plan, resume=True)
     assert listing(studio.folder) == before
 
