@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -99,6 +100,8 @@ def test_the_example_works_with_the_loss_of_the_guide(
     assert "check_loss(MomentsLoss" in example
     exec(re.sub("^    ", "", example, flags=re.MULTILINE), names)
     names["test_contract"]()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "instyle_moments"]:
+        del sys.modules[name]  # it was there for this test alone
 
 
 # --- losses ---------------------------------------------------------------------------------------
