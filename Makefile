@@ -8,15 +8,16 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/instyle demo
 
+# A process for each core, with one thread each: with more, they would wait for one another.
 test: $(VENV)/.installed
-	$(BIN)/pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
 
 # With the lowest versions that pyproject.toml allows, in an environment of their own.
 test-lowest: $(VENV)/.installed
 	$(BIN)/uv venv --clear --python $(PYTHON) $(VENV)-lowest
 	$(BIN)/uv pip install --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 		--editable '.[dev]'
-	$(VENV)-lowest/bin/pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(VENV)-lowest/bin/pytest --numprocesses auto
 
 # Style, types, imports between rooms, and the layout of the files.
 lint: $(VENV)/.installed

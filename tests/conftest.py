@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,6 @@ from tests.core.helpers.hub import Hub, hub_of_this_machine
 from tests.core.helpers.site import Site
 from tests.core.helpers.studio import Studio
 from tests.core.helpers.weights_server import WeightsServer
-
-# Workers of pytest-xdist share the cores: with more threads than cores, all would be slower. Torch
-# reads this when it is loaded, and child processes inherit it.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # On a loaded machine, an example may take any time.
 hypothesis.settings.register_profile("instyle", deadline=None)
