@@ -44,7 +44,9 @@ def minimum_cut(
     if largest == 0:
         return np.zeros(count, dtype=bool)
     whole = np.rint(capacities * (_LARGEST / largest)).astype(np.int32)
-    graph = csr_array(coo_array((whole, (tails, heads)), shape=(count + 2, count + 2)))
+    # Indices of 32 bits: maximum_flow of older SciPy releases refuses those of 64.
+    places = (tails.astype(np.int32), heads.astype(np.int32))
+    graph = csr_array(coo_array((whole, places), shape=(count + 2, count + 2)))
     left = csr_array(graph - maximum_flow(graph, source, sink).flow)
     left.eliminate_zeros()
     reached = breadth_first_order(left, source, return_predecessors=False)
