@@ -5,7 +5,7 @@
 
 FOLDER of --data holds VOCdevkit/VOC2012. The largest animal or person of each photo, by its true
 mask, is repainted after one of the paintings in turn: four that docs/pictures/paint_style.py makes,
-and those of the folders given. Everything but the terms is as in the preset `default`, a total
+and those of the folders given. Everything but the terms is as in the preset `gatys`, a total
 variation of little weight included. Measured inside of the object, at the size that was optimized:
 
 - style distance: the value of the loss `style` with its defaults, in float32;
@@ -50,7 +50,8 @@ from instyle_core.images.resize import resize
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.painting.color import luminance
 from instyle_core.painting.crop import Crop
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.stylize import stylize
 from instyle_fcn8s.voc import Photos, open_voc
@@ -139,7 +140,12 @@ class Bench:
             "output": "out.png",
             "size": self._options.size,
             "losses": losses,
-            "optimizer": {"use": "adam", "steps": self._options.steps},
+            "optimizer": {
+                "use": "adam",
+                "parametrization": "pixels",
+                "learning_rate": 0.02,
+                "steps": self._options.steps,
+            },
         }
         if self._options.depth:
             spec["extractors"] = {"midas": {"use": "midas", "model": self._options.depth}}
