@@ -37,7 +37,9 @@ from instyle_core.interfaces.pictures import Mask
 from instyle_core.interfaces.ranker import Ranker, Rating
 from instyle_core.interfaces.refiner import Refiner
 from instyle_core.interfaces.segmenter import Prompt, Segmentation, Segmenter
-from instyle_core.painting.features import FeatureStack, MaskPyramid, PictureView
+from instyle_core.optimization.random_state import random_state, restore_random_state
+from instyle_core.painting.features import FeatureStack, PictureView
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.plugin.border import LEVELS, called, guard
 from instyle_core.plugin.discovery import Source
 from instyle_core.plugin.hookspecs import Plugin
@@ -91,6 +93,16 @@ class PixelExtractor(FeatureExtractor):
         return self
 
 
+class _PixelParams(ExtractorParams):
+    """What a `PixelExtractor` is like."""
+
+    stride: int
+    names: tuple[str, ...]
+
+    def layers(self) -> Mapping[str, int]:
+        return dict.fromkeys(self.names, self.stride)
+
+
 def view(image: Tensor, mask: Tensor, params: ReaderParams, *, stride: int = 2) -> PictureView:
     """What a loss or a ranker would see of a picture (3, H, W) with a mask (1, H, W).
 
@@ -98,9 +110,12 @@ def view(image: Tensor, mask: Tensor, params: ReaderParams, *, stride: int = 2) 
     """
     reads = params.reads()
     stack = FeatureStack(
-        {name: PixelExtractor(stride=stride) for name in reads}, [reads], image.device
+        {name: PixelExtractor(stride=stride) for name in reads},
+        [reads],
+        image.device,
+        params={name: _PixelParams(stride=stride, names=tuple(reads[name])) for name in reads},
     )
-    return stack.view(image[None], MaskPyramid(mask[None]))
+    return stack.view(image[None], MaskPyramid(mask[None], [stride]))
 
 
 @contextmanager
@@ -145,6 +160,8 @@ def check_loss(
     change places: between the two sides of a kink, finite differences say nothing. So they are
     taken with several steps, along several directions, of which two thirds have to be right.
 
+    A loss may draw random numbers from its view: each evaluation starts from the same random state.
+
     Args:
         factory: the class.
         params: its parameters.
@@ -162,9 +179,15 @@ def check_loss(
             loss.prepare(Targets(view(photo, mask, params), (style,), (1.0,)))
         return loss
 
+    random = random_state()
+
+    def value_of(loss: Loss, image: Tensor, mask: Tensor) -> Tensor:
+        restore_random_state(random)  # so that a loss draws the same numbers each time
+        return loss(view(image, mask, params))
+
     loss = prepared(ones)
     target = photo if zero_at is None else zero_at.double()
-    zero = float(loss(view(target, ones, params)).detach())
+    zero = float(value_of(loss, target, ones).detach())
     assert abs(zero) < 1e-9, (
         f"the loss is {zero} at its target, not 0 (tolerance 1e-9); if it is to be 0 at another "
         "picture than the photo, `zero_at` is that picture"
@@ -172,19 +195,19 @@ def check_loss(
     # With some grain, so that no two pixels are alike: where values are sorted, that is a kink.
     grain = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0), dtype=photo.dtype)
     other = (picture(seed=2).double() + 0.01 * grain).requires_grad_()
-    value = loss(view(other, ones, params))
+    value = value_of(loss, other, ones)
     amount = float(value.detach())
     assert math.isfinite(amount), f"the loss is {amount} at an ordinary picture"
     assert amount > 0, f"the loss is {amount} away from its target, not above 0"
     (gradient,) = torch.autograd.grad(value, other)
     assert gradient.abs().max() > 0, "no gradient reaches the pixels"
-    _check_gradient(lambda x: loss(view(x, ones, params)), other.detach(), gradient)
+    _check_gradient(lambda x: value_of(loss, x, ones), other.detach(), gradient)
 
     mask = _snapped_disc()
     near = F.max_pool2d(mask, 2 * reach + 1, stride=1, padding=reach)
     masked = prepared(mask)
     outside = torch.where(near > 0, other.detach(), picture(seed=3).double())
-    a, b = (float(masked(view(image, mask, params))) for image in (other.detach(), outside))
+    a, b = (float(value_of(masked, image, mask)) for image in (other.detach(), outside))
     assert abs(a - b) <= 1e-12 * max(abs(a), 1), (
         f"the loss changes from {a} to {b} with pixels more than {reach} away from the mask "
         "(tolerance 1e-12)"

@@ -136,7 +136,7 @@ def _preview(document: Document) -> None:
 @pipeline.command()
 @click.option(
     "--preset",
-    type=click.Choice(["default", "paper", "draft", "quality"]),
+    type=click.Choice(["default", "draft", "quality", "gatys", "paper"]),
     default="default",
     show_default=True,
     help="What to start from.",

@@ -40,6 +40,15 @@ Tolerance = Annotated[
 Scales = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], words_or_number("auto", start=1)]
 
 
+Parametrization = Annotated[
+    Literal["pyramid", "pixels"],
+    Field(
+        description="What is moved: the levels of a Laplacian pyramid, so that large areas change "
+        "as quickly as single pixels at any size; or each pixel by itself.",
+    ),
+]
+
+
 class Drop(Params):
     """A learning rate that falls once."""
 
@@ -48,17 +57,18 @@ class Drop(Params):
 
 
 class Adam(Params):
-    """Adam (Kingma and Ba 2015) on the pixels, which are clamped after each step."""
+    """Adam (Kingma and Ba 2015). Pixels are clamped after each step."""
 
     use: Literal["adam"] = Field("adam", description="The optimizer.")
     steps: int = Field(200, ge=1, le=100_000, description="Steps in all, over all scales.")
     scales: Scales = Field(
         "auto",
         description="Coarse to fine: the number of sizes, each with twice the pixels of the one "
-        "before; auto starts at a long side near 160 pixels.",
+        "before; auto starts at a long side near 64 pixels.",
     )
+    parametrization: Parametrization = "pyramid"
     tolerance: Tolerance = 0.0
-    learning_rate: float = Field(0.02, gt=0, le=10, description="Step size, in units of `space`.")
+    learning_rate: float = Field(0.01, gt=0, le=10, description="Step size, in units of `space`.")
     drop: Drop | None = Field(
         None, description="Lets the learning rate fall, such as {after: 180, to: 0.1}."
     )
@@ -84,11 +94,13 @@ class LBFGS(Params):
     use: Literal["lbfgs"] = Field("lbfgs", description="The optimizer.")
     steps: int = Field(100, ge=1, le=100_000, description="Iterations in all, over all scales.")
     scales: Scales = Field("auto", description="Coarse to fine, as for adam.")
+    parametrization: Parametrization = "pyramid"
     tolerance: Tolerance = 0.0
     learning_rate: float = Field(1.0, gt=0, le=10, description="Length of the first trial step.")
     history: int = Field(10, ge=1, le=1000, description="Curvature pairs that are kept.")
 
     space: ClassVar[Literal["rgb"]] = "rgb"
+    weight_decay: ClassVar[float] = 0.0
 
     def learning_rate_at(self, step: int) -> float:
         """The length of the first trial of a step, which is always the same."""

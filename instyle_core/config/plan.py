@@ -31,7 +31,7 @@ from instyle_core.plugin.use import Use
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
 
-PRESETS = ("default", "paper", "draft", "quality")
+PRESETS = ("default", "draft", "quality", "gatys", "paper")
 
 
 @dataclass(frozen=True)

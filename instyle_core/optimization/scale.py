@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -16,9 +16,15 @@ from instyle_core.errors import InstyleError
 from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.cuda_graph import WARM_UP, capture
 from instyle_core.optimization.optimizers import Momentum, solver
+from instyle_core.optimization.parametrization import assemble, zero_levels
+from instyle_core.optimization.random_state import random_state, restore_random_state
 
 #: The run has diverged once the objective is this many times the largest of its first values.
 EXPLOSION = 1e3
+
+#: The largest sum of a gradient's absolute values: the square of more leaves the range of float32,
+#: in which Adam and L-BFGS keep it, and Adam would take steps of length 0.
+LARGEST_GRADIENT = 1e19
 
 #: Steps over which the objective must fall, if the spec has a tolerance.
 PATIENCE = 20
@@ -131,8 +137,19 @@ class ScaleRun:
         self._scale = scale
         picture = scale.enter(start if best is None else best)
         self._space = Space.of(settings, picture.device)
-        self._pixels = self._space.pixels(picture).requires_grad_()
-        self._solver = solver(self._pixels, settings, momentum)
+        # What is optimized is the change since the last step, which is why the levels are zeros
+        # between steps: the pixels alone are the state, however they are moved.
+        self._pixels = self._space.pixels(picture)
+        self._levels = zero_levels(self._pixels, settings.parametrization)
+        for level in self._levels:
+            level.requires_grad_()
+        self._solver = solver(self._levels, settings, momentum)
+        self._holds = isinstance(settings, LBFGS)
+        # Curvature is the difference of two gradients, which have to be of the same objective:
+        # losses that draw random numbers draw the same ones at each step.
+        self._random = random_state() if isinstance(settings, LBFGS) else None
+        self._free = torch.ones_like(self._pixels)
+        self._weight_decay = settings.weight_decay
         self._bests: list[float] = []
         self._firsts: list[dict[str, float]] = []
         self._is_first_evaluation = True
@@ -151,13 +168,11 @@ class ScaleRun:
         Args:
             random: the random state at the start of the scale.
         """
-        pixels = self._pixels.detach()
-        return ScaleState(pixels, self._solver.state(), self._bests, self._firsts, random)
+        return ScaleState(self._pixels, self._solver.state(), self._bests, self._firsts, random)
 
     def resume(self, state: ScaleState) -> None:
         """Continue from the state of an earlier run at this scale, which is copied."""
-        with torch.no_grad():
-            self._pixels.copy_(state.pixels)
+        self._pixels.copy_(state.pixels)
         self._solver.resume(state.solver)
         self._bests = [*state.bests]
         self._firsts = [*state.firsts]
@@ -171,7 +186,7 @@ class ScaleRun:
 
     def current(self) -> Tensor:
         """The current picture, (3, H, W), in [0, 1]."""
-        return self._scale.compose(self._space.picture(self._pixels.detach()))
+        return self._scale.compose(self._space.picture(self._pixels))
 
     def step(self, learning_rate: float) -> None:
         """Take one step.
@@ -181,12 +196,28 @@ class ScaleRun:
             InstyleError: there is not enough memory.
         """
         self._is_first_evaluation = True
+        self._free.fill_(1)
         self._solver.step(self._evaluate, learning_rate)
         with torch.no_grad():
-            self._pixels.clamp_(*self._space.limits)
+            clamped = self._moved()
+            self._levels[0] += clamped - (self._pixels + assemble(self._levels))
+            self._solver.corrected()
+            self._pixels.copy_(clamped)
+            for level in self._levels:
+                level.zero_()
+
+    def _moved(self) -> Tensor:
+        """The pixels after the change, (3, H, W), within the limits.
+
+        A line search may leave the limits; what it would find there is no picture.
+        """
+        low, high = self._space.limits
+        moved = self._pixels + self._free * assemble(self._levels)
+        # The gradient of torch's own clamp is 0 at the limits too: no pixel would ever leave them.
+        return moved.masked_fill(moved < low, low).masked_fill(moved > high, high)
 
     def _evaluate(self) -> Tensor:
-        """The objective; its gradient is left in the pixels."""
+        """The objective; its gradient is left in the levels."""
         values, gradient_size = self._values()
         while not math.isfinite(gradient_size) and self._falls_back("overflow"):
             values, gradient_size = self._values()
@@ -194,11 +225,31 @@ class ScaleRun:
         if self._is_first_evaluation:  # a line search evaluates several times in a step
             self._is_first_evaluation = False
             self._update(values)
+            if self._holds:
+                self._hold()
         return torch.tensor(sum(values.values()))
+
+    def _hold(self) -> None:
+        """Hold the pixels that the gradient pushes out of the limits, during this step.
+
+        Or L-BFGS would move all others along with what the clamp undoes: such a way may lead uphill
+        however short it is, and the line search would end where it started.
+        """
+        if any(level.grad is None for level in self._levels):
+            return
+        low, high = self._space.limits
+        gradient = cast(Tensor, self._levels[0].grad)  # the finest level's is that of the pixels
+        outward = (self._pixels <= low) & (gradient > 0) | (self._pixels >= high) & (gradient < 0)
+        self._free.copy_(~outward)
+        free = torch.autograd.grad(assemble(self._levels), self._levels, self._free * gradient)
+        for level, kept in zip(self._levels, free, strict=True):
+            cast(Tensor, level.grad).copy_(kept)
 
     def _values(self) -> tuple[dict[str, float], float]:
         """The terms, and the size of their gradient, which is finite if all of it is."""
         while True:
+            if self._random:
+                restore_random_state(self._random)
             try:
                 # The only transfer from the device in a step.
                 *numbers, gradient_size = self._compute().tolist()
@@ -225,14 +276,18 @@ class ScaleRun:
         return self._replay() if self._replay else self._backward()
 
     def _backward(self) -> Tensor:
-        self._pixels.grad = None
-        terms = self._scale.terms(self._space.picture(self._pixels))
+        for level in self._levels:
+            level.grad = None
+        pixels = self._moved()
+        terms = self._scale.terms(self._space.picture(pixels))
         total = torch.stack(list(terms.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        penalty = 0.5 * self._weight_decay * pixels.square().sum() if self._weight_decay else 0
+        (total + penalty).backward()  # type: ignore[no-untyped-call]
         self._names = list(terms)
-        gradient = self._pixels.grad
+        gradients = [level.grad for level in self._levels if level.grad is not None]
         # Absolute values: a plain sum is nearly 0, and its rounding differs between GPU runs.
-        size = total.detach() if gradient is None else torch.linalg.vector_norm(gradient, 1)
+        norms = [torch.linalg.vector_norm(gradient, 1) for gradient in gradients]
+        size = torch.stack(norms).sum() if norms else total.detach()
         return torch.stack([*(term.detach() for term in terms.values()), size.to(total.dtype)])
 
     def _check(self, values: Mapping[str, float], gradient_size: float) -> None:
@@ -241,6 +296,12 @@ class ScaleRun:
                 raise Diverged(f"the loss '{name}' became {value}")
         if not math.isfinite(gradient_size):
             raise Diverged(f"the gradient of the loss '{self._failing_term(values)}' is not finite")
+        if gradient_size > LARGEST_GRADIENT:
+            worst = max(values, key=lambda name: abs(values[name]))
+            raise Diverged(
+                f"the gradient of the objective ({gradient_size:.1e}) is too large for its square; "
+                f"the largest loss is '{worst}': divide all weights by the same large number"
+            )
 
     def _update(self, values: dict[str, float]) -> None:
         """Keep the picture if it is the best so far; notice an explosion."""
@@ -262,7 +323,7 @@ class ScaleRun:
 
     def _failing_term(self, values: Mapping[str, float]) -> str:
         """The term whose gradient is not finite; each gradient is computed again, on its own."""
-        pixels = self._pixels.detach().requires_grad_()
+        pixels = self._moved().detach().requires_grad_()
         for name, term in self._scale.terms(self._space.picture(pixels)).items():
             if not term.requires_grad:
                 continue

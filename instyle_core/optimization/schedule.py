@@ -9,7 +9,7 @@ from typing import Literal
 from instyle_core.interfaces.pictures import Size
 
 #: Long side, in pixels, that the coarsest size is as near to as the factor allows.
-COARSEST = 160
+COARSEST = 64
 
 #: Ratio of the sides of each size to those of the size before.
 FACTOR = math.sqrt(2)
@@ -23,6 +23,10 @@ MIDDLE_SHARE = 0.1
 
 #: No side is made shorter, in pixels: networks with five pooling layers need that many.
 SMALLEST_SIDE = 32
+
+#: Long side, in pixels, that a narrow picture is enlarged to at most for the sake of its short one:
+#: it has no more pixels then than a square of 512.
+LARGEST_NARROW = 8192
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ def scale_sizes(size: Size, scales: int | Literal["auto"]) -> list[Size]:
     """The sizes from coarse to fine, each `FACTOR` times the one before; the last one is `size`."""
     if scales == "auto":
         scales = 1 + max(0, round(math.log(max(size) / COARSEST, FACTOR)))
-    sizes = [_scaled(size, FACTOR**-index) for index in reversed(range(max(1, scales)))]
-    return list(dict.fromkeys(sizes))
+    coarser = [scaled(size, FACTOR**-index) for index in reversed(range(1, max(1, scales)))]
+    return list(dict.fromkeys([*coarser, size]))
 
 
 def scale_steps(steps: int, scales: int) -> list[int]:
@@ -68,8 +72,11 @@ def scale_steps(steps: int, scales: int) -> list[int]:
     return [coarse - sum(middle), *middle, steps - coarse]
 
 
-def _scaled(size: Size, factor: float) -> Size:
-    if factor == 1:
-        return size
+def scaled(size: Size, factor: float) -> Size:
+    """A size times a factor, but a larger factor where a side would be shorter than the shortest.
+
+    Proportions are kept, to a pixel, up to a long side of `LARGEST_NARROW`.
+    """
+    factor = max(factor, min(SMALLEST_SIDE / min(size), LARGEST_NARROW / max(size)))
     height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in size)
     return height, width

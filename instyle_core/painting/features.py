@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from instyle_core.interfaces.extractor import FeatureExtractor
-from instyle_core.interfaces.loss import SummedLoss, Sums, View
+from instyle_core.interfaces.loss import SHARE_OF_REACH, SummedLoss, Sums, View
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.random_state import generator_for
+from instyle_core.painting.mask_pyramid import MaskPyramid, size_of
 from instyle_core.painting.style_cache import StyleCache
 from instyle_core.painting.tiles import Index, Tile, stride_of, tiles_of
 
@@ -31,32 +31,38 @@ Reads = Mapping[str, Sequence[str]]
 WORTH_DIVIDING = 1.5
 
 
-class MaskPyramid:
-    """An object's mask at the resolution of any feature map; each is computed once.
+class Draws:
+    """The random numbers of a step, drawn once and given to each of its tiles.
 
     Args:
-        mask: float32 (1, 1, H, W), in [0, 1].
+        device: where they are needed.
     """
 
-    def __init__(self, mask: Tensor) -> None:
-        self._mask = mask
-        self._levels: dict[Size, Tensor] = {_size(mask): mask}
+    def __init__(self, device: torch.device) -> None:
+        self._generator = generator_for(device)
+        self._device = device
+        self._drawn: list[Tensor] = []
 
-    def __call__(self, size: Sequence[int] | None = None) -> Tensor:
-        """The mask averaged over the cells of a feature map: (1, 1, h, w)."""
-        height, width = size or _size(self._mask)
-        if (height, width) not in self._levels:
-            self._levels[height, width] = F.adaptive_avg_pool2d(self._mask, (height, width))
-        return self._levels[height, width]
+    def __call__(self, index: int, size: Sequence[int]) -> Tensor:
+        """The numbers of the draw with this index, in [0, 1)."""
+        if index == len(self._drawn):
+            where = self._generator.device
+            drawn = torch.rand(*size, generator=self._generator, device=where)
+            self._drawn.append(drawn.to(self._device))
+        return self._drawn[index]
 
 
 class PictureView(View):
     """A whole picture. Each extractor runs once, when one of its maps is first read."""
 
-    def __init__(self, stack: FeatureStack, image: Tensor, mask: MaskPyramid) -> None:
+    def __init__(
+        self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, draws: Draws | None = None
+    ) -> None:
         self._stack = stack
         self._image = image
         self._mask = mask
+        self._draws = draws or Draws(image.device)
+        self._draw = 0
         self._maps: dict[str, Mapping[str, Tensor]] = {}
 
     @property
@@ -70,12 +76,26 @@ class PictureView(View):
     def mask(self, size: Sequence[int] | None = None) -> Tensor:
         return self._mask(size)
 
+    def inside(self, extractor: str, layer: str, *, share: float = SHARE_OF_REACH) -> Tensor:
+        stride, reach = self._stack.stride_and_reach(extractor, layer)
+        return self._mask.inside(stride, share * reach)
+
     def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
         if extractor not in self._maps:
             layers = self._stack.layers[extractor]
             self._maps[extractor] = self._stack.extract(extractor, self._image, layers)
         maps = self._maps[extractor][layer]
         return maps if raw else at_least_float32(maps)
+
+    def at(self, cells: Tensor, extractor: str | None = None, layer: str = "") -> Tensor:
+        return _vectors(self._maps_of(extractor, layer), cells)
+
+    def _maps_of(self, extractor: str | None, layer: str) -> Tensor:
+        return self.image if extractor is None else self.features(extractor, layer, raw=True)
+
+    def random(self, *size: int) -> Tensor:
+        self._draw += 1
+        return self._draws(self._draw - 1, size)
 
     def part(self, whole: Tensor) -> Tensor:
         return whole
@@ -88,9 +108,11 @@ class PictureView(View):
 class _TileView(PictureView):
     """A tile: its own pixels and cells, computed from the pixels that they depend on."""
 
-    def __init__(self, stack: FeatureStack, piece: Tensor, mask: MaskPyramid, tile: Tile) -> None:
-        super().__init__(stack, piece, mask)
-        self._whole = _size(mask())
+    def __init__(
+        self, stack: FeatureStack, piece: Tensor, mask: MaskPyramid, tile: Tile, draws: Draws
+    ) -> None:
+        super().__init__(stack, piece, mask, draws)
+        self._whole = size_of(mask())
         self._tile = tile
 
     @property
@@ -105,14 +127,29 @@ class _TileView(PictureView):
                 return level[self._tile.part(stride)]
         raise ValueError(f"no layer has {wanted[0]} x {wanted[1]} cells of this tile")
 
+    def inside(self, extractor: str, layer: str, *, share: float = SHARE_OF_REACH) -> Tensor:
+        stride = self._stack.stride(extractor, layer)
+        return super().inside(extractor, layer, share=share)[self._tile.part(stride)]
+
     def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
         maps = super().features(extractor, layer, raw=True)
         own = self._tile.inner(self._stack.stride(extractor, layer))
         maps = _OwnCells.apply(maps, own)  # type: ignore[no-untyped-call]
         return maps if raw else at_least_float32(maps)
 
+    def at(self, cells: Tensor, extractor: str | None = None, layer: str = "") -> Tensor:
+        stride = 1 if extractor is None else self._stack.stride(extractor, layer)
+        # Numbers, not tensors: a CUDA graph cannot capture what is copied to the GPU.
+        (top, bottom), (left, right) = (
+            span.cells(stride) for span in (self._tile.rows, self._tile.columns)
+        )
+        rows, columns = cells.unbind(dim=1)
+        is_own = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+        own = (rows.clamp(top, bottom - 1) - top, columns.clamp(left, right - 1) - left)
+        return _vectors(self._maps_of(extractor, layer), torch.stack(own, 1)) * is_own[:, None]
+
     def part(self, whole: Tensor) -> Tensor:
-        stride = stride_of(_size(whole), self._whole, (1, *self._stack.strides))
+        stride = stride_of(size_of(whole), self._whole, (1, *self._stack.strides))
         return whole[self._tile.part(stride)]
 
 
@@ -123,14 +160,14 @@ class _TargetView(PictureView):
         self, stack: FeatureStack, image: Tensor, mask: MaskPyramid, cache: StyleCache | None
     ) -> None:
         super().__init__(stack, image, mask)
-        self._tiles = stack.tiles(_size(image))
+        self._tiles = stack.tiles(size_of(image))
         self._cache = cache
 
     def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
         stack = self._stack
         if len(self._tiles) == 1 or not stack.is_local({extractor: [layer]}):
             return super().features(extractor, layer, raw=raw)
-        stride, (height, width) = stack.stride(extractor, layer), _size(self._image)
+        stride, (height, width) = stack.stride(extractor, layer), size_of(self._image)
         whole: Tensor | None = None
         for tile in self._tiles:
             maps = stack.extract(extractor, self._image[tile.seen], [layer])[layer]
@@ -144,8 +181,9 @@ class _TargetView(PictureView):
         def compute() -> Sums:
             if len(self._tiles) == 1:
                 return sums(self)
+            draws = Draws(self._image.device)
             each = (
-                sums(self._stack.tile_view(self._image[tile.seen], self._mask, tile))
+                sums(self._stack.tile_view(self._image[tile.seen], self._mask, tile, draws))
                 for tile in self._tiles
             )
             return reduce(_plus, each)
@@ -215,14 +253,16 @@ class FeatureStack:
         one tile's feature maps are in memory at a time.
         """
 
+        draws = Draws(image.device)
+
         def sums_of(piece: Tensor, tile: Tile) -> list[Sums]:
-            view = self.tile_view(piece, mask, tile)
+            view = self.tile_view(piece, mask, tile, draws)
             return [loss.sums(view) for loss in losses]
 
         # The random state is not restored: reading it fails while a CUDA graph is captured.
         computed_twice = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
         each = (
-            computed_twice(sums_of, image[tile.seen], tile) for tile in self.tiles(_size(image))
+            computed_twice(sums_of, image[tile.seen], tile) for tile in self.tiles(size_of(image))
         )
         # To stop early, torch would raise from within a loss, which would be blamed for it.
         with set_checkpoint_early_stop(False):
@@ -249,6 +289,10 @@ class FeatureStack:
         """The stride of a layer, in pixels."""
         return self._params[extractor].layers()[layer]
 
+    def stride_and_reach(self, extractor: str, layer: str) -> tuple[int, int]:
+        """Of a layer, in pixels; a reach of 0 for a network that sees the whole picture."""
+        return self.stride(extractor, layer), self._params[extractor].reach(layer) or 0
+
     @property
     def strides(self) -> list[int]:
         """The strides of the layers that are read and can be computed tile by tile."""
@@ -261,15 +305,16 @@ class FeatureStack:
             }
         )
 
-    def tile_view(self, piece: Tensor, mask: MaskPyramid, tile: Tile) -> View:
+    def tile_view(self, piece: Tensor, mask: MaskPyramid, tile: Tile, draws: Draws) -> View:
         """A view of a tile.
 
         Args:
             piece: the pixels that the tile depends on, (1, 3, h, w).
             mask: of the whole picture.
             tile: where it is in the picture.
+            draws: the random numbers of all tiles.
         """
-        return _TileView(self, piece, mask, tile)
+        return _TileView(self, piece, mask, tile, draws)
 
     def extract(self, name: str, image: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
         """Run an extractor on a picture (1, 3, H, W); its maps may be of a lower precision."""
@@ -331,6 +376,13 @@ class _Scaled(torch.autograd.Function):
         return (gradient * ctx.factor).to(ctx.dtype), None
 
 
+def _vectors(maps: Tensor, cells: Tensor) -> Tensor:
+    """The feature vectors (n, C), at least float32, of cells (n, 2) of a map (1, C, h, w)."""
+    rows = maps[0].permute(1, 2, 0).flatten(0, 1)
+    index = cells[:, 0] * maps.shape[3] + cells[:, 1]
+    return at_least_float32(rows.index_select(0, index))
+
+
 def _plus(one: Sums, other: Sums) -> Sums:
     return tuple(a + b for a, b in zip(one, other, strict=True))
 
@@ -338,7 +390,3 @@ def _plus(one: Sums, other: Sums) -> Sums:
 def at_least_float32(tensor: Tensor) -> Tensor:
     """The tensor in float32, or unchanged if it is float64."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
-
-
-def _size(tensor: Tensor) -> Size:
-    return tensor.shape[-2], tensor.shape[-1]

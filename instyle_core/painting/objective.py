@@ -12,10 +12,11 @@ from instyle_core.config.spec import Style
 from instyle_core.images.resize import resize
 from instyle_core.interfaces.loss import Loss, SummedLoss, Targets
 from instyle_core.interfaces.pictures import Size
-from instyle_core.optimization.schedule import SMALLEST_SIDE
+from instyle_core.optimization.schedule import scaled
 from instyle_core.painting.color import Palette
 from instyle_core.painting.crop import Crop, paints_at
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.painting.style_cache import StyleCache
 from instyle_core.plugin.use import Use
 
@@ -67,7 +68,7 @@ class Objective:
         self._content = resize(crop.content, size).to(self._device)
         self._paints = paints_at(crop.paints, size).to(self._device) > 0
         coverage = F.interpolate(crop.mask[None], size, mode="area")
-        self._mask = MaskPyramid(coverage.to(self._device))
+        self._mask = MaskPyramid(coverage.to(self._device), stack.strides)
         self._prepare(crop.styles, style, cache)
 
     @torch.no_grad()
@@ -114,6 +115,5 @@ class Objective:
 
 def style_at(style: Tensor, size: Size, scale: float) -> Tensor:
     """A style picture, resized so that its long side is `scale` times that of the crop."""
-    factor = scale * max(size) / max(style.shape[1:])
-    height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in style.shape[1:])
-    return resize(style, (height, width))
+    own = (style.shape[1], style.shape[2])
+    return resize(style, scaled(own, scale * max(size) / max(own)))

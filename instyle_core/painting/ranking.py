@@ -19,12 +19,14 @@ from instyle_core.errors import InputError, PluginError
 from instyle_core.events import Note, Observer, Ranked, Teller
 from instyle_core.images.picture import Picture, read_picture
 from instyle_core.interfaces.extractor import FeatureExtractor
+from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.interfaces.ranker import Ranker, Rating
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.objects.find import FoundObject
 from instyle_core.painting.color import Palette
-from instyle_core.painting.features import FeatureStack, MaskPyramid, PictureView
+from instyle_core.painting.features import FeatureStack, PictureView
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.objective import style_at
 from instyle_core.plugin.use import Use
@@ -63,6 +65,7 @@ def rank(
     on_event: Observer,
     *,
     max_megapixels: float,
+    params: Mapping[str, ExtractorParams] | None = None,
 ) -> list[dict[Path, Rating]]:
     """Rank style pictures for each of several objects.
 
@@ -78,6 +81,7 @@ def rank(
         device: where to compute.
         on_event: is told the pictures that are skipped.
         max_megapixels: larger pictures are skipped.
+        params: the extractors' parameters, by the same names.
 
     Returns:
         For each object the ratings of the pictures that could be read, best first; pictures with
@@ -88,7 +92,7 @@ def rank(
         PluginError: the ranker gives a score that is no number, or is broken otherwise.
     """
     ranker: Ranker = use.create()
-    stack = FeatureStack(extractors, [use.reads()], device)
+    stack = FeatureStack(extractors, [use.reads()], device, params=params)
     contents = [_content_view(subject, stack) for subject in subjects]
     ratings: list[dict[Path, Rating]] = [{} for _ in subjects]
     broken: list[str] = []
@@ -164,6 +168,7 @@ def choose_styles(
                 networks.device,
                 tell,
                 max_megapixels=plan.spec.max_megapixels,
+                params=networks.params,
             )
             rankings |= zip((found.number for found in group), ranked, strict=True)
         for number, ranking in sorted(rankings.items(), key=lambda entry: entry[0] or 0):
@@ -197,7 +202,8 @@ def dump_ranking(ranking: Mapping[Path, Rating]) -> list[dict[str, Any]]:
 def _content_view(subject: Subject, stack: FeatureStack) -> PictureView:
     seen = subject.palette.seen(style_at(subject.content, (SIDE, SIDE), 1.0))
     coverage = F.interpolate(subject.mask[None], seen.shape[1:], mode="area")
-    return stack.view(seen[None].to(stack.device), MaskPyramid(coverage.to(stack.device)))
+    mask = MaskPyramid(coverage.to(stack.device), stack.strides)
+    return stack.view(seen[None].to(stack.device), mask)
 
 
 def _style_view(picture: Tensor, stack: FeatureStack) -> PictureView:

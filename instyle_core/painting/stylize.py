@@ -13,7 +13,7 @@ from instyle_core.device import is_out_of_memory
 from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.optimize import OptimizationState, Outcome, Progress, optimize
 from instyle_core.optimization.scale import StepFailure, out_of_memory
-from instyle_core.optimization.schedule import SMALLEST_SIDE, Level, schedule
+from instyle_core.optimization.schedule import Level, scaled, schedule
 from instyle_core.painting.crop import Crop
 from instyle_core.painting.features import FeatureStack
 from instyle_core.painting.networks import Networks
@@ -31,13 +31,13 @@ def working_size(size: Size, longest: int) -> Size:
 
     Args:
         size: of the crop.
-        longest: the long side, in pixels, that larger crops are shrunk to.
+        longest: the long side, in pixels, that larger crops are shrunk to. A narrow one stays
+            longer: its short side has to be `SMALLEST_SIDE`.
     """
     factor = min(1.0, longest / max(size))
     if max(size) * factor < SMALLEST_LONG_SIDE:
         factor = min(SMALLEST_LONG_SIDE, longest) / max(size)
-    height, width = (max(SMALLEST_SIDE, round(side * factor)) for side in size)
-    return height, width
+    return scaled(size, factor)
 
 
 def levels_for(size: Size, spec: Spec) -> list[Level]:

@@ -20,7 +20,7 @@ from weakref import ReferenceType, ref
 from instyle_core.errors import InstyleError, PluginError
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.kinds import KINDS
-from instyle_core.interfaces.loss import Loss, SummedLoss, Sums, Targets, View
+from instyle_core.interfaces.loss import SHARE_OF_REACH, Loss, SummedLoss, Sums, Targets, View
 from instyle_core.interfaces.merger import Merger
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.interfaces.ranker import Ranker, Rating
@@ -277,9 +277,21 @@ class _View(View):
     def mask(self, size: Sequence[int] | None = None) -> Tensor:
         return self._guard.lend(self._view.mask(size))
 
+    def inside(self, extractor: str, layer: str, *, share: float = SHARE_OF_REACH) -> Tensor:
+        self._guard.ask({extractor: [layer]})
+        return self._guard.lend(self._view.inside(extractor, layer, share=share))
+
     def features(self, extractor: str, layer: str, *, raw: bool = False) -> Tensor:
         self._guard.ask({extractor: [layer]})
         return self._guard.lend(self._view.features(extractor, layer, raw=raw))
+
+    def at(self, cells: Tensor, extractor: str | None = None, layer: str = "") -> Tensor:
+        if extractor is not None:
+            self._guard.ask({extractor: [layer]})
+        return self._view.at(cells, extractor, layer)
+
+    def random(self, *size: int) -> Tensor:
+        return self._guard.lend(self._view.random(*size))
 
     def part(self, whole: Tensor) -> Tensor:
         return self._view.part(whole)

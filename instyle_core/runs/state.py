@@ -17,7 +17,7 @@ from instyle_core.optimization.optimize import OptimizationState
 from instyle_core.optimization.scale import ScaleState
 
 #: Changed whenever older files can no longer be read.
-_FORMAT = 4
+_FORMAT = 5
 
 #: A box of the photo and its pixels, float32 (3, h, w) in [0, 1], not rounded to 8 bits.
 Patch = tuple[Box, Tensor]

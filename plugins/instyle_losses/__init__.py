@@ -1,4 +1,4 @@
-"""The losses ``content``, ``style``, ``laplacian`` and ``tv``.
+"""The losses ``transport``, ``palette``, ``self-similarity``, ``content``, ``style`` and others.
 
 Each is measured over the object only, weighted by its mask, and by default relative to the energy
 of what it is compared with. So a weight of 1 is about equally strong for each of them, for any size
@@ -12,7 +12,15 @@ from instyle_core import Plugin, hookimpl
 
 @hookimpl
 def instyle_plugins() -> list[Plugin]:
-    from instyle_losses.params import ContentParams, LaplacianParams, StyleParams, TVParams
+    from instyle_losses.params import (
+        ContentParams,
+        LaplacianParams,
+        PaletteParams,
+        SelfSimilarityParams,
+        StyleParams,
+        TransportParams,
+        TVParams,
+    )
 
     return [
         Plugin(
@@ -46,5 +54,29 @@ def instyle_plugins() -> list[Plugin]:
             factory="instyle_losses.tv:TVLoss",
             summary="Smooths noise: the total variation of the picture.",
             source="Rudin, Osher and Fatemi 1992; Mahendran and Vedaldi 2015, arXiv:1412.0035",
+        ),
+        Plugin(
+            kind="loss",
+            name="transport",
+            params=TransportParams,
+            factory="instyle_losses.transport:TransportLoss",
+            summary="Takes on colors and brushwork: all of the painting's feature vectors.",
+            source="Heitz et al. 2021, arXiv:2006.07229; Kolkin et al. 2019, arXiv:1904.12785",
+        ),
+        Plugin(
+            kind="loss",
+            name="palette",
+            params=PaletteParams,
+            factory="instyle_losses.palette:PaletteLoss",
+            summary="Takes on the painting's colors, each in its share.",
+            source="Kolkin, Salavon and Shakhnarovich 2019, arXiv:1904.12785, equation 7",
+        ),
+        Plugin(
+            kind="loss",
+            name="self-similarity",
+            params=SelfSimilarityParams,
+            factory="instyle_losses.self_similarity:SelfSimilarityLoss",
+            summary="Keeps what the photo shows: which of its parts are alike.",
+            source="Kolkin, Salavon and Shakhnarovich 2019, arXiv:1904.12785, equation 8",
         ),
     ]

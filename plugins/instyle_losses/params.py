@@ -130,3 +130,75 @@ class TVParams(ReducedParams):
         description="`relative`: over the total variation of the photo, so that the photo's own is "
         "1. `mean`: the mean squared difference of neighbors. `sum`: their sum.",
     )
+
+
+class VectorParams(LossParams):
+    """What the losses on the feature vectors of some cells have in common."""
+
+    extractor: str = Field(
+        default="vgg19",
+        description="Whose feature maps: the name of an extractor, or of an entry of the spec's "
+        "`extractors`.",
+    )
+    layers: Layers = Field(description="The layers that are compared, at least one; all alike.")
+    samples: int = Field(
+        default=1024,
+        ge=16,
+        le=65536,
+        description="How many cells of each layer are drawn at each step, and how many of the "
+        "style; all of them, if there are no more.",
+    )
+
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        return {self.extractor: self.layers}
+
+
+class TransportParams(VectorParams):
+    """The parameters of ``transport``."""
+
+    layers: Layers = Field(
+        default=("relu1_1", "relu2_1", "relu3_1", "relu4_1"),
+        description="The layers that are compared, all alike. Shallow ones take over colors and "
+        "grain, deeper ones larger strokes.",
+    )
+    directions: int = Field(
+        default=64,
+        ge=1,
+        le=4096,
+        description="On how many random directions the vectors are projected at each step.",
+    )
+
+
+class PaletteParams(LossParams):
+    """The parameters of ``palette``."""
+
+    samples: int = Field(
+        default=4096,
+        ge=16,
+        le=65536,
+        description="How many pixels of the object are drawn at each step, and how many of the "
+        "style; all of them, if there are no more.",
+    )
+    directions: int = Field(
+        default=32,
+        ge=1,
+        le=4096,
+        description="On how many random directions the colors are projected at each step.",
+    )
+
+
+class SelfSimilarityParams(VectorParams):
+    """The parameters of ``self-similarity``."""
+
+    layers: Layers = Field(
+        default=("relu4_3",),
+        description="The layers that are compared, all alike. Deeper ones keep what things are, "
+        "shallow ones their shapes and outlines as well.",
+    )
+    samples: int = Field(
+        default=512,
+        ge=16,
+        le=65536,
+        description="How many cells of each layer are drawn at each step; all of them, if there "
+        "are no more. Time and memory go with its square.",
+    )

@@ -64,7 +64,9 @@ class StyleLoss(SummedLoss):
         sums = []
         for layer in self._params.layers:
             maps = view.features(self._params.extractor, layer, raw=True)
-            coverage = None if everywhere else self._coverage(view.mask(maps.shape[-2:]))
+            coverage = None
+            if not everywhere:
+                coverage = self._coverage(view.inside(self._params.extractor, layer))
             sums.append(weighted_gram(maps, coverage))
         return tuple(gram for gram, _ in sums) + tuple(cells for _, cells in sums)
 

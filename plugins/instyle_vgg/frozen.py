@@ -12,12 +12,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from instyle_vgg.params import Padding
+
 #: For how many sizes of pictures a layer keeps its packed weights.
 SIZES = 3
 
 
 class Convolution:
-    """A frozen 3x3 convolution with a padding of 1, by itself or fused with a ReLU and max pooling.
+    """A frozen 3x3 convolution that keeps the size, alone or fused with a ReLU and max pooling.
 
     On a CPU, oneDNN computes convolution and ReLU in one pass over memory, from weights that are
     packed once for the size of the picture instead of at each step. The gradient with respect to
@@ -26,17 +28,21 @@ class Convolution:
     Args:
         weight: (D, C, 3, 3).
         bias: (D,).
+        padding: what surrounds a map: `mirror`, the cells at its border once more; or `zeros`.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, padding: Padding) -> None:
         self.weight = weight
         self.bias = bias
+        self._mirrors = padding == "mirror"
         rotated = weight.flip(2, 3).transpose(0, 1)
         self._rotated = rotated.contiguous(memory_format=torch.channels_last)
         self._pack = lru_cache(maxsize=2 * SIZES)(_pack)
 
     def __call__(self, values: Tensor) -> Tensor:
         """``values * weight + bias``: (N, C, H, W) to (N, D, H, W)."""
+        if self._mirrors:
+            return F.conv2d(_Mirrored.apply(values), self.weight, self.bias)  # type: ignore[no-untyped-call]
         return F.conv2d(values, self.weight, self.bias, padding=1)
 
     def relu(self, values: Tensor) -> Tensor:
@@ -54,21 +60,68 @@ class Convolution:
 
     def rectified(self, values: Tensor) -> Tensor:
         """`relu` without a gradient."""
-        if _has_fusion(values):
-            return self._fused(values, self.weight, self.bias, "relu")
-        return self(values).relu_()
+        if not _has_fusion(values):
+            return self(values).relu_()
+        if self._mirrors:
+            return self._fused(mirrored(values), self.weight, self.bias, "relu", padding=0)
+        return self._fused(values, self.weight, self.bias, "relu", padding=1)
 
     def transposed(self, gradient: Tensor) -> Tensor:
         """The gradient with respect to the input: (N, D, H, W) to (N, C, H, W)."""
+        padding = 2 if self._mirrors else 1
         if _has_fusion(gradient):
-            return self._fused(gradient, self._rotated, None, "none")
-        return F.conv2d(gradient, self._rotated, padding=1)
+            result = self._fused(gradient, self._rotated, None, "none", padding)
+        else:
+            result = F.conv2d(gradient, self._rotated, padding=padding)
+        return folded(result) if self._mirrors else result
 
-    def _fused(self, values: Tensor, weight: Tensor, bias: Tensor | None, post: str) -> Tensor:
-        packed = self._pack(weight, values.shape)
+    def _fused(
+        self, values: Tensor, weight: Tensor, bias: Tensor | None, post: str, padding: int
+    ) -> Tensor:
+        packed = self._pack(weight, values.shape, padding)
         return torch.ops.mkldnn._convolution_pointwise(
-            values, packed, bias, _ONES, _ONES, _ONES, 1, post, [], ""
+            values, packed, bias, [padding] * 2, _ONES, _ONES, 1, post, [], ""
         )
+
+
+def mirrored(values: Tensor) -> Tensor:
+    """A map (N, C, H, W) surrounded by its own border: (N, C, H + 2, W + 2), in its layout.
+
+    A mirror image of one cell. ``F.pad`` gives the same, but converts the layout.
+    """
+    count, channels, height, width = values.shape
+    layout = torch.channels_last if _is_channels_last(values) else torch.contiguous_format
+    result = torch.empty(
+        *(count, channels, height + 2, width + 2),
+        dtype=values.dtype,
+        device=values.device,
+        memory_format=layout,
+    )
+    result[..., 1:-1, 1:-1] = values
+    result[..., 1:-1, 0], result[..., 1:-1, -1] = values[..., 0], values[..., -1]
+    result[..., 0, :], result[..., -1, :] = result[..., 1, :], result[..., -2, :]
+    return result
+
+
+def folded(gradient: Tensor) -> Tensor:
+    """The gradient of `mirrored`: (N, C, H + 2, W + 2), which is changed, to (N, C, H, W)."""
+    gradient[..., 1, :] += gradient[..., 0, :]
+    gradient[..., -2, :] += gradient[..., -1, :]
+    gradient[..., 1] += gradient[..., 0]
+    gradient[..., -2] += gradient[..., -1]
+    layout = torch.channels_last if _is_channels_last(gradient) else torch.contiguous_format
+    return gradient[..., 1:-1, 1:-1].contiguous(memory_format=layout)
+
+
+class _Mirrored(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return mirrored(values)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return folded(gradient.clone())
 
 
 def max_pool(values: Tensor) -> Tensor:
@@ -152,12 +205,15 @@ class _ConvolutionReLUPool(torch.autograd.Function):
 #: Kernel size and stride of pooling.
 _TWOS = [2, 2]
 
-#: Padding, stride and dilation.
+#: Stride and dilation.
 _ONES = [1, 1]
 
 
-def _pack(weight: Tensor, size: torch.Size) -> Tensor:
-    return torch.ops.mkldnn._reorder_convolution_weight(weight, _ONES, _ONES, _ONES, 1, list(size))
+def _pack(weight: Tensor, size: torch.Size, padding: int) -> Tensor:
+    paddings = [padding] * 2
+    return torch.ops.mkldnn._reorder_convolution_weight(
+        weight, paddings, _ONES, _ONES, 1, list(size)
+    )
 
 
 def _has_fusion(values: Tensor) -> bool:

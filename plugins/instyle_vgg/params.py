@@ -23,6 +23,7 @@ _STRIDES = {
 
 Pretrained = Literal["oxford", "imagenet1k_v1"]
 Pooling = Literal["max", "average"]
+Padding = Literal["mirror", "zeros"]
 
 
 class VGG19Params(ExtractorParams):
@@ -38,7 +39,12 @@ class VGG19Params(ExtractorParams):
         description="What is between the blocks: `max`, as the network was trained, or `average`, "
         "which Gatys et al. found to look slightly better.",
     )
-
+    padding: Padding = Field(
+        default="mirror",
+        description="What surrounds a picture and each map: `mirror`, its border once more, so "
+        "that features at the border are like those within; or `zeros`, as the network was "
+        "trained.",
+    )
     scale: float = Field(
         default=1.0,
         gt=0,

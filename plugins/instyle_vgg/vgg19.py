@@ -18,7 +18,7 @@ from instyle_vgg.params import CONVOLUTIONS, VGG19Params
 class VGG19(nn.Module, FeatureExtractor):
     """The convolutions of VGG-19, frozen.
 
-    ``relu(b, i) = max(conv(b, i), 0)``; every ``conv`` is 3x3 with a padding of 1, and 2x2 pooling
+    ``relu(b, i) = max(conv(b, i), 0)``; every ``conv`` is 3x3 and keeps the size, and 2x2 pooling
     with a stride of 2 is between the five blocks. The values of a layer are in the units of its
     weights times ``scale``, and are not normalized: those of ``oxford`` reach thousands.
 
@@ -32,6 +32,7 @@ class VGG19(nn.Module, FeatureExtractor):
         super().__init__()
         self._strides = params.layers()
         self._scale = params.scale
+        self._padding = params.padding
         self._convolutions: dict[tuple[str, torch.dtype], Convolution] = {}
         # This takes no memory and draws no random numbers; the weights are loaded right after.
         with torch.device("meta"):
@@ -84,7 +85,7 @@ class VGG19(nn.Module, FeatureExtractor):
         layer = getattr(self.layers, name)
         known = self._convolutions.get((name, dtype))
         if known is None or known.weight.device != layer.weight.device:
-            known = Convolution(layer.weight.to(dtype), layer.bias.to(dtype))
+            known = Convolution(layer.weight.to(dtype), layer.bias.to(dtype), self._padding)
             self._convolutions[name, dtype] = known
         return known
 

@@ -64,7 +64,7 @@ def test_each_object_has_its_own_style_and_losses_and_the_first_claims_its_pixel
         {"segmenter": {"use": "stencil", "path": "b.png"}, "losses": [tint(RED)]},
         {
             "segmenter": {"use": "stencil", "path": "c.png"},
-            "losses": [{"use": "palette"}],
+            "losses": [{"use": "inks"}],
             "style": "green.png",
         },
     ]

@@ -34,7 +34,7 @@ def test_several_style_pictures(studio: Studio, weights: list[int] | None) -> No
     if weights:
         style["weights"] = weights
         share = 0.75
-    studio.run(style=style, losses=[{"use": "palette"}], optimizer=EXACTLY)
+    studio.run(style=style, losses=[{"use": "inks"}], optimizer=EXACTLY)
     expected = share * first + (1 - share) * second
     assert_repainted(studio.output, studio.photo, inside(rectangle(BOX)), expected)
 

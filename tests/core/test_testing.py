@@ -186,6 +186,27 @@ def test_a_wrong_gradient_is_found(name: str) -> None:
         check(WRONG[name])
 
 
+class Projected(Distance):
+    """Compares random projections, drawn anew at each evaluation from the view or the generator."""
+
+    def __call__(self, view: View) -> Tensor:
+        drawn = torch.rand(4, 3, generator=view.generator) + view.random(4, 3)
+        x, y = (drawn.to(view.image) @ pixels.flatten(2)[0] for pixels in (view.image, self.target))
+        return self.measure(x * self.mask.flatten(2)[0], y)
+
+
+def test_a_loss_may_draw_random_numbers() -> None:
+    def check_projected(by: float) -> None:
+        def measure(x: Tensor, y: Tensor) -> Tensor:
+            return RIGHT["squares"](wrong(x, by), y)
+
+        testing.check_loss(lambda _: Projected(measure), CellsParams())
+
+    check_projected(1)
+    with pytest.raises(AssertionError, match="the gradient is wrong along"):
+        check_projected(1.01)
+
+
 @pytest.mark.parametrize(
     ("measure", "message"),
     [

@@ -14,8 +14,8 @@ from instyle_core.config import plan
 from tests.core.helpers.installed import Installed
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-PACKAGE = EXAMPLES / "instyle-palette"
-WITH_THE_PLUGIN = EXAMPLES / "palette.yaml"
+PACKAGE = EXAMPLES / "instyle-inks"
+WITH_THE_PLUGIN = EXAMPLES / "inks.yaml"
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 def test_it_is_listed_with_its_distribution(installed: Installed, tmp_path: Path) -> None:
     listed = json.loads(installed.instyle("plugins", "list", "--json", cwd=tmp_path))
-    (palette,) = (plugin for plugin in listed["plugins"] if plugin["name"] == "palette")
-    assert (palette["kind"], palette["distribution"]) == ("loss", "instyle-palette 0.1.0")
-    assert not [f for f in listed["failures"] if "palette" in f["distribution"]]
+    (inks,) = (plugin for plugin in listed["plugins"] if plugin["name"] == "inks")
+    assert (inks["kind"], inks["distribution"]) == ("loss", "instyle-inks 0.1.0")
+    assert not [f for f in listed["failures"] if "inks" in f["distribution"]]
 
 
 def test_its_parameters_are_shown(installed: Installed, tmp_path: Path) -> None:
-    shown = installed.instyle("plugins", "show", "palette", cwd=tmp_path)
+    shown = installed.instyle("plugins", "show", "inks", cwd=tmp_path)
     assert "Reinhard" in shown
     assert "lightness" in shown
     assert "number >= 0, <= 1" in shown
@@ -63,7 +63,7 @@ def test_it_is_what_a_new_package_is(tmp_path: Path) -> None:
     def project(package: Path) -> dict[str, Any]:
         return tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))
 
-    new = write_package("loss", "other-palette", tmp_path / "new")
+    new = write_package("loss", "other-inks", tmp_path / "new")
     theirs, ours = project(new), project(PACKAGE)
     assert ours["project"].keys() - {"license"} == theirs["project"].keys()
     for key in ("requires-python", "keywords", "optional-dependencies"):
@@ -94,7 +94,7 @@ write_picture(Path("photo.png"), testing.picture(48, 64, seed=1))
 write_picture(Path("style.png"), testing.picture(48, 64, seed=2))
 events = []
 result = run(load_plan("spec.yaml"), events.append)
-values = [event.losses["palette"] for event in events if isinstance(event, Step)]
+values = [event.losses["inks"] for event in events if isinstance(event, Step)]
 print(result.status, result.output.is_file(), values[0], values[-1])
 """
 
@@ -105,7 +105,7 @@ style: style.png
 output: painted.png
 size: 64
 device: cpu
-losses: [{use: palette}, {use: tv, weight: 0.001}]
+losses: [{use: inks}, {use: tv, weight: 0.001}]
 optimizer: {use: adam, steps: 20}
 """
 

@@ -20,7 +20,8 @@ import instyle_core
 from instyle_core import ExtractorParams, Targets, testing, write_picture
 from instyle_core.cli.new_plugin import write_package
 from instyle_core.interfaces.kinds import RESERVED
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.plugin.registry import Registry
 from tests.core.helpers.installed import Installed
 

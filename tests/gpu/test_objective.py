@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from instyle_core import FeatureExtractor, Loss, LossParams, Targets
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.testing import disc
 from instyle_losses.content import ContentLoss
 from instyle_losses.laplacian import LaplacianLoss

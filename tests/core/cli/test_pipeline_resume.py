@@ -55,7 +55,7 @@ def test_a_real_interrupt_and_a_real_resume(
     save(studio.folder / "style.png", noise(30, 40, seed=3))
     spec = studio.spec(
         optimizer={"use": use, "steps": 200, "scales": 2},
-        losses=[{"use": "palette"}, {"use": "tint"}],
+        losses=[{"use": "inks"}, {"use": "tint"}],
         snapshots=50,
     )
     instyle("pipeline", "run", spec)

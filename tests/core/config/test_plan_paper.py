@@ -29,7 +29,15 @@ def losses(plan: Plan) -> dict[str, dict[str, Any]]:
 def test_the_terms_and_their_weights(plan: Plan) -> None:
     weights = {name: dumped["weight"] for name, dumped in losses(plan).items()}
     assert weights == {"content": 1, "style": 1, "depth": 1e4, "laplacian": 1e2}
-    assert {dumped["reduction"] for dumped in losses(plan).values()} == {"sum"}
+    reductions = {name: dumped["reduction"] for name, dumped in losses(plan).items()}
+    # The authors' code divides the depth term, and none of the others, by H * W.
+    assert reductions == dict.fromkeys(reductions, "sum") | {"depth": "mean"}
+
+
+def test_what_is_moved_is_each_pixel(plan: Plan) -> None:
+    optimizer = plan.spec.optimizer
+    assert (optimizer.parametrization, optimizer.scales) == ("pixels", 1)
+    assert plan.extractors["vgg19"].dump()["padding"] == "zeros"
 
 
 def test_the_layers_of_vgg_19_are_read_after_the_relu(plan: Plan) -> None:

@@ -34,7 +34,7 @@ def changes(studio: Studio, optimizer: dict[str, Any] = ADAM, **more: Any) -> di
     save(studio.folder / "style.png", noise(30, 40, seed=3))
     second = {
         "segmenter": {"use": "stencil", "path": "second.png"},
-        "losses": [{"use": "palette"}, {"use": "dice", "weight": 0.5}],
+        "losses": [{"use": "inks"}, {"use": "dice", "weight": 0.5}],
     }
     return {
         "objects": [{}, second],
@@ -56,7 +56,7 @@ def tinted(studio: Studio, **changes: Any) -> dict[str, Any]:
     }
     return {
         "objects": [{}, second],
-        "losses": [{"use": "tint"}, {"use": "palette"}],
+        "losses": [{"use": "tint"}, {"use": "inks"}],
         "start": "start.png",
         "snapshots": 1,
         **changes,

@@ -9,7 +9,13 @@ import numpy as np
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 #: Enough for every pixel to arrive at the color of `tint`.
-WELL = {"use": "adam", "steps": 60, "scales": 1, "learning_rate": 0.05}
+WELL = {
+    "use": "adam",
+    "parametrization": "pixels",
+    "steps": 60,
+    "scales": 1,
+    "learning_rate": 0.05,
+}
 
 
 def tint(color: tuple[int, int, int]) -> dict[str, Any]:

@@ -23,6 +23,6 @@ def two_objects(studio: Studio, **changes: Any) -> Result:
     save(studio.folder / "second.png", rectangle((45, 5, 55, 15)))
     second = {
         "segmenter": {"use": "stencil", "path": "second.png"},
-        "losses": [{"use": "palette", "weight": 2}, {"use": "tint", "weight": 0.5}],
+        "losses": [{"use": "inks", "weight": 2}, {"use": "tint", "weight": 0.5}],
     }
     return studio.run(objects=[{}, second], **changes)

@@ -20,6 +20,7 @@ from instyle_core.optimization.optimize import OptimizationState, Progress, opti
 from instyle_core.optimization.scale import PATIENCE
 from instyle_core.optimization.schedule import scale_steps
 from instyle_core.testing import picture
+from tests.core.helpers.objectives import adam
 
 START = torch.full((3, 4, 4), 0.5)
 
@@ -82,7 +83,7 @@ def state_after(
     return state
 
 
-def moments(state: OptimizationState) -> dict[str, Tensor]:
+def moments(state: OptimizationState) -> dict[str, list[Tensor]]:
     """Adam's, within a scale."""
     assert state.scale is not None
     assert state.momentum is None
@@ -90,14 +91,14 @@ def moments(state: OptimizationState) -> dict[str, Tensor]:
 
 
 def assert_everywhere(
-    found: Mapping[str, Tensor], size: Size, step: int, first: Any, second: Any
+    found: Mapping[str, Sequence[Tensor]], size: Size, step: int, first: Any, second: Any
 ) -> None:
-    """Moments that are the same at every pixel: a value for each channel."""
+    """Moments of the only level that are the same at every pixel: a value for each channel."""
     assert set(found) == {"step", "exp_avg", "exp_avg_sq"}
-    assert float(found["step"]) == step
+    assert [float(taken) for taken in found["step"]] == [step]
     for name, values, least in (("exp_avg", first, 1e-8), ("exp_avg_sq", second, 1e-13)):
         expected = torch.tensor(values, dtype=torch.float32)[:, None, None].expand(3, *size)
-        torch.testing.assert_close(found[name], expected, rtol=1e-4, atol=least)
+        torch.testing.assert_close([*found[name]], [expected], rtol=1e-4, atol=least)
 
 
 # --- Adam -----------------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ def test_a_constant_slope_at_twice_the_side(
 ) -> None:
     """With losses that are means, the slope of a pixel is a quarter at twice the side."""
     sizes, coarse = [(4, 6), (8, 12)], scale_steps(steps, 2)[0]
-    solver = Adam(steps=steps, learning_rate=0.001)
+    solver = adam(steps, learning_rate=0.001)
     slope = {sizes[0]: before, sizes[1]: after}
 
     def scale_at(size: Size) -> Slope:
@@ -149,9 +150,9 @@ def test_a_slope_that_stays_goes_on_as_at_one_size(before: list[float], steps: i
     """The moments are those of a run that took every step at the finest size."""
     sizes = [(4, 4), (5, 6), (8, 8)]
     assert min(scale_steps(steps, len(sizes))) > 0
-    solver = Adam(steps=steps, learning_rate=0.001)
+    solver = adam(steps, learning_rate=0.001)
 
-    def at_the_end(sizes: Sequence[Size]) -> dict[str, Tensor]:
+    def at_the_end(sizes: Sequence[Size]) -> dict[str, list[Tensor]]:
         momentum = state_after(steps, lambda size: Slope(size, before), sizes, solver).momentum
         assert momentum is not None
         return momentum
@@ -191,7 +192,7 @@ def test_every_step_is_that_of_adam_with_moments_brought_to_the_size(sizes: list
         Bowl,
         sizes,
         START,
-        Adam(steps=steps, learning_rate=rate),
+        adam(steps, learning_rate=rate),
         lambda progress: seen.append(progress.picture().permute(1, 2, 0).numpy()),
     )
     assert len(seen) == len(expected) == steps
@@ -204,7 +205,7 @@ def test_a_scale_that_was_left_early_hands_its_moments_on() -> None:
     coarse = scale_steps(100, 2)[0]
     assert coarse > taken + 1
     # It falls by 1e-5 of its value at each step, so that it counts as flat.
-    solver = Adam(steps=100, learning_rate=1e-4, tolerance=0.1)
+    solver = adam(100, learning_rate=1e-4, tolerance=0.1)
     state = state_after(coarse + 1, lambda size: Slope(size, [1, 1, 1]), sizes, solver)
     g = np.ones(3) / (3 * 8 * 8)
     first, second = (1 - BETA ** (taken + 1)) * g, (1 - BETA_2 ** (taken + 1)) * g**2
@@ -236,5 +237,5 @@ def test_lbfgs_takes_nothing_along() -> None:
 
 
 def test_adam_does() -> None:
-    both, second = second_scale(Adam(steps=10, learning_rate=0.01))
+    both, second = second_scale(adam(10, learning_rate=0.01))
     assert (both - second).abs().max() > 1e-3

@@ -16,7 +16,7 @@ from torchvision.transforms.functional import normalize
 from instyle_core.config.optimizer import LBFGS, Adam
 from instyle_core.errors import InstyleError
 from instyle_core.optimization import scale as scale_module
-from instyle_core.optimization.scale import ScaleRun, Space
+from instyle_core.optimization.scale import Diverged, ScaleRun, Space
 from instyle_core.testing import picture
 from tests.core.helpers.objectives import SIZE, Term, Toy, adam, follow
 from tests.core.helpers.pictures import FEW
@@ -83,6 +83,53 @@ def test_weight_decay_pulls_toward_the_mean_of_the_space() -> None:
     for _ in range(200):
         run.step(0.05)
     assert run.current()[:, 3, 3].tolist() == pytest.approx(MEAN, abs=0.01)
+
+
+# --- its pixels within the limits -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [adam(9), LBFGS(steps=9)], ids=["adam", "lbfgs"])
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_a_pixel_leaves_a_limit_if_the_gradient_says_so(
+    settings: Adam | LBFGS, limit: float
+) -> None:
+    run = run_of(bowl, settings, torch.full((3, *SIZE), limit))
+    run.step(0.05)
+    moved = (run.current()[:, 1:] - limit).abs()
+    assert float(moved.min()) > 0.005
+
+
+def test_lbfgs_asks_for_no_values_beyond_the_limits() -> None:
+    seen: list[tuple[float, float]] = []
+
+    def term(image: Tensor) -> Tensor:
+        seen.append((float(image.detach().min()), float(image.detach().max())))
+        return (image - torch.linspace(-9, 9, 5)).square().mean()
+
+    steps(run_of(term, LBFGS(steps=4)), 4)
+    assert len(seen) > 4
+    assert min(low for low, _ in seen) == 0
+    assert max(high for _, high in seen) == 1
+
+
+# --- a gradient that is too large -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [adam(9), LBFGS(steps=9)], ids=["adam", "lbfgs"])
+def test_a_gradient_whose_square_overflows_is_told(settings: Adam | LBFGS) -> None:
+    run = run_of(lambda image: 1e22 * bowl(image), settings)
+    before = run.current()
+    with pytest.raises(Diverged, match=r"the largest loss is 'term': divide all weights"):
+        run.step(0.05)
+    assert torch.equal(run.current(), before)
+
+
+def test_a_large_gradient_whose_square_does_not_overflow_is_followed() -> None:
+    run, plain = run_of(lambda image: 1e18 * bowl(image)), run_of(bowl)
+    for one in (run, plain):
+        for _ in range(3):
+            one.step(0.05)
+    torch.testing.assert_close(run.current(), plain.current(), rtol=0, atol=1e-4)
 
 
 # --- what it keeps --------------------------------------------------------------------------------
@@ -231,3 +278,18 @@ def test_memory_that_is_full_before_a_capture_begins_the_warm_up_again(
     run._until_capture = scale_module.WARM_UP
     steps(run, 8)
     assert asked_at == [scale_module.WARM_UP, 2 * scale_module.WARM_UP]
+
+
+def test_each_step_of_lbfgs_draws_the_same_numbers() -> None:
+    """Or differences of gradients would tell of other numbers, not of curvature."""
+    drawn: list[Tensor] = []
+
+    def noisy(image: Tensor) -> Tensor:
+        drawn.append(torch.rand(3))
+        return bowl(image) + drawn[-1].sum()
+
+    run = run_of(noisy, LBFGS(steps=3))
+    for _ in range(3):
+        run.step(1.0)
+    assert len(drawn) >= 3
+    assert all(torch.equal(numbers, drawn[0]) for numbers in drawn)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import ExtractorParams
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 
 CPU = torch.device("cpu")
 
@@ -195,43 +193,3 @@ def test_full_precision_is_kept(dtype: torch.dtype) -> None:
     maps = stack.view(picture(dtype=dtype), pyramid()).features("net", "x")
     assert extractor.seen == [dtype]
     assert maps.dtype == dtype
-
-
-# --- masks ----------------------------------------------------------------------------------------
-
-
-def cells(length: int, count: int) -> list[slice]:
-    """The pixels, out of `length`, that each of `count` cells of equal width touches."""
-    return [slice(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
-
-
-sides = st.integers(1, 20)
-
-
-@given(height=sides, width=sides, rows=sides, columns=sides, seed=st.integers(0, 99))
-def test_a_level_is_the_mean_over_the_area_of_each_cell(
-    height: int, width: int, rows: int, columns: int, seed: int
-) -> None:
-    mask = np.random.default_rng(seed).random((height, width), np.float32)
-    level = MaskPyramid(torch.from_numpy(mask)[None, None])((rows, columns))
-    expected = [[mask[y, x].mean() for x in cells(width, columns)] for y in cells(height, rows)]
-    assert level.shape == (1, 1, rows, columns)
-    np.testing.assert_allclose(level[0, 0].numpy(), expected, atol=1e-6)
-
-
-@given(rows=sides, columns=sides, pixels=st.integers(1, 5), seed=st.integers(0, 99))
-def test_where_sizes_divide_no_coverage_is_lost(
-    rows: int, columns: int, pixels: int, seed: int
-) -> None:
-    mask = np.random.default_rng(seed).random((rows * pixels, columns * pixels), np.float32)
-    level = MaskPyramid(torch.from_numpy(mask)[None, None])((rows, columns))
-    blocks = mask.reshape(rows, pixels, columns, pixels)
-    np.testing.assert_allclose(level[0, 0].numpy(), blocks.mean(axis=(1, 3)), atol=1e-6)
-    assert float(level.sum()) * pixels**2 == pytest.approx(float(mask.sum()), rel=1e-4)
-
-
-def test_each_level_is_computed_once() -> None:
-    masks = pyramid(8)
-    assert masks((4, 4)) is masks((4, 4))
-    assert masks((4, 4)) is not masks((4, 2))
-    assert masks((8, 8)) is masks()

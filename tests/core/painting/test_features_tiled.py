@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.loss import SummedLoss, Targets
 from instyle_core.interfaces.params import ExtractorParams, ReaderParams
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import Draws, FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.testing import PixelExtractor
 from instyle_losses.content import ContentLoss
 from instyle_losses.params import ContentParams, StyleParams
@@ -220,7 +221,7 @@ def test_a_tile_shows_its_own_part_of_everything(network: VGG19) -> None:
     tiles = stack.tiles(SIZE)
     assert len(tiles) > 4
     for tile in tiles:
-        view = stack.tile_view(image[tile.seen], pyramid, tile)
+        view = stack.tile_view(image[tile.seen], pyramid, tile, Draws(CPU))
         assert torch.equal(view.image, image[tile.part(1)])
         assert torch.equal(view.part(image), view.image)
         assert torch.equal(view.mask(), MASKS["soft"][tile.part(1)])
@@ -250,7 +251,8 @@ def test_raw_maps_are_as_the_network_gives_them(precision: torch.dtype) -> None:
     stack = stack_of(network, [reads], 64, precision=precision)
     image, pyramid = image_of(SIZE, 1).float(), MaskPyramid(MASKS["soft"].float())
     tile = stack.tiles(SIZE)[0]
-    for view in (stack.view(image, pyramid), stack.tile_view(image[tile.seen], pyramid, tile)):
+    part = stack.tile_view(image[tile.seen], pyramid, tile, Draws(CPU))
+    for view in (stack.view(image, pyramid), part):
         raw, wide = (view.features("vgg19", "relu1_1", raw=raw) for raw in (True, False))
         assert raw.dtype == (torch.float32 if precision == torch.float16 else precision)
         assert wide.dtype == torch.float32

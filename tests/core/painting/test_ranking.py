@@ -61,7 +61,7 @@ def test_the_nearest_picture_is_the_style(studio: Studio, styles: Path) -> None:
 
 
 def test_the_result_is_that_of_the_picture_itself(studio: Studio, styles: Path) -> None:
-    losses = [{"use": "palette"}]
+    losses = [{"use": "inks"}]
     studio.run(style=NEAR, losses=losses)
     chosen = results(studio)
     best = next(iter(distances(RED)))
@@ -74,7 +74,7 @@ def test_the_result_is_that_of_the_picture_itself(studio: Studio, styles: Path) 
 
 def test_the_whole_picture(studio: Studio) -> None:
     """Mostly noise, whose mean is gray."""
-    events = studio.events(style=NEAR, objects=None, segmenter=None, losses=[{"use": "palette"}])
+    events = studio.events(style=NEAR, objects=None, segmenter=None, losses=[{"use": "inks"}])
     (ranked,) = (event for event in events if isinstance(event, Ranked))
     assert ranked.item is None
     mean = studio.photo.reshape(-1, 3).mean(axis=0)
@@ -226,7 +226,7 @@ def test_a_score_that_is_no_number(studio: Studio, monkeypatch: pytest.MonkeyPat
 
 def test_the_record_of_a_run_repeats_it(studio: Studio, styles: Path) -> None:
     spoil(styles)
-    losses = [{"use": "palette"}]
+    losses = [{"use": "inks"}]
     first = unbroken(studio, plan := studio.plan(style=NEAR, losses=losses))
     assert pipeline.run(plan).status == "finished"
     before = style_of(studio)
@@ -239,7 +239,7 @@ def test_the_record_of_a_run_repeats_it(studio: Studio, styles: Path) -> None:
 
 @pytest.mark.parametrize(("item", "step"), [(0, 2), (0, 4), (1, 1)])
 def test_a_resumed_run_comes_to_the_same(studio: Studio, item: int, step: int) -> None:
-    changes = {"style": NEAR, "objects": [{}, second()], "losses": [{"use": "palette"}]}
+    changes = {"style": NEAR, "objects": [{}, second()], "losses": [{"use": "inks"}]}
     plan = studio.plan(**changes)
     assert pipeline.run(plan).status == "finished"
     expected, styles = results(studio), [style_of(studio, f"object-{n}") for n in (0, 1)]
@@ -261,7 +261,7 @@ def test_a_resumed_run_comes_to_the_same(studio: Studio, item: int, step: int) -
 def test_a_folder_that_has_changed_keeps_a_run_from_going_on(
     studio: Studio, styles: Path, change: str, what: str
 ) -> None:
-    changes = {"style": NEAR, "losses": [{"use": "palette"}]}
+    changes = {"style": NEAR, "losses": [{"use": "inks"}]}
     interrupt(studio.plan(**changes), 0, 2)
     name = "new.png" if change == "add" else "green.png"
     if change == "remove":
@@ -342,7 +342,7 @@ def test_a_name_may_be_any_bytes(studio: Studio, styles: Path) -> None:
     """Such names come out of old archives. In JSON, each byte that is no UTF-8 is an escape."""
     name = os.fsdecode(b"Vall\xe9e.png")
     (styles / next(iter(distances(RED)))).rename(styles / name)
-    plan = studio.plan(style=NEAR, losses=[{"use": "palette"}])
+    plan = studio.plan(style=NEAR, losses=[{"use": "inks"}])
     first = unbroken(studio, plan)
     interrupt(plan, 0, 2)
     finish(plan)

@@ -259,7 +259,8 @@ def paint(cache: StyleCache | None, seed: int) -> tuple[list[dict[str, float]], 
         use("loss", StyleParams(**common), "instyle_losses.style:StyleLoss"),
     )
     spec = Spec.model_construct(size=128, optimizer=Adam(steps=4, scales=2, learning_rate=0.02))
-    networks = Networks({"net": extractor}, torch.device("cpu"), torch.float32, style_cache=cache)
+    cpu, params = torch.device("cpu"), {"net": NetParams()}
+    networks = Networks({"net": extractor}, cpu, torch.float32, params, style_cache=cache)
     mask = disc(128, 128)
     styles = [picture(40, 80, seed=7), picture(80, 60, seed=8)]
     crop = Crop(picture(128, 128, seed=seed), mask.decision, mask.decision, styles)

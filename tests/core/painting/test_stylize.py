@@ -16,6 +16,7 @@ from instyle_core.config.optimizer import Adam
 from instyle_core.config.spec import Spec
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.optimization.optimize import Outcome, Progress
+from instyle_core.optimization.schedule import LARGEST_NARROW
 from instyle_core.painting.crop import Crop, put_back
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.stylize import stylize, working_size
@@ -34,7 +35,8 @@ def paint(
     on_step: Any = lambda progress: None,
     **optimizer: Any,
 ) -> Outcome:
-    settings = Adam(**{"steps": 3, "scales": 1, "learning_rate": 0.5, **optimizer})
+    common = {"steps": 3, "scales": 1, "learning_rate": 0.5, "parametrization": "pixels"}
+    settings = Adam(**{**common, **optimizer})
     plan = object_plan(losses or [level()])
     spec = Spec.model_construct(size=size, optimizer=settings)
     networks = Networks({"pixels": extractor or Counting()}, torch.device("cpu"), torch.float32)
@@ -62,9 +64,9 @@ def crop_of(mask: Mask, content: Tensor, **more: Any) -> Crop:
         ((128, 128), 512, (128, 128)),
         ((50, 100), 64, (32, 64)),  # but never above `size`
         ((40, 40), 64, (64, 64)),
-        ((1, 5000), 512, (32, 512)),  # networks need some pixels
-        ((5000, 1), 512, (512, 32)),
-        ((10, 300), 512, (32, 300)),
+        ((1, 50), 512, (32, 1600)),  # networks need some pixels
+        ((5000, 100), 512, (1600, 32)),
+        ((10, 300), 512, (32, 960)),
     ],
 )
 def test_working_size(own: tuple[int, int], size: int, expected: tuple[int, int]) -> None:
@@ -74,15 +76,17 @@ def test_working_size(own: tuple[int, int], size: int, expected: tuple[int, int]
 @given(height=st.integers(1, 9000), width=st.integers(1, 9000), size=st.integers(32, 4096))
 def test_working_size_keeps_to_the_rules(height: int, width: int, size: int) -> None:
     worked = working_size((height, width), size)
-    longest = max(height, width)
-    assert max(worked) == min(size, max(longest, 128))
+    longest, shortest = max(height, width), min(height, width)
     assert min(worked) >= 32
-    if min(worked) > 32:
+    # A narrow crop is longer, so that it keeps its proportions, but only so long.
+    narrow = min(longest * 32 / shortest, LARGEST_NARROW)
+    assert abs(max(worked) - max(min(size, max(longest, 128)), narrow)) <= 0.5 + 1e-6
+    if narrow < LARGEST_NARROW:
         assert abs(worked[0] * width - worked[1] * height) <= height + width  # as rounded
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(1, 1), (1, 300), (300, 1), (33, 65), (129, 200), (2, 3)]
+    ("height", "width"), [(1, 1), (1, 30), (30, 1), (33, 65), (129, 200), (2, 3)]
 )
 def test_any_crop_comes_back_at_its_own_size(height: int, width: int) -> None:
     everything = torch.ones(1, height, width)
@@ -90,7 +94,8 @@ def test_any_crop_comes_back_at_its_own_size(height: int, width: int) -> None:
     outcome = paint(crop, size=64)
     assert outcome.status == "finished"
     assert outcome.picture is not None
-    assert max(outcome.picture.shape) == 64
+    narrow = 32 * max(height, width) // min(height, width)
+    assert max(outcome.picture.shape) == max(64, narrow)
     assert put_back(crop, outcome.picture).shape == (3, height, width)
 
 

@@ -18,7 +18,8 @@ from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.optimization.optimize import Outcome
 from instyle_core.painting.crop import Crop
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.stylize import stylize
 from instyle_core.plugin.hookspecs import Plugin

@@ -62,8 +62,9 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
         "use": "adam",
         "steps": 2,
         "scales": "auto",
+        "parametrization": "pyramid",
         "tolerance": 0.0,
-        "learning_rate": 0.02,
+        "learning_rate": 0.01,
         "weight_decay": 0.0,
         "space": "rgb",
     }
@@ -195,7 +196,7 @@ def test_a_row_for_every_step(studio: Studio) -> None:
     assert [(row["object"], int(row["step"])) for row in written] == [
         (f"object-{number}", step) for number in (0, 1) for step in range(1, 6)
     ]
-    terms = {"object-0": {"tint"}, "object-1": {"palette", "tint"}}
+    terms = {"object-0": {"tint"}, "object-1": {"inks", "tint"}}
     for row, event in zip(written, events, strict=True):
         values = {
             name: float(value)

@@ -143,7 +143,7 @@ def test_losses_that_are_damaged(studio: Studio, plan: Plan, how: str) -> None:
         "cut off": text[: text.rindex(",") - 30],
         "a row less": "".join([*lines[:3], *lines[4:]]),
         "no number": text.replace("object-1,2,", "object-1,two,"),
-        "wide": text.replace("\n", ",1\n").replace("palette,1", "palette"),
+        "wide": text.replace("\n", ",1\n").replace("inks,1", "inks"),
     }
     if how == "missing":
         path.unlink()

@@ -84,15 +84,15 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "seed": ({"seed": 3}, "seed was 0 and is 3"),
     "size": ({"size": 80}, "size was 64 and is 80"),
     "color": (
-        {"losses": [{"use": "tint", "color": [1, 0.5, 0]}, {"use": "palette"}]},
+        {"losses": [{"use": "tint", "color": [1, 0.5, 0]}, {"use": "inks"}]},
         "losses.0.color.1 was 0 and is 0.5",
     ),
     "loss": (
         {"losses": [{"use": "tint"}, {"use": "dice"}]},
-        "losses.1.use was 'palette' and is 'dice'",
+        "losses.1.use was 'inks' and is 'dice'",
     ),
     "one loss more": (
-        {"losses": [{"use": "tint"}, {"use": "palette"}, {"use": "tv"}]},
+        {"losses": [{"use": "tint"}, {"use": "inks"}, {"use": "tv"}]},
         "losses.2 was not there and is a mapping",
     ),
     "one loss less": ({"losses": [{"use": "tint"}]}, "losses.1 was a mapping and is not there"),

@@ -12,12 +12,23 @@ import instyle_losses
 from instyle_core import testing
 from instyle_losses.content import ContentLoss
 from instyle_losses.laplacian import LaplacianLoss
+from instyle_losses.palette import PaletteLoss
 from instyle_losses.params import ContentParams, LaplacianParams, StyleParams, TVParams
+from instyle_losses.self_similarity import SelfSimilarityLoss
 from instyle_losses.style import StyleLoss
+from instyle_losses.transport import TransportLoss
 from instyle_losses.tv import TVLoss
 
 REDUCTIONS = ("relative", "mean", "sum")
-LOSSES = {"content": ContentLoss, "style": StyleLoss, "laplacian": LaplacianLoss, "tv": TVLoss}
+LOSSES = {
+    "content": ContentLoss,
+    "style": StyleLoss,
+    "laplacian": LaplacianLoss,
+    "tv": TVLoss,
+    "transport": TransportLoss,
+    "palette": PaletteLoss,
+    "self-similarity": SelfSimilarityLoss,
+}
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -52,6 +63,7 @@ def test_tv(reduction) -> None:
 def test_records() -> None:
     registry = testing.registry(instyle_losses)
     assert not registry.failures
+    assert {plugin.name for plugin in instyle_losses.instyle_plugins()} == LOSSES.keys()
     for name, loss in LOSSES.items():
         plugin = registry.find("loss", name)
         assert plugin.load() is loss

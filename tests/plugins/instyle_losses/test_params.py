@@ -5,14 +5,25 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from instyle_losses.params import ContentParams, LaplacianParams, StyleParams, TVParams
+from instyle_losses.params import (
+    ContentParams,
+    LaplacianParams,
+    PaletteParams,
+    SelfSimilarityParams,
+    StyleParams,
+    TransportParams,
+    TVParams,
+)
 
 
 def test_reads() -> None:
     assert ContentParams().reads() == {"vgg19": ("relu4_1",)}
     params = StyleParams(extractor="slim", layers=["conv1_1", "conv2_1"])
     assert params.reads() == {"slim": ("conv1_1", "conv2_1")}
-    assert LaplacianParams().reads() == TVParams().reads() == {}
+    for vectors in (TransportParams, SelfSimilarityParams):
+        params = vectors(extractor="slim", layers=["conv1_1"])
+        assert params.reads() == {"slim": ("conv1_1",)}
+    assert LaplacianParams().reads() == TVParams().reads() == PaletteParams().reads() == {}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +38,14 @@ def test_reads() -> None:
         (LaplacianParams, {"pools": []}, "pools"),
         (LaplacianParams, {"pools": [4, 0]}, "pools"),
         (LaplacianParams, {"pixel_range": 0}, "pixel_range"),
+        (TransportParams, {"layers": []}, "layers"),
+        (TransportParams, {"samples": 15}, "samples"),
+        (TransportParams, {"directions": 0}, "directions"),
+        (PaletteParams, {"samples": 65537}, "samples"),
+        (PaletteParams, {"directions": 4097}, "directions"),
+        (PaletteParams, {"extractor": "vgg19"}, "extractor"),  # it reads no maps
+        (SelfSimilarityParams, {"samples": 15}, "samples"),
+        (SelfSimilarityParams, {"directions": 8}, "directions"),
     ],
 )
 def test_wrong_parameters(params, settings, place) -> None:
@@ -53,7 +72,8 @@ def test_parameters_that_do_not_fit_together(params, settings, place, message) -
 
 
 def test_every_parameter_is_described() -> None:
-    for params in (ContentParams, StyleParams, LaplacianParams, TVParams):
+    of_maps = (ContentParams, StyleParams, TransportParams, SelfSimilarityParams)
+    for params in (*of_maps, LaplacianParams, TVParams, PaletteParams):
         for name, field in params.model_json_schema()["properties"].items():
             assert field.get("description"), f"{params.__name__}.{name}"
 

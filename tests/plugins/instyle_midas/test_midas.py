@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from instyle_core import Targets, testing
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_midas.depth import DepthLoss
 from instyle_midas.midas import Midas
 from instyle_midas.params import DepthParams, MidasParams

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 import instyle_rankers
 from instyle_core import FeatureExtractor, Rating, testing
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_rankers.affinity import AffinityRanker
 from instyle_rankers.params import AffinityParams
 from instyle_vgg.params import VGG19Params

@@ -56,6 +56,7 @@ def test_a_cell_depends_on_no_pixel_farther_than_its_reach(layer: str) -> None:
     [
         ({"weights": "caffe"}, "weights"),
         ({"pooling": "mean"}, "pooling"),
+        ({"padding": "reflect"}, "padding"),
         ({"scale": 0}, "scale"),
         ({"scale": 1001}, "scale"),
         ({"scale": float("nan")}, "scale"),

@@ -35,7 +35,7 @@ def test_torchvision(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path))
     pretrained.load.cache_clear()
     try:
-        network = VGG19(VGG19Params(weights="imagenet1k_v1"))
+        network = VGG19(VGG19Params(weights="imagenet1k_v1", padding="zeros"))
     finally:
         pretrained.load.cache_clear()
 

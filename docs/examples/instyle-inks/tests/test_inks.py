@@ -1,4 +1,4 @@
-"""What instyle expects of any loss, and what ``palette`` promises."""
+"""What instyle expects of any loss, and what ``inks`` promises."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from kornia.color import lab_to_rgb, rgb_to_lab
 from pydantic import ValidationError
 from torch import Tensor
 
-import instyle_palette
-from instyle_palette.loss import PaletteLoss
-from instyle_palette.params import PaletteParams
+import instyle_inks
+from instyle_inks.loss import InksLoss
+from instyle_inks.params import InksParams
 
 ONES = torch.ones(1, 32, 32)
 
@@ -34,27 +34,27 @@ def value(
     mask: Tensor = ONES,
     **parameters: float,
 ) -> float:
-    params = PaletteParams(**parameters)
+    params = InksParams(**parameters)
 
     def view(image: Tensor, mask: Tensor = ONES) -> testing.PictureView:
         return testing.view(image, mask, params)
 
-    loss = PaletteLoss(params)
+    loss = InksLoss(params)
     loss.prepare(Targets(view(photo, mask), tuple(map(view, styles)), weights))
     return float(loss(view(picture, mask)))
 
 
 def test_instyle_finds_it() -> None:
-    registry = testing.registry(instyle_palette)
+    registry = testing.registry(instyle_inks)
     assert not registry.failures
-    assert registry.find("loss", "palette").load() is PaletteLoss
+    assert registry.find("loss", "inks").load() is InksLoss
 
 
 @pytest.mark.parametrize("lightness", [0, 1])
 @pytest.mark.parametrize("spread", [0, 2])
 def test_contract(lightness: float, spread: float) -> None:
-    params = PaletteParams(lightness=lightness, spread=spread)
-    testing.check_loss(PaletteLoss, params, reach=0)
+    params = InksParams(lightness=lightness, spread=spread)
+    testing.check_loss(InksLoss, params, reach=0)
 
 
 def test_begins_at_one_and_ends_at_the_style(photo: Tensor, style: Tensor) -> None:
@@ -98,9 +98,9 @@ def test_two_styles_are_one_set_of_pixels(photo: Tensor, style: Tensor) -> None:
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_flat_pictures_have_finite_gradients(style: Tensor, level: float) -> None:
-    params = PaletteParams()
+    params = InksParams()
     flat = torch.full((3, 32, 32), level, requires_grad=True)
-    loss = PaletteLoss(params)
+    loss = InksLoss(params)
     start = testing.view(flat.detach(), ONES, params)
     loss.prepare(Targets(start, (testing.view(style, ONES, params),), (1.0,)))
     (gradient,) = torch.autograd.grad(loss(testing.view(flat, ONES, params)), flat)
@@ -116,4 +116,4 @@ def test_no_object(photo: Tensor, style: Tensor) -> None:
 )
 def test_bounds(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
-        PaletteParams(**wrong)
+        InksParams(**wrong)

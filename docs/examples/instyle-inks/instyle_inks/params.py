@@ -1,4 +1,4 @@
-"""The parameters of ``palette``."""
+"""The parameters of ``inks``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from instyle_core import LossParams
 from pydantic import Field
 
 
-class PaletteParams(LossParams):
-    """The parameters of ``palette``. It reads no feature maps, only pixels."""
+class InksParams(LossParams):
+    """The parameters of ``inks``. It reads no feature maps, only pixels."""
 
     lightness: float = Field(
         default=1.0,
