@@ -73,8 +73,8 @@ plans = st.lists(sizes, min_size=1, max_size=3).flatmap(
         lambda steps: [schedule(crop, "auto", steps) for crop in crops]
     )
 )
-#: The first steps are at the smallest size, where the overhead is most of their time: what it is off
-#: by, up to a quarter, is told of all sizes until a second one is seen.
+#: The first steps are at the smallest size, where the overhead is most of their time: what it is
+#: off by, up to a quarter, is told of all sizes until a second one is seen.
 machines = st.builds(
     Machine,
     seconds=st.floats(1e-8, 1e-4),
