@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,12 @@ from instyle_core.plugin.use import Use
 
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
+
+#: The note about a record of a run that this version does not repeat to the pixel.
+OLDER = (
+    "version 0.1.0 made this run; the borders of pictures and objects are seen in another way "
+    "since, so that the picture will differ"
+)
 
 PRESETS = ("default", "draft", "quality", "gatys", "paper")
 
@@ -136,11 +142,22 @@ def load_plan(
         document = Document("the spec", Path.cwd(), deepcopy(dict(spec)))
     else:
         document = Document.read(Path(spec))
+    older = False
     if isinstance(document.data, dict) and {"instyle", "spec"} <= document.data.keys():
         document = document.child("spec")
+        older = _is_of_0_1_0(document.data)
+    if older:
+        document.assign("optimizer.parametrization", "pixels", "version 0.1.0")
     if change:
         change(document)
-    return make(document, registry or Registry.installed())
+    plan = make(document, registry or Registry.installed())
+    return replace(plan, notes=(*plan.notes, OLDER)) if older else plan
+
+
+def _is_of_0_1_0(spec: Any) -> bool:
+    """Whether the record of a run was written before there was a choice of what is moved."""
+    optimizer = spec.get("optimizer") if isinstance(spec, dict) else None
+    return isinstance(optimizer, dict) and "parametrization" not in optimizer
 
 
 def preset_text(name: str) -> str:

@@ -199,8 +199,9 @@ class ScaleRun:
         self._free.fill_(1)
         self._solver.step(self._evaluate, learning_rate)
         with torch.no_grad():
-            clamped = self._moved()
-            self._levels[0] += clamped - (self._pixels + assemble(self._levels))
+            change = assemble(self._levels)
+            clamped = self._within(self._pixels + self._free * change)
+            self._levels[0] += clamped - (self._pixels + change)
             self._solver.corrected()
             self._pixels.copy_(clamped)
             for level in self._levels:
@@ -211,8 +212,10 @@ class ScaleRun:
 
         A line search may leave the limits; what it would find there is no picture.
         """
+        return self._within(self._pixels + self._free * assemble(self._levels))
+
+    def _within(self, moved: Tensor) -> Tensor:
         low, high = self._space.limits
-        moved = self._pixels + self._free * assemble(self._levels)
         # The gradient of torch's own clamp is 0 at the limits too: no pixel would ever leave them.
         return moved.masked_fill(moved < low, low).masked_fill(moved > high, high)
 

@@ -13,10 +13,6 @@ from torch.nn import functional as F
 from instyle_core import Targets, View
 from instyle_losses.params import VectorParams
 
-#: Steps of a sequence that fills the unit square evenly (Roberts 2018, "The Unreasonable
-#: Effectiveness of Quasirandom Sequences", R2): the inverse of the plastic number, and its square.
-_STEPS = (0.7548776662466927, 0.5698402909980532)
-
 
 class Cells:
     """The cells of an object, of which some are drawn anew at each step.
@@ -61,11 +57,9 @@ def even_cells(mask: Tensor, count: int) -> Tensor:
     """
     if mask.numel() <= count:
         return torch.ones_like(mask[0, 0]).nonzero()
-    steps = torch.arange(1, count + 1, dtype=torch.float64)
-    sides = zip(_STEPS, mask.shape[2:], strict=True)
-    return torch.stack([(steps * step % 1 * side).long() for step, side in sides], 1).to(
-        mask.device
-    )
+    sequence = torch.quasirandom.SobolEngine(2)  # type: ignore[no-untyped-call]
+    evenly = sequence.draw(count + 1)[1:]  # the first is the corner
+    return (evenly * torch.tensor(mask.shape[2:])).long().to(mask.device)
 
 
 def style_cells(masks: Sequence[Tensor], weights: Sequence[float], count: int) -> list[Tensor]:
@@ -89,7 +83,7 @@ def style_cells(masks: Sequence[Tensor], weights: Sequence[float], count: int) -
 def style_vectors(targets: Targets, params: VectorParams) -> list[Tensor]:
     """For each layer, vectors of cells all over the styles, shared out by the styles' weights."""
     name, layers, weights = params.extractor, params.layers, targets.style_weights
-    masks = [[style.inside(name, layer) for style in targets.styles] for layer in layers]
+    masks = [[style.inside(name, layer, share=0) for style in targets.styles] for layer in layers]
     cells = [style_cells(of_layer, weights, params.samples) for of_layer in masks]
     each = []
     for style, own in zip(targets.styles, zip(*cells, strict=True), strict=True):

@@ -17,8 +17,19 @@ from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.testing import disc
 from instyle_losses.content import ContentLoss
 from instyle_losses.laplacian import LaplacianLoss
-from instyle_losses.params import ContentParams, LaplacianParams, StyleParams, TVParams
+from instyle_losses.palette import PaletteLoss
+from instyle_losses.params import (
+    ContentParams,
+    LaplacianParams,
+    PaletteParams,
+    SelfSimilarityParams,
+    StyleParams,
+    TransportParams,
+    TVParams,
+)
+from instyle_losses.self_similarity import SelfSimilarityLoss
 from instyle_losses.style import StyleLoss
+from instyle_losses.transport import TransportLoss
 from instyle_losses.tv import TVLoss
 from instyle_midas.depth import DepthLoss
 from instyle_midas.midas import Midas
@@ -31,6 +42,26 @@ pytestmark = pytest.mark.gpu
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 80, 96
 
+
+#: Random numbers differ between devices: all cells are drawn, and these are the directions.
+def fixed_directions(size: int, like: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(size)
+    drawn = torch.randn(64, size, generator=generator, dtype=torch.float64)
+    return F.normalize(drawn, dim=1).to(like)
+
+
+class FixedTransport(TransportLoss):
+    def value(self, sums: tuple[Tensor, ...]) -> Tensor:
+        self._directions = [fixed_directions(each.shape[1], each) for each in sums]
+        return super().value(sums)
+
+
+class FixedPalette(PaletteLoss):
+    def value(self, sums: tuple[Tensor, ...]) -> Tensor:
+        self._directions = fixed_directions(3, sums[0])
+        return super().value(sums)
+
+
 Made = tuple[Callable[..., Loss], LossParams]
 LOSSES: dict[str, Made] = {
     "content": (ContentLoss, ContentParams()),
@@ -38,6 +69,9 @@ LOSSES: dict[str, Made] = {
     "laplacian": (LaplacianLoss, LaplacianParams()),
     "tv": (TVLoss, TVParams()),
     "depth": (DepthLoss, DepthParams()),
+    "transport": (FixedTransport, TransportParams(samples=65536)),
+    "palette": (FixedPalette, PaletteParams(samples=65536)),
+    "self-similarity": (SelfSimilarityLoss, SelfSimilarityParams(samples=65536)),
 }
 
 Networks = Mapping[str, FeatureExtractor]
@@ -70,7 +104,8 @@ def slope(
         precision: of the networks.
     """
     factory, params = LOSSES[name]
-    stack = FeatureStack(networks, [params.reads()], like.device, precision)
+    of_networks = {"vgg19": VGG19Params(), "midas": MidasParams()}
+    stack = FeatureStack(networks, [params.reads()], like.device, precision, params=of_networks)
     soft = F.avg_pool2d(disc(HEIGHT, WIDTH).decision[None], 9, stride=1, padding=4).to(like)
     mask, everywhere = MaskPyramid(soft), MaskPyramid(torch.ones_like(soft))
     photo, style, picture = (pictures(HEIGHT, WIDTH, seed)[None].to(like) for seed in (1, 2, 3))
@@ -131,7 +166,7 @@ def test_the_gradient_is_that_of_float64(
     with tf32(precision == "tf32"):
         value, gradient = slope(name, computed, grainy, torch.zeros(1, device=device), kind)
     # What reads no network is float32 in any precision.
-    no_network = name in ("laplacian", "tv") and precision != "tf32"
+    no_network = name in ("laplacian", "tv", "palette") and precision != "tf32"
     of_value, of_slope = BOUNDS["float32" if no_network else precision]
     expected, expected_gradient = exact[name]
     assert value == pytest.approx(expected, rel=of_value)

@@ -177,6 +177,17 @@ def test_the_record_of_a_run_is_a_spec(folder: Path) -> None:
     assert again.dump() == made.dump()
 
 
+def test_the_record_of_a_run_of_0_1_0_moves_pixels_and_tells_that_it_differs(folder: Path) -> None:
+    spec = load(folder, RICH).dump()
+    del spec["optimizer"]["parametrization"]
+    (folder / "out.run").mkdir()
+    text = json.dumps({"instyle": "0.1.0", "spec": spec})
+    again = load(folder / "out.run", text, name="run.json")
+    assert again.spec.optimizer.parametrization == "pixels"
+    assert plan.OLDER in again.notes
+    assert plan.OLDER not in load(folder, RICH).notes
+
+
 def test_a_plan_from_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     keys = {"version": 1, "content": "photo.jpg", "style": "painting.jpg", "output": "out.png"}
