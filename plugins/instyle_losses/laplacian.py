@@ -39,22 +39,22 @@ class LaplacianLoss(Loss):
     def __init__(self, params: LaplacianParams) -> None:
         self._params = params
         self._white = 1.0 if params.reduction == "relative" else params.pixel_range
-        self._errors: list[SquaredError] = []
+        self._errors: list[tuple[int, SquaredError]] = []
 
     def prepare(self, targets: Targets) -> None:
         content, reduction = targets.content, self._params.reduction
         share = 1.0 if reduction == "sum" else 1 / len(self._params.pools)
         self._errors = []
-        for pool in self._params.pools:
+        for pool in self._params.pools_at(max(content.image.shape[-2:])):
             target = edges(self._white * content.image, pool, self._params.stride)
             mask = average(content.mask(), pool, self._params.stride)
             error = SquaredError(target, mask, reduction, floor=FLAT, share=share)
-            self._errors.append(error)
+            self._errors.append((pool, error))
 
     def __call__(self, view: View) -> Tensor:
         errors = [
             error(edges(self._white * view.image, pool, self._params.stride))
-            for pool, error in zip(self._params.pools, self._errors, strict=True)
+            for pool, error in self._errors
         ]
         return torch.stack(errors).sum()
 

@@ -11,6 +11,7 @@ from instyle_core import LossParams
 
 Reduction = Literal["relative", "mean", "sum"]
 Gram = Literal["mean", "chw", "sum"]
+Pool = Annotated[float, Field(gt=0, le=256)]
 Layers = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -94,17 +95,20 @@ class StyleParams(FeatureParams):
 class LaplacianParams(ReducedParams):
     """The parameters of ``laplacian``."""
 
-    pools: Annotated[tuple[Annotated[int, Field(ge=1, le=256)], ...], Field(min_length=1)] = Field(
-        default=(4, 16),
-        description="Sizes of the squares that are averaged before edges are looked for, in "
-        "pixels; 1 for none. Larger ones keep larger shapes and let texture go. The default keeps "
-        "small features such as eyes (4) and the play of light and shade (16), but not fur.",
+    pools: Annotated[tuple[Pool, ...], Field(min_length=1)] = Field(
+        default=(0.008, 0.032),
+        description="Sides of the squares that are averaged before edges are looked for: below 1 "
+        "as a share of the picture's long side, which means the same at every size; from 1 on in "
+        "pixels, 1 for none. Larger ones keep larger shapes and let texture go. The default, 4 and "
+        "16 pixels at a size of 512, keeps small features such as eyes and the play of light and "
+        "shade, but not fur.",
     )
     stride: int | None = Field(
         default=None,
         ge=1,
         description="Distance of the squares, in pixels, at most the smallest of the pools; when "
-        "left out, they lie side by side. The paper's code has 1, with a pool of 3.",
+        "left out, they lie side by side. It needs pools in pixels. The paper's code has 1, with a "
+        "pool of 3.",
     )
     pixel_range: float = Field(
         default=1.0,
@@ -113,13 +117,29 @@ class LaplacianParams(ReducedParams):
         "Li et al. Nothing changes with `relative`.",
     )
 
+    @field_validator("pools")
+    @classmethod
+    def _are_shares_or_whole(cls, pools: tuple[float, ...]) -> tuple[float, ...]:
+        for pool in pools:
+            if pool > 1 and not pool.is_integer():
+                raise ValueError(f"{pool} is no whole number of pixels")
+        return pools
+
     @field_validator("stride")
     @classmethod
     def _skips_no_pixel(cls, stride: int | None, info: ValidationInfo) -> int | None:
         pools = info.data.get("pools")  # absent where they are wrong themselves
-        if stride is not None and pools is not None and stride > min(pools):
-            raise ValueError(f"{stride} would skip pixels between squares of {min(pools)}")
+        if stride is None or pools is None:
+            return stride
+        if min(pools) < 1:
+            raise ValueError(f"needs `pools` in pixels, but {min(pools)} is a share of the picture")
+        if stride > min(pools):
+            raise ValueError(f"{stride} would skip pixels between squares of {min(pools):.0f}")
         return stride
+
+    def pools_at(self, longest: int) -> tuple[int, ...]:
+        """The pools in pixels, for a picture with this long side."""
+        return tuple(round(max(1, p * longest if p < 1 else p)) for p in self.pools)
 
 
 class TVParams(ReducedParams):

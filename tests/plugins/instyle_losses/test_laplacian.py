@@ -39,7 +39,7 @@ def smoothed(image: np.ndarray) -> np.ndarray:
 
 def by_hand(params, photo, picture, mask) -> float:
     terms = []
-    for pool in params.pools:
+    for pool in params.pools_at(max(photo.shape)):
 
         def cells(image: torch.Tensor, pool: int = pool) -> np.ndarray:
             return smoothed(image.numpy()) if params.stride else pooled(image.numpy(), pool)
@@ -63,6 +63,7 @@ def by_hand(params, photo, picture, mask) -> float:
         {},
         {"pools": [4], "pixel_range": 255},
         {"pools": [1, 2, 5, 7]},
+        {"pools": [0.1, 0.25, 1]},
         {"pools": [3], "stride": 1},
     ],
 )
@@ -91,14 +92,17 @@ def test_a_flat_picture_has_no_edges(pool, stride) -> None:
 
 
 def test_relative_is_independent_of_size(evaluate, photo, picture, mask, enlarge) -> None:
-    """At twice the size with twice the pool."""
-    small = evaluate(LaplacianLoss, LaplacianParams(pools=[2, 4]), photo, picture, mask)
-    large = evaluate(
-        LaplacianLoss,
-        LaplacianParams(pools=[4, 8]),
-        *(enlarge(image) for image in (photo, picture, mask)),
+    """At twice the size with twice the pool, which a share of the picture is."""
+    pictures = (photo, picture, mask)
+    large = [enlarge(image) for image in pictures]
+    longest = max(photo.shape)
+    in_pixels = evaluate(LaplacianLoss, LaplacianParams(pools=[2, 4]), *pictures)
+    assert evaluate(LaplacianLoss, LaplacianParams(pools=[4, 8]), *large) == pytest.approx(
+        in_pixels
     )
-    assert large == pytest.approx(small)
+    shares = LaplacianParams(pools=[2 / longest, 4 / longest])
+    assert evaluate(LaplacianLoss, shares, *pictures) == pytest.approx(in_pixels)
+    assert evaluate(LaplacianLoss, shares, *large) == pytest.approx(in_pixels)
 
 
 def test_relative_does_not_explode_for_a_flat_photo(evaluate, photo, mask) -> None:

@@ -37,6 +37,7 @@ def test_reads() -> None:
         (TVParams, {"layers": ["relu1_1"]}, "layers"),  # an unknown key
         (LaplacianParams, {"pools": []}, "pools"),
         (LaplacianParams, {"pools": [4, 0]}, "pools"),
+        (LaplacianParams, {"pools": [1.5]}, "pools"),
         (LaplacianParams, {"pixel_range": 0}, "pixel_range"),
         (TransportParams, {"layers": []}, "layers"),
         (TransportParams, {"samples": 15}, "samples"),
@@ -62,6 +63,7 @@ def test_wrong_parameters(params, settings, place) -> None:
         (StyleParams, {"layer_weights": [1, 1, 1]}, "layer_weights", "3 weights for 5 layers"),
         (ContentParams, {"layer_weights": [0]}, "layer_weights", "all the weights are 0"),
         (LaplacianParams, {"pools": [8, 3], "stride": 4}, "stride", "would skip pixels"),
+        (LaplacianParams, {"pools": [4, 0.1], "stride": 1}, "stride", "a share of the picture"),
     ],
 )
 def test_parameters_that_do_not_fit_together(params, settings, place, message) -> None:
@@ -104,3 +106,11 @@ def test_layers_that_are_wrong_are_all_that_is_told() -> None:
     with pytest.raises(ValidationError) as caught:
         ContentParams(layers=[], layer_weights=[1, 2])
     assert [error["loc"] for error in caught.value.errors()] == [("layers",)]
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"), [(64, (1, 2)), (128, (1, 4)), (512, (4, 16)), (1024, (8, 33))]
+)
+def test_pools_at_a_size(longest, expected) -> None:
+    assert LaplacianParams().pools_at(longest) == expected
+    assert LaplacianParams(pools=[1, 3]).pools_at(longest) == (1, 3)
