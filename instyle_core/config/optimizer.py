@@ -69,6 +69,13 @@ class Adam(Params):
     parametrization: Parametrization = "pyramid"
     tolerance: Tolerance = 0.0
     learning_rate: float = Field(0.01, gt=0, le=10, description="Step size, in units of `space`.")
+    decay: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="The last part of the steps, over which the learning rate falls to 0 step by "
+        "step: strokes settle, and grain goes.",
+    )
     drop: Drop | None = Field(
         None, description="Lets the learning rate fall, such as {after: 180, to: 0.1}."
     )
@@ -82,7 +89,10 @@ class Adam(Params):
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 1."""
-        return self.drop.to if self.drop and step > self.drop.after else self.learning_rate
+        rate = self.drop.to if self.drop and step > self.drop.after else self.learning_rate
+        falling = self.decay * self.steps
+        left = self.steps + 1 - step
+        return rate * min(1.0, left / falling) if falling else rate
 
 
 class LBFGS(Params):

@@ -148,6 +148,8 @@ def load_plan(
         older = _is_of_0_1_0(document.data)
     if older:
         document.assign("optimizer.parametrization", "pixels", "version 0.1.0")
+        if document.data["optimizer"].get("use") == "adam":
+            document.assign("optimizer.decay", 0, "version 0.1.0")
     if change:
         change(document)
     plan = make(document, registry or Registry.installed())

@@ -27,9 +27,19 @@ def test_optimizers(check: Checker, text: str, expected: Adam | LBFGS) -> None:
 
 
 def test_the_learning_rate_falls_after_the_step_that_is_named() -> None:
-    adam = Adam(steps=5, learning_rate=0.5, drop=Drop(after=3, to=0.125))
+    adam = Adam(steps=5, learning_rate=0.5, drop=Drop(after=3, to=0.125), decay=0)
     assert [adam.learning_rate_at(step) for step in range(1, 6)] == [0.5, 0.5, 0.5, 0.125, 0.125]
-    assert [Adam(learning_rate=0.5).learning_rate_at(step) for step in (1, 200)] == [0.5, 0.5]
+    constant = Adam(learning_rate=0.5, decay=0)
+    assert [constant.learning_rate_at(step) for step in (1, 200)] == [0.5, 0.5]
+
+
+def test_the_learning_rate_falls_to_0_over_the_last_steps() -> None:
+    adam = Adam(steps=10, learning_rate=0.5, decay=0.4)
+    rates = [adam.learning_rate_at(step) for step in range(1, 12)]
+    assert rates == pytest.approx([0.5] * 7 + [0.375, 0.25, 0.125, 0])
+    falling = Adam(steps=4, learning_rate=1, drop=Drop(after=2, to=0.5), decay=1)
+    rates = [falling.learning_rate_at(step) for step in range(1, 5)]
+    assert rates == pytest.approx([1, 0.75, 0.25, 0.125])
 
 
 def test_the_first_trial_of_lbfgs_is_always_as_long() -> None:

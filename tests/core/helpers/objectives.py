@@ -86,6 +86,6 @@ def solve(
 
 
 def adam(steps: int, learning_rate: float = 0.01, **more: Any) -> Adam:
-    """Of each pixel by itself, unless `more` says otherwise."""
-    more = {"parametrization": "pixels", **more}
+    """Of each pixel by itself, at a constant rate, unless `more` says otherwise."""
+    more = {"parametrization": "pixels", "decay": 0, **more}
     return Adam(steps=steps, learning_rate=learning_rate, **more)

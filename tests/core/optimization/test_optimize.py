@@ -175,6 +175,11 @@ def test_the_learning_rate_falls_after_the_step_that_is_named() -> None:
     assert moves(settings) == pytest.approx([0.05] * 4 + [0.01] * 2, rel=1e-4)
 
 
+def test_the_learning_rate_falls_to_0_over_the_last_steps() -> None:
+    settings = adam(6, 0.05, decay=0.5)
+    assert moves(settings) == pytest.approx([0.05] * 4 + [0.05 * 2 / 3, 0.05 / 3], rel=1e-4)
+
+
 def test_a_drop_counts_the_steps_of_all_scales() -> None:
     seen: list[float] = []
 

@@ -148,7 +148,7 @@ def test_a_large_area_changes_in_few_steps_of_a_pyramid_and_not_of_pixels() -> N
     target, steps = torch.full((3, 64, 64), 0.9), 4
     moved = {}
     for parametrization in BOTH:
-        solver = Adam(steps=steps, learning_rate=0.02, parametrization=parametrization)
+        solver = Adam(steps=steps, learning_rate=0.02, decay=0, parametrization=parametrization)
         moved[parametrization] = float(solve(Bowl(target), solver).mean()) - 0.5
     assert moved["pixels"] == pytest.approx(steps * 0.02, rel=0.01)
     # Adam's steps shorten near the target.
@@ -159,7 +159,7 @@ def test_a_single_pixel_changes_as_quickly_in_both() -> None:
     target = torch.full((3, 64, 64), 0.5)
     target[:, 20, 30] = 0.9
     for parametrization in BOTH:
-        solver = Adam(steps=40, learning_rate=0.02, parametrization=parametrization)
+        solver = Adam(steps=40, learning_rate=0.02, decay=0, parametrization=parametrization)
         change = solve(Bowl(target), solver) - 0.5
         assert float(change[:, 20, 30].min()) > 0.35
         assert float(change.abs().median()) < 0.01
