@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -71,9 +73,10 @@ def paints_at(paints: Tensor, size: Size) -> Tensor:
 def put_back(crop: Crop, picture: Tensor) -> Tensor:
     """The content with its painted pixels replaced by those of a painting, at full resolution.
 
-    Only painted pixels are resampled, weighted by coverage: pixels of the photo would show as a
-    fringe along the object's edge. If the object keeps its colors, these are taken from the photo
-    at full resolution.
+    Only the object's pixels are taken from the painting, and resampled weighted by coverage: others
+    would show as a fringe along its edge. Around the object, pixels that are to be painted continue
+    it (`continued`). If the object keeps its colors, these are taken from the photo at full
+    resolution.
 
     Args:
         crop: the crop that was painted.
@@ -84,9 +87,39 @@ def put_back(crop: Crop, picture: Tensor) -> Tensor:
     """
     full = picture
     if picture.shape != crop.content.shape:
-        painted = paints_at(crop.paints, (picture.shape[1], picture.shape[2]))
+        own = paints_at(crop.mask, (picture.shape[1], picture.shape[2]))
         height, width = crop.content.shape[1:]
-        parts = resample(torch.cat([picture * painted, painted]), (height, width))
+        parts = resample(torch.cat([picture * own, own]), (height, width))
         full = (parts[:3] / parts[3:]).clamp(0, 1)
         full = crop.palette().painted(full, crop.content)
+    full = continued(full, crop.mask, crop.paints)
     return torch.where(crop.paints > 0, full, crop.content)
+
+
+def continued(picture: Tensor, mask: Tensor, paints: Tensor) -> Tensor:
+    """A picture (3, H, W) whose object goes on beyond its edge, as in a mirror.
+
+    What no loss has looked at is not fit to be seen, but a merger may put the seam there, or blend
+    over it. A pixel outside is as the one that is as far within, on the other side of the object's
+    nearest pixel; or as that nearest pixel, where the object is thinner than that.
+
+    Args:
+        picture: of which only the object is used.
+        mask: of the object, (1, H, W); without any, nothing is changed.
+        paints: where to go on, (1, H, W).
+    """
+    inside = mask[0].cpu().numpy() > 0
+    around = (paints[0].cpu().numpy() > 0) & ~inside
+    if not (around.any() and inside.any()):
+        return picture
+    place = np.array(np.nonzero(around))
+    nearest = distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    nearest = nearest[:, around]
+    limits = np.array(inside.shape)[:, None]
+    mirrored = 2 * nearest - place
+    within = ((mirrored >= 0) & (mirrored < limits)).all(axis=0)
+    within &= inside[tuple(mirrored.clip(0, limits - 1))]
+    to, source = map(torch.from_numpy, (place, np.where(within, mirrored, nearest)))
+    result = picture.clone()
+    result[:, to[0], to[1]] = picture[:, source[0], source[1]]
+    return result

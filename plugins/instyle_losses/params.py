@@ -177,7 +177,7 @@ class TransportParams(VectorParams):
     """The parameters of ``transport``."""
 
     layers: Layers = Field(
-        default=("relu1_1", "relu2_1", "relu3_1", "relu4_1"),
+        default=("relu1_2", "relu2_2", "relu3_3", "relu4_3"),
         description="The layers that are compared, all alike. Shallow ones take over colors and "
         "grain, deeper ones larger strokes.",
     )

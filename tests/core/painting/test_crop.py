@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from instyle_core import Mask
 from instyle_core.config.spec import Color
 from instyle_core.objects.find import FoundObject
-from instyle_core.painting.crop import Crop, paints_at, put_back
+from instyle_core.painting.crop import Crop, continued, paints_at, put_back
 from instyle_core.testing import disc, picture
 from tests.core.helpers.plans import object_plan
 from tests.core.helpers.studio import Studio, read, rectangle, save
@@ -142,3 +142,46 @@ def test_fine_chrominance_survives_an_optimization_at_a_smaller_size(studio: Stu
     output = read(studio.folder / "out.png").astype(float)[100:300, 100:300]
     difference = np.abs(output[:, 0::2] - output[:, 1::2])
     np.testing.assert_allclose(difference.mean(axis=(0, 1)), (80, 35, 15), atol=6)
+
+
+# --- beyond the object ----------------------------------------------------------------------------
+
+
+@given(
+    height=st.integers(1, 12),
+    width=st.integers(1, 12),
+    density=st.sampled_from([0.05, 0.3, 0.8, 1.0]),
+    seed=st.integers(0, 999),
+)
+def test_beyond_its_edge_an_object_is_its_own_mirror_image(
+    height: int, width: int, density: float, seed: int
+) -> None:
+    """By brute force: each pixel outside has the color of one that it may have."""
+    inside = np.random.default_rng(seed).random((height, width)) < density
+    inside[seed % height, seed % width] = True
+    colors = torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))
+    mask = torch.from_numpy(inside)[None].float()
+    result = continued(colors, mask, torch.ones_like(mask)).numpy()
+    own = np.argwhere(inside)
+    for y, x in np.ndindex(height, width):
+        distance = np.square(own - (y, x)).sum(axis=1)
+        allowed = []
+        for near in own[distance == distance.min()]:
+            row, column = 2 * near - (y, x)
+            reaches = 0 <= row < height and 0 <= column < width and inside[row, column]
+            allowed.append((row, column) if reaches else tuple(near))
+        assert any(
+            (result[:, y, x] == colors[:, row, column].numpy()).all() for row, column in allowed
+        )
+
+
+def test_no_pixel_around_the_object_is_taken_from_the_painting() -> None:
+    """Whatever was painted around a gray object, a merger sees gray there."""
+    mask, paints = disc(40, 40, radius=0.25).decision, disc(40, 40, radius=0.4).decision
+    content = picture(40, 40)
+    for size in ((40, 40), (25, 25), (80, 80)):
+        wild = torch.rand(3, *size, generator=torch.Generator().manual_seed(0))
+        painting = torch.where(paints_at(mask, size) > 0, 0.5, wild)
+        result = put_back(Crop(content, paints, mask, []), painting)
+        expected = torch.where(paints > 0, 0.5, content)
+        torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
