@@ -1,12 +1,13 @@
 """What each term of the objective does, on real photos.
 
     python tests/benchmarks/ablation.py --data FOLDER [--photos 12] [--paintings FOLDER]...
-        [--depth MODEL] [--laplacian WEIGHT] [--size 256] [--steps 150] [--picture FILE]
+        [--preset default] [--depth MODEL] [--laplacian WEIGHT] [--size 256] [--steps 150]
+        [--picture FILE]
 
 FOLDER of --data holds VOCdevkit/VOC2012. The largest animal or person of each photo, by its true
 mask, is repainted after one of the paintings in turn: four that docs/pictures/paint_style.py makes,
-and those of the folders given. Everything but the terms is as in the preset `gatys`, a total
-variation of little weight included. Measured inside of the object, at the size that was optimized:
+and those of the folders given. Everything but the Laplacian and the depth is as in the preset.
+Measured inside of the object, at the size that was optimized:
 
 - style distance: the value of the loss `style` with its defaults, in float32;
 - edges kept: the correlation of photo and result after a Laplacian of a Gaussian of 2 pixels (none
@@ -17,8 +18,9 @@ variation of little weight included. Measured inside of the object, at the size 
   folder. Without one, no depth is measured.
 
 Whatever keeps more of the photo takes over less of the style. The row "at equal style distance" is
-content and style alone with a smaller weight of style, such that the style distance is that of the
-row with the Laplacian: what that row has beyond this one is what the Laplacian is good for.
+without either, but with a smaller weight of `style` or `transport`, such that the style distance is
+that of the row with the Laplacian: what that row has beyond this one is what the Laplacian is good
+for.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from instyle_core import FeatureExtractor, Targets
-from instyle_core.config.plan import Plan, load_plan
+from instyle_core.config.plan import Plan, load_plan, preset_text
+from instyle_core.device import choose_precision
 from instyle_core.images.resize import resize
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.painting.color import luminance
@@ -63,12 +66,21 @@ PAINTER = Path(__file__).parents[2] / "docs" / "pictures" / "paint_style.py"
 #: Name, palette, size of the strokes and seed of the paintings.
 PAINTINGS = (("night", 1.0, 11), ("embers", 1.8, 3), ("meadow", 0.6, 5), ("ink", 1.2, 7))
 
-STYLE_WEIGHT = 10.0
+#: The losses whose weight sets how much style there is, by preset.
+STYLE_TERMS = {"default": "transport", "gatys": "style"}
 
-#: Content and style alone are tried with the style's weight divided by these as well.
+#: By what its weight is divided where there is neither Laplacian nor depth.
 LESS_STYLE = (1.0, 1.6, 2.5, 4.0)
 
 DEPTH_WEIGHT = 1.0
+
+ROWS = (
+    "without laplacian",
+    "the same, at equal style distance",
+    "with laplacian",
+    "with depth",
+    "with laplacian and depth",
+)
 
 CPU = torch.device("cpu")
 
@@ -117,20 +129,25 @@ class Bench:
         self._folder = folder
         self._options = options
         Image.new("RGB", (64, 64)).save(folder / "any.png")
-        every = self.plan(STYLE_WEIGHT, laplacian=1.0, depth=bool(options.depth))
+        self._preset = yaml.safe_load(preset_text(options.preset))
+        self._precision = choose_precision("auto", CPU)
+        every = self.plan(laplacian=True, depth=bool(options.depth))
         self._extractors: dict[str, FeatureExtractor] = {
             name: use.create().to(CPU, torch.float32) for name, use in every.extractors.items()
         }
 
-    def plan(self, style: float, laplacian: float = 0.0, depth: bool = False) -> Plan:
+    def plan(self, less: float = 1.0, *, laplacian: bool = False, depth: bool = False) -> Plan:
         """A spec with these terms; its pictures are of no account."""
-        losses: list[dict[str, Any]] = [
-            {"use": "content", "weight": 1},
-            {"use": "style", "weight": style},
-            {"use": "tv", "weight": 0.02},
-        ]
-        if laplacian:
-            losses.append({"use": "laplacian", "weight": laplacian})
+        losses: list[dict[str, Any]] = []
+        for loss in self._preset["losses"]:
+            weight = loss["weight"]
+            if loss["use"] == STYLE_TERMS[self._options.preset]:
+                weight /= less
+            if loss["use"] == "laplacian":
+                if not laplacian:
+                    continue
+                weight = self._options.laplacian or weight
+            losses.append({**loss, "weight": weight})
         if depth:
             losses.append({"use": "depth", "weight": DEPTH_WEIGHT})
         spec: dict[str, Any] = {
@@ -140,12 +157,7 @@ class Bench:
             "output": "out.png",
             "size": self._options.size,
             "losses": losses,
-            "optimizer": {
-                "use": "adam",
-                "parametrization": "pixels",
-                "learning_rate": 0.02,
-                "steps": self._options.steps,
-            },
+            "optimizer": {**self._preset["optimizer"], "steps": self._options.steps},
         }
         if self._options.depth:
             spec["extractors"] = {"midas": {"use": "midas", "model": self._options.depth}}
@@ -160,7 +172,7 @@ class Bench:
         part = Crop(content, mask, mask, [pair.style])
         torch.manual_seed(0)
         began = time.perf_counter()
-        networks = Networks(self._extractors, CPU, torch.bfloat16)
+        networks = Networks(self._extractors, CPU, self._precision)
         assert plan.whole
         outcome = stylize(part, plan.whole, plan.spec, networks, lambda progress: None)
         seconds = time.perf_counter() - began
@@ -274,20 +286,14 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=12)
     parser.add_argument("--paintings", type=Path, action="append", default=[])
     parser.add_argument("--depth", help="name or folder of a depth model")
-    parser.add_argument("--laplacian", type=float, default=1.0, help="weight of the term")
+    parser.add_argument("--preset", choices=STYLE_TERMS, default="default")
+    parser.add_argument("--laplacian", type=float, help="its weight, if not that of the preset")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--picture", type=Path, help="write photo, style and results of four pairs")
     options = parser.parse_args()
 
-    with_both = "content + style + laplacian + depth"
-    rows: dict[str, list[Figures]] = {
-        "content + style": [],
-        "the same, at equal style distance": [],
-        "content + style + laplacian": [],
-        "content + style + depth": [],
-        with_both: [],
-    }
+    rows: dict[str, list[Figures]] = {name: [] for name in ROWS}
     strips: list[Image.Image] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -296,28 +302,24 @@ def main() -> None:
             styles += sorted(p for p in more.iterdir() if p.suffix.lower() in (".jpg", ".png"))
         bench = Bench(folder, options)
         for pair in pairs(open_voc(options.data, "val"), styles, options.photos):
-            plain = [bench.run(pair, bench.plan(STYLE_WEIGHT / less)) for less in LESS_STYLE]
-            steered, picture = bench.run(pair, bench.plan(STYLE_WEIGHT, options.laplacian))
+            plain = [bench.run(pair, bench.plan(less)) for less in LESS_STYLE]
+            steered, picture = bench.run(pair, bench.plan(laplacian=True))
             equal = at_style_distance([figures for figures, _ in plain], steered.style)
             pictures = [plain[0][1], picture]
-            rows["content + style"].append(plain[0][0])
-            rows["the same, at equal style distance"].append(equal)
-            rows["content + style + laplacian"].append(steered)
-            if options.depth:
-                for key, weight in (
-                    ("content + style + depth", 0.0),
-                    (with_both, options.laplacian),
-                ):
-                    figures, picture = bench.run(pair, bench.plan(STYLE_WEIGHT, weight, depth=True))
-                    rows[key].append(figures)
-                    pictures.append(picture)
+            measured = [plain[0][0], equal, steered]
+            for laplacian in (False, True) if options.depth else ():
+                figures, picture = bench.run(pair, bench.plan(laplacian=laplacian, depth=True))
+                measured.append(figures)
+                pictures.append(picture)
+            for row, figures in zip(rows.values(), measured, strict=False):
+                row.append(figures)
             if len(strips) < 4:
                 strips.append(strip(pair, pictures))
             gain = steered.edges - equal.edges
             print(f"{pair.name}: edges kept {equal.edges:.3f} {gain:+.3f}", file=sys.stderr)
 
     gains = [a.edges - b.edges for a, b in zip(*list(rows.values())[2:0:-1], strict=True)]
-    print(f"{len(gains)} pairs, weight of the laplacian {options.laplacian:g}\n")
+    print(f"{len(gains)} pairs\n")
     table(rows)
     better = fmean(gain > 0 for gain in gains)
     print(
