@@ -91,7 +91,7 @@ class Piece:
 PIECES = [
     Piece("chelsea", {"class": "cat"}, "starry_night"),
     Piece("astronaut", {"class": "person"}, "cypresses"),
-    Piece("coffee", {"box": [90, 40, 560, 370]}, "great_wave"),
+    Piece("coffee", {"box": [70, 10, 490, 390]}, "great_wave"),
     Piece("bison", {"box": [200, 85, 840, 580]}, "shipwreck"),
     Piece("cow", {"box": [225, 285, 925, 695]}, "great_wave"),
     Piece("duck", {"box": [115, 195, 830, 890]}, "starry_night"),

@@ -201,7 +201,7 @@ class FeatureStack:
         reads: the layers that each loss reads, by extractor.
         device: where to compute.
         precision: of the networks; other than float32 by automatic mixed precision.
-        params: the extractors' parameters, with strides and reaches; only needed for tiles.
+        params: the extractors' parameters, with strides and reaches.
         tile: the side of tiles, in pixels; 0 for none. A picture that is not much larger than a
             tile is not divided.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -22,8 +22,7 @@ class Networks:
         extractors: by their names in the spec.
         device: where to compute.
         precision: of the networks.
-        params: the extractors' parameters, by the same names; they hold the strides and reaches
-            that tiles depend on.
+        params: the extractors' parameters, by the same names; they hold strides and reaches.
         tile: the side, in pixels, of the tiles that larger pictures are computed in; 0 for none.
         style_cache: keeps the sums of style pictures.
     """
@@ -31,7 +30,7 @@ class Networks:
     extractors: Mapping[str, FeatureExtractor]
     device: torch.device
     precision: torch.dtype
-    params: Mapping[str, ExtractorParams] = field(default_factory=dict)
+    params: Mapping[str, ExtractorParams]
     tile: int = 0
     style_cache: StyleCache | None = None
 

@@ -135,6 +135,7 @@ class Bench:
         self._extractors: dict[str, FeatureExtractor] = {
             name: use.create().to(CPU, torch.float32) for name, use in every.extractors.items()
         }
+        self._params = {name: use.params for name, use in every.extractors.items()}
 
     def plan(self, less: float = 1.0, *, laplacian: bool = False, depth: bool = False) -> Plan:
         """A spec with these terms; its pictures are of no account."""
@@ -172,7 +173,7 @@ class Bench:
         part = Crop(content, mask, mask, [pair.style])
         torch.manual_seed(0)
         began = time.perf_counter()
-        networks = Networks(self._extractors, CPU, self._precision)
+        networks = Networks(self._extractors, CPU, self._precision, self._params)
         assert plan.whole
         outcome = stylize(part, plan.whole, plan.spec, networks, lambda progress: None)
         seconds = time.perf_counter() - began
@@ -203,7 +204,7 @@ class Bench:
         self, pair: Pair, photo: Tensor, inside: np.ndarray, picture: Tensor
     ) -> float:
         params = StyleParams()
-        stack = FeatureStack(self._extractors, [params.reads()], CPU)
+        stack = FeatureStack(self._extractors, [params.reads()], CPU, params=self._params)
         within = MaskPyramid(torch.from_numpy(inside)[None, None].float())
         factor = max(picture.shape[1:]) / max(pair.style.shape[1:])
         height, width = (round(side * factor) for side in pair.style.shape[1:])

@@ -26,7 +26,7 @@ from instyle_core import FeatureExtractor, Loss, Targets, View, testing
 from instyle_core.config.plan import Plan
 from instyle_core.device import choose_precision, keep_freed_memory
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting.networks import Networks
+from instyle_core.painting.networks import load_networks
 from instyle_core.painting.stylize import stylize
 from instyle_core.plugin import border, use
 
@@ -85,9 +85,8 @@ def compare(plan: Plan, image: Tensor, precision: torch.dtype) -> tuple[list[flo
 
     Switch.on = True
     crop = crop_for(image, testing.picture(*image.shape[1:], seed=2))
-    extractors = {name: used.create() for name, used in plan.extractors.items()}
     assert plan.whole
-    stylize(crop, plan.whole, plan.spec, Networks(extractors, CPU, precision), watch)
+    stylize(crop, plan.whole, plan.spec, load_networks(plan, CPU, precision), watch)
     return times[True][1:], times[False][1:]
 
 

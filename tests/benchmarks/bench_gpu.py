@@ -92,7 +92,9 @@ def step_seconds(plan: Plan, network: VGG19, size: int, precision: torch.dtype) 
 
     crop = crop_for(testing.picture(size, size), testing.picture(size, size, seed=2))
     assert plan.whole
-    networks = Networks({"vgg19": network}, network.mean.device, precision)
+    networks = Networks(
+        {"vgg19": network}, network.mean.device, precision, {"vgg19": VGG19Params()}
+    )
     stylize(crop, plan.whole, plan.spec, networks, watch)
     steps = [after - before for before, after in pairwise(times)]
     return median(steps[len(steps) // 4 :])

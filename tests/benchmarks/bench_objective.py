@@ -153,7 +153,13 @@ def ours(
         stood += time.perf_counter() - stopped
 
     assert plan.whole
-    stylize(crop, plan.whole, plan.spec, Networks({"vgg19": network}, CPU, precision), watch)
+    stylize(
+        crop,
+        plan.whole,
+        plan.spec,
+        Networks({"vgg19": network}, CPU, precision, {"vgg19": VGG19Params()}),
+        watch,
+    )
     return seen
 
 

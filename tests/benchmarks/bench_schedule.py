@@ -60,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     network, precision = VGG19(VGG19Params()), choose_precision("auto", CPU)
-    networks = Networks({"vgg19": network}, CPU, precision)
+    networks = Networks({"vgg19": network}, CPU, precision, {"vgg19": VGG19Params()})
     print("| size | steps at the finest size | of | objective | seconds |")
     print("| --- | --- | --- | --- | --- |")
     for side in map(int, options.sizes.split(",")):

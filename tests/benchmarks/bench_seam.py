@@ -40,7 +40,7 @@ from instyle_core.config.plan import Plan, load_plan
 from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.objects.select import prompt_of, refine, select_object
 from instyle_core.painting.crop import Crop, put_back
-from instyle_core.painting.networks import Networks
+from instyle_core.painting.networks import load_networks
 from instyle_core.painting.seam import jump_across, measure_seam
 from instyle_core.painting.stylize import stylize
 from instyle_fcn8s.voc import CLASSES, IGNORED, Photos, open_voc
@@ -172,10 +172,6 @@ def repaint(case: Case, paints: Tensor) -> Tensor:
     """The photo with the pixels of `paints` stylized."""
     plan = case.plan
     (item,) = plan.objects
-    device = torch.device("cpu")
-    extractors = {
-        name: use.create().to(device, torch.float32) for name, use in plan.extractors.items()
-    }
     box = crop_box(paints, plan.spec.margin)
     style = Image.open(item.style.images[0]).convert("RGB")
     part = Crop(
@@ -185,7 +181,7 @@ def repaint(case: Case, paints: Tensor) -> Tensor:
         styles=[torch.from_numpy(np.array(style)).permute(2, 0, 1) / 255],
     )
     torch.manual_seed(0)
-    networks = Networks(extractors, device, torch.float32)
+    networks = load_networks(plan, torch.device("cpu"), torch.float32)
     outcome = stylize(part, item, plan.spec, networks, lambda progress: None)
     assert outcome.picture is not None
     x0, y0, x1, y1 = box

@@ -90,7 +90,7 @@ def compare(
         last = time.perf_counter()
 
     crop = crop_for(image, testing.picture(*image.shape[1:], seed=2))
-    networks = Networks({"vgg19": network}, CPU, precision)
+    networks = Networks({"vgg19": network}, CPU, precision, {"vgg19": VGG19Params()})
     assert plan.whole
     stylize(crop, plan.whole, plan.spec, networks, watch)
     return times[0][1:], times[1][1:], times[2][1:]

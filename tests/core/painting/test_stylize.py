@@ -39,7 +39,7 @@ def paint(
     settings = Adam(**{**common, **optimizer})
     plan = object_plan(losses or [level()])
     spec = Spec.model_construct(size=size, optimizer=settings)
-    networks = Networks({"pixels": extractor or Counting()}, torch.device("cpu"), torch.float32)
+    networks = Networks({"pixels": extractor or Counting()}, torch.device("cpu"), torch.float32, {})
     return stylize(crop, plan, spec, networks, on_step)
 
 
