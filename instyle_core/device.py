@@ -18,22 +18,19 @@ _M_MMAP_MAX = -4
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that a spec names; ``auto`` is a CUDA GPU if there is one, else the processor.
+    """The device that a spec names; ``auto`` is the accelerator that torch finds, or the processor.
 
     Raises:
         InputError: this machine has no such device.
     """
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(found.type if found else "cpu")
     device = torch.device(name)
-    available = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not available[device.type]:
-        found = [kind for kind, is_there in available.items() if is_there]
-        hint = f"it finds {', '.join(found)}; `device: auto` picks one"
+    count = torch.accelerator.device_count() if found and found.type == device.type else 0
+    if device.type != "cpu" and (device.index or 0) >= count:
+        kinds = f"cpu and {found.type}" if found else "cpu alone"
+        hint = f"it finds {kinds}; `device: auto` picks one"
         raise InputError(f"torch finds no device '{name}' here", hint=hint)
     return device
 

@@ -31,7 +31,7 @@ def pipeline() -> None:
 @_spec
 @_set
 @click.option("--output", type=click.Path(), help="The picture to write.")
-@click.option("--device", help="Where to compute: auto, cpu, cuda, cuda:N or mps.")
+@click.option("--device", help="Where to compute: auto, cpu, cuda, cuda:N, mps, xpu.")
 @click.option("--seed", type=int, help="Seed of all that is random.")
 @click.option("--preview", is_flag=True, help="Small and quick, to judge the look by.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run of this spec.")

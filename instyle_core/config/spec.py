@@ -48,8 +48,8 @@ def _pixels(form: str) -> BeforeValidator:
 
 
 def _device(value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", value):
-        right = "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'"
+    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", value):
+        right = "'auto', 'cpu', 'cuda[:N]', 'mps' or 'xpu[:N]'"
         raise ValueError(f"should be {right}; it is {shown(value)}")
     return value
 
@@ -283,7 +283,9 @@ class Spec(Params):
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of all that is random.")
     device: Annotated[str, AfterValidator(_device)] = Field(
-        "auto", description="Where to compute: auto, cpu, cuda, cuda:N or mps."
+        "auto",
+        description="Where to compute: cpu; cuda or cuda:N, a GPU of NVIDIA or AMD; mps, Apple's; "
+        "xpu or xpu:N, Intel's; or auto, the GPU that torch finds, if any.",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",

@@ -64,16 +64,36 @@ def test_automatic_tiles() -> None:
     assert 2 * full**2 == pytest.approx(half[0] ** 2, rel=0.1)
 
 
-def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+def test_without_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == CPU
-    with pytest.raises(InputError, match="no device 'cuda:1' here"):
-        choose_device("cuda:1")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert choose_device("auto") == choose_device("cuda") == GPU
-    with pytest.raises(InputError, match="no device 'cuda:1' here"):
-        choose_device("cuda:1")
+    for name in ("cuda", "cuda:1", "mps", "xpu"):
+        with pytest.raises(InputError, match=f"no device '{name}' here") as caught:
+            choose_device(name)
+        assert "cpu alone" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "there", "missing"),
+    [
+        ("cuda", 2, ["cpu", "cuda", "cuda:0", "cuda:1"], ["cuda:2", "xpu", "mps"]),
+        ("xpu", 1, ["cpu", "xpu", "xpu:0"], ["xpu:1", "cuda"]),
+        ("mps", 1, ["cpu", "mps"], ["cuda", "xpu"]),
+    ],
+)
+def test_the_accelerator_that_torch_finds(
+    kind: str, count: int, there: list[str], missing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = torch.device(kind)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: found)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: count)
+    assert choose_device("auto") == found
+    assert [choose_device(name) for name in there] == [torch.device(name) for name in there]
+    for name in missing:
+        with pytest.raises(InputError, match=f"no device '{name}' here") as caught:
+            choose_device(name)
+        assert f"cpu and {kind}" in str(caught.value.hint)
 
 
 def test_memory_that_has_run_out() -> None:

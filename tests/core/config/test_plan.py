@@ -53,7 +53,7 @@ optimizer:
 losses:                         # ! losses: no loss has a weight above 0
   - {use: content, weight: 0}
 seed: 2                         # ! the key 'seed' is there twice
-device: gpu                     # ! device: should be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'
+device: gpu                     # ! device: should be 'auto', 'cpu', 'cuda[:N]', 'mps' or 'xpu[:N]'
 """
 
 
