@@ -138,7 +138,7 @@ from tests.core.helpers.specs import SPEC
         ),
         (
             "device: gpu",
-            "device: should be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'; it is 'gpu'",
+            "device: should be 'auto', 'cpu', 'cuda[:N]', 'mps' or 'xpu[:N]'; it is 'gpu'",
         ),
         ("optimizer: {use: sgd}", "optimizer: 'use' should be one of 'adam', 'lbfgs'; it is 'sgd'"),
         (
