@@ -42,9 +42,8 @@ PHOTOS = {
     "bison": "a bison, by Kurt Kaiser, CC0, from GCompris",
     "cow": "a cow, by Dohduhdah, public domain, from GCompris",
     "duck": "a duck, by Bernard Spragg, CC0, from GCompris",
-    "hedgehog": "a hedgehog, by George Chernilevsky, public domain, from GCompris",
     "koala": "a koala, by BurningWell, public domain, from GCompris",
-    "moose": "a moose, by Ryan Hagerty, public domain, from GCompris",
+    "kitten": "a kitten, by Loliloli, public domain, from GCompris",
     "scarlet_macaw": "a macaw, by Dcoetzee, CC0, from GCompris",
     "sheep": "a sheep, by Rob Mitchell, CC0, from GCompris",
 }
@@ -55,7 +54,7 @@ PAINTINGS = {
     "cypresses": "Vincent van Gogh, *Wheat Field with Cypresses*, 1889",
     "harvest": "Vincent van Gogh, *Harvest in Provence*, 1888",
     "shipwreck": "J. M. W. Turner, *The Wreck of a Transport Ship*, about 1810",
-    "great_wave": "after Katsushika Hokusai, *The Great Wave off Kanagawa*, about 1831",
+    "great_wave": "After Katsushika Hokusai, *The Great Wave off Kanagawa*, about 1831",
 }
 
 
@@ -90,16 +89,16 @@ class Piece:
 
 PIECES = [
     Piece("chelsea", {"class": "cat"}, "starry_night"),
-    Piece("astronaut", {"class": "person"}, "cypresses"),
-    Piece("coffee", {"box": [70, 10, 490, 390]}, "great_wave"),
+    Piece("astronaut", {"box": [70, 10, 380, 420]}, "cypresses"),
+    Piece("coffee", {"box": [74, 14, 484, 386]}, "great_wave"),
     Piece("bison", {"box": [200, 85, 840, 580]}, "shipwreck"),
-    Piece("cow", {"box": [225, 285, 925, 695]}, "great_wave"),
+    Piece("cow", {"class": "cow"}, "great_wave"),
     Piece("duck", {"box": [115, 195, 830, 890]}, "starry_night"),
-    Piece("hedgehog", {"box": [180, 125, 880, 605]}, "harvest"),
     Piece("koala", {"box": [105, 235, 660, 895]}, "cypresses"),
-    Piece("moose", {"box": [105, 85, 840, 645]}, "harvest"),
+    Piece("kitten", {"box": [180, 95, 1018, 585]}, "harvest"),
     Piece("scarlet_macaw", {"box": [225, 90, 940, 790]}, "great_wave"),
     Piece("sheep", {"class": "sheep"}, "cypresses"),
+    Piece("scarlet_macaw", {"box": [225, 90, 940, 790]}, "cypresses"),
     Piece("chelsea", {"class": "cat"}, "shipwreck"),
 ]
 
@@ -124,7 +123,10 @@ def painted(piece: Piece, sources: Path) -> Image.Image:
         objects = [{"select": dict(piece.select), "style": "painting.png"}]
         files = {"content": "photo.png", "output": "result.png", "objects": objects}
         (folder / "spec.yaml").write_text(yaml.safe_dump({**spec, **files, **SIZES}))
-        result = Image.open(run(load_plan(folder / "spec.yaml")).output).convert("RGB")
+        made = run(load_plan(folder / "spec.yaml"))
+        if made.status != "finished":
+            raise SystemExit(f"{piece.name}: {made.status}")
+        result = Image.open(made.output).convert("RGB")
     half = (HEIGHT - GAP) // 2
     column = [at_height(image, half) for image in given]
     result = at_height(result, HEIGHT)
@@ -155,7 +157,8 @@ def page() -> str:
     """docs/gallery.md."""
     parts = [INTRODUCTION]
     for piece in PIECES:
-        what = f"{PHOTOS[piece.photo].capitalize()}. {PAINTINGS[piece.painting]}."
+        what = f"{PHOTOS[piece.photo]}. {PAINTINGS[piece.painting]}."
+        what = what[0].upper() + what[1:]
         alt = f"{PHOTOS[piece.photo].split(',')[0]}, repainted"
         parts.append(f"![{alt}](pictures/gallery/{piece.name}.jpg)\n\n{what}\n")
     return "\n".join(parts)
