@@ -65,6 +65,7 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
         "parametrization": "pyramid",
         "tolerance": 0.0,
         "learning_rate": 0.01,
+        "decay": 0.5,
         "weight_decay": 0.0,
         "space": "rgb",
     }

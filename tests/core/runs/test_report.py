@@ -97,7 +97,7 @@ def page_of(rows: Sequence[Any] = (), picture: str = "out.png", **changes: Any) 
     return Page(report.page(facts, rows, picture))
 
 
-names = st.text(st.characters(exclude_characters="/\0"), min_size=1).filter(
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(
     lambda name: name not in (".", "..")
 )
 
