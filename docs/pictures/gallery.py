@@ -64,8 +64,9 @@ Each picture shows the result, and on its left the photo and the painting. All r
 the preset `default`; losses and optimizer were not tuned for a picture. What was chosen by looking:
 a moose, an owl and a hedgehog were left out, whose masks failed or whose eyes were lost, and how
 cup, kitten, astronaut and cow are selected was changed after a first try. Photos were shrunk to a
-long side of {SIZES["shrink"]} pixels, and the crop around the object to {SIZES["size"]}. One command
-makes all (here with convolutions by NNPACK, so that another run may end in other patches of color):
+long side of {SIZES["shrink"]} pixels, and the crop around the object to {SIZES["size"]}. One
+command makes all (here with convolutions by NNPACK, so that another run may end in other
+patches of color):
 
 ```console
 $ python docs/pictures/gallery.py SOURCES
