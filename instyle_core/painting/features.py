@@ -378,7 +378,9 @@ class _Scaled(torch.autograd.Function):
 
 def _vectors(maps: Tensor, cells: Tensor) -> Tensor:
     """The feature vectors (n, C), at least float32, of cells (n, 2) of a map (1, C, h, w)."""
-    rows = maps[0].permute(1, 2, 0).flatten(0, 1)
+    # Not `maps[0]`: the gradient of an index is contiguous, and then every gradient above it in a
+    # network with channels last is converted.
+    rows = maps.permute(0, 2, 3, 1).flatten(0, 2)
     index = cells[:, 0] * maps.shape[3] + cells[:, 1]
     return at_least_float32(rows.index_select(0, index))
 

@@ -186,3 +186,28 @@ def test_targets_in_tiles_draw_each_number_once() -> None:
         results.append((*sums, torch.rand(3)))
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-14)
+
+
+class Widened(FeatureExtractor):
+    """Pixels as a map with channels last; keeps the strides of its gradient."""
+
+    def extract(self, images: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        maps = images.repeat(1, 2, 1, 1).contiguous(memory_format=torch.channels_last)
+        maps.register_hook(lambda gradient: setattr(self, "strides", gradient.stride()))
+        return {layer: maps for layer in layers}
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Widened:
+        return self
+
+
+@pytest.mark.parametrize("tile", [0, 40])
+def test_the_gradient_of_cells_has_the_layout_of_the_map(tile: int) -> None:
+    """Otherwise a network converts it at every step, which takes longer than the loss itself."""
+    network = Widened()
+    reads = {"net": ["fine"]}
+    stack = FeatureStack({"net": network}, [reads], CPU, params={"net": LayersParams()}, tile=tile)
+    image = torch.rand(1, 3, *SIZE, requires_grad=True)
+    views = tile_views(stack, image) if tile else [stack.view(image, masks_of(stack))]
+    for view in views:
+        view.at(cells_of(1), "net", "fine").sum().backward()
+        assert network.strides[1] == 1
