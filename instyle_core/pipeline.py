@@ -34,7 +34,7 @@ from instyle_core.painting.networks import Networks, load_networks
 from instyle_core.painting.ranking import choose_styles
 from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs import place
-from instyle_core.runs.folder import RunFolder
+from instyle_core.runs.folder import RunFolder, settle
 from instyle_core.runs.notebook import gallery
 from instyle_core.runs.resume import find
 from instyle_core.runs.state import RunState
@@ -112,6 +112,7 @@ def run(
     device = choose_device(plan.spec.device)
     precision = choose_precision(plan.spec.precision, device)
     machine = describe_machine(device, precision)
+    settle(plan)
     earlier = find(plan, machine) if resume else None
     check(plan)
     with RunFolder(plan, machine, every=checkpoint) as folder:

@@ -33,11 +33,37 @@ from instyle_core.runs.hidden import (
     restore_replaced,
 )
 from instyle_core.runs.losses_csv import Row, row_of, write_rows
-from instyle_core.runs.record import hash_of, origins, relative, state_path
+from instyle_core.runs.record import RUNNING, hash_of, origins, relative, state_path
 from instyle_core.runs.state import RunState, damaged, dump_state
 
 if TYPE_CHECKING:
     from instyle_core.runs.record import Earlier
+
+
+#: The picture in a hidden folder, until it is moved to its place.
+STAGED = "staged-output"
+
+
+def settle(plan: Plan) -> None:
+    """Finish the publishing of a run that died within it; its record and picture are complete."""
+    target = Path(os.path.realpath(plan.folder))
+    restore_replaced(target)
+    for folder in dead_folders(target):
+        try:
+            record = json.loads((folder / "run.json").read_bytes())
+            if record["status"] != RUNNING:
+                _publish(folder, plan.spec.output, target)
+                return
+        except (OSError, InstyleError, ValueError, KeyError, TypeError, RecursionError):
+            continue  # it is removed, or told of, later
+
+
+def _publish(folder: Path, output: Path, target: Path) -> None:
+    """Put the picture in a hidden folder in its place, if it is not there, and then the folder."""
+    with alone_in(target.parent):
+        if (folder / STAGED).exists():
+            move_file(folder / STAGED, output)
+        move_to(folder, target)
 
 
 class RunFolder:
@@ -74,7 +100,6 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         # Hashed now, since a file may be changed or moved away during the run.
         self._inputs = {path: hash_of(path) for path in self._plan.inputs}
-        restore_replaced(self._target)
         for folder in dead_folders(self._target):
             if (folder / "run.json").exists():
                 self._dead.append(folder)
@@ -95,10 +120,11 @@ class RunFolder:
         traceback: TracebackType | None,
     ) -> None:
         # After an error, the last checkpoint stays, to go on from.
-        if kind is None or not self._state or issubclass(kind, RescuedRun):
-            self._hidden.remove()
-        else:
+        has_checkpoint = (self._hidden.path / "run.json").exists()
+        if kind and has_checkpoint and not issubclass(kind, RescuedRun):
             self._hidden.release()
+        else:
+            self._hidden.remove()
 
     @property
     def output(self) -> Path:
@@ -186,7 +212,8 @@ class RunFolder:
         if time.monotonic() - self._saved >= self._every:
             before = self._state
             try:
-                self._save("interrupted", "the program ended before the run was done", state())
+                record = self._record(RUNNING, "", state())
+                self._write_record(record)
                 self._remove_state(before)
             except (
                 OSError,
@@ -216,19 +243,20 @@ class RunFolder:
         for name, write in self._unwritten.items():
             write(self._path(name))
         before = self._state
-        record = self._save(status, reason, state)
-        self._remove_state(before)
+        record = self._record(status, reason, state)
         page = report.page(record, self._losses, self._plan.spec.output.name)
         write_atomically(self._folder / "report.html", _encoded(page))
+        self._write_record(record)  # last: a status other than `RUNNING` tells that all is there
+        self._remove_state(before)
         self._folder.chmod(0o777 & ~_umask())
 
-    def _save(self, status: str, reason: str, state: RunState | None) -> dict[str, Any]:
-        """Write the state, ``losses.csv``, and ``run.json``, which names them; returns the last."""
-        plan, folder = self._plan, self._folder
+    def _record(self, status: str, reason: str, state: RunState | None) -> dict[str, Any]:
+        """Write the state, and make the content of ``run.json``, which names it."""
+        plan = self._plan
         seconds = {**self._seconds}
         seconds["total"] += time.monotonic() - self._began
         digest = self._write_state(state) if state else None
-        record = {
+        return {
             "instyle": version("instyle"),
             "status": status,
             "reason": reason,
@@ -245,11 +273,13 @@ class RunFolder:
             "machine": self._machine,
             "state": digest,
         }
-        text = json.dumps(relative(record, plan), indent=2, ensure_ascii=False) + "\n"
-        write_atomically(folder / "losses.csv", write_rows(self._losses).encode())
-        write_atomically(folder / "run.json", _encoded(text))
-        self._state = digest
-        return record
+
+    def _write_record(self, record: Mapping[str, Any]) -> None:
+        """Write ``losses.csv`` and ``run.json``."""
+        text = json.dumps(relative(record, self._plan), indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self._folder / "losses.csv", write_rows(self._losses).encode())
+        write_atomically(self._folder / "run.json", _encoded(text))
+        self._state = record["state"]
 
     def _write_state(self, state: RunState) -> str:
         """Write the state; returns the SHA-256 of its file."""
@@ -269,12 +299,10 @@ class RunFolder:
             OSError, InstyleError: one of them cannot be written, or moved there.
         """
         # Written here first, so that nothing lies beside the output if the run dies now.
-        staged = self._path("staged-output")
+        staged = self._path(STAGED)
         write_atomically(staged, picture)
         self.complete(status, reason, state)
-        with alone_in(self._target.parent):
-            move_file(staged, self._plan.spec.output)
-            move_to(self._folder, self._target)
+        _publish(self._folder, self._plan.spec.output, self._target)
         for folder in self._dead:
             remove_dead(folder)
 
@@ -290,7 +318,7 @@ class RunFolder:
             The picture.
 
         Raises:
-            OSError, InstyleError: it cannot be saved anywhere.
+            InstyleError: it cannot be saved anywhere.
         """
         elsewhere = [Path.cwd(), Path(tempfile.gettempdir())]
         attempts = [(place, state) for place in (None, *elsewhere)]
@@ -309,10 +337,15 @@ class RunFolder:
                 return self._target / name
             if place:
                 shutil.rmtree(self._folder, ignore_errors=True)
-        for place in elsewhere[:-1]:
+        for place in elsewhere:
             with suppress(OSError, InstyleError):
                 return self._alone(name, picture, place)
-        return self._alone(name, picture, elsewhere[-1])
+        raise InstyleError(
+            f"the picture can be written neither here nor to {elsewhere[0]} or {elsewhere[1]}",
+            where=str(self.output),
+            hint="make room or change permissions; the next run goes on from what is in "
+            f"{self._hidden.path}",
+        )
 
     def _copied_to(self, place: Path) -> Path:
         prefix = f"{self._target.name[:200]}-"

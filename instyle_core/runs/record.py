@@ -18,6 +18,9 @@ from instyle_core.files import sha256_of
 from instyle_core.runs.losses_csv import Row
 from instyle_core.runs.state import RunState
 
+#: The status of a run that is not done, as its checkpoints have it.
+RUNNING = "running"
+
 
 def state_path(folder: Path, sha256: str) -> Path:
     """The file with the state of an interrupted run.

@@ -17,7 +17,15 @@ from instyle_core.errors import InputError
 from instyle_core.interfaces.messages import in_words, shown
 from instyle_core.runs.hidden import dead_folders
 from instyle_core.runs.losses_csv import Row, read_rows
-from instyle_core.runs.record import Earlier, Record, hash_of, origins, relative, state_path
+from instyle_core.runs.record import (
+    RUNNING,
+    Earlier,
+    Record,
+    hash_of,
+    origins,
+    relative,
+    state_path,
+)
 from instyle_core.runs.state import RunState, damaged, load_state
 
 _START_AGAIN = "to start again from the beginning, leave out --resume"
@@ -83,7 +91,7 @@ def _record(folder: Path) -> Record:
 
 def _check_status(folder: Path, record: Record) -> None:
     ends = {"finished": "this run is finished", "diverged": "this run diverged"}
-    if record.status != "interrupted":
+    if record.status not in ("interrupted", RUNNING):
         what = ends.get(record.status, f"the status of this run is {shown(record.status)}")
         what = f"{what}, so there is nothing to resume"
         raise InputError(what, where=str(folder), hint=_START_AGAIN)

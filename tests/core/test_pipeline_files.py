@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,10 @@ def test_a_failure_leaves_everything_as_it_was(
     if isinstance(caught.value, RescuedRun):
         assert caught.value.saved.is_relative_to(Path.cwd())
     before["spec.yaml"] = (studio.folder / "spec.yaml").read_bytes()
+    # Where it can be published later, it is kept.
+    for kept in studio.folder.glob(".instyle-*"):
+        assert (what, (kept / "staged-output").is_file()) == ("picture", True)
+        shutil.rmtree(kept)
     assert listing(studio.folder) == before
     assert {path for path in studio.folder.rglob("*") if path.is_dir()} == folders
 

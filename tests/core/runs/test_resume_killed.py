@@ -12,6 +12,7 @@ import torch
 
 from instyle_core import pipeline
 from instyle_core.config.plan import Plan
+from instyle_core.errors import InputError
 from instyle_core.events import Event, Note, Observer, Step
 from instyle_core.runs import folder
 from instyle_core.runs.hidden import HiddenFolder
@@ -214,5 +215,37 @@ def test_an_error_leaves_the_last_checkpoint(studio: Studio) -> None:
     with pytest.raises(ZeroDivisionError):
         pipeline.run(plan, on_event, checkpoint=0)
     finish(plan)
+    assert results(studio) == expected
+    assert hidden(studio) == []
+
+
+@pytest.mark.parametrize("moved", ["nothing", "the picture", "the old folder"])
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_run_that_died_while_it_published_is_published(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, moved: str, resume: bool
+) -> None:
+    plan = studio.plan(**tinted(studio))
+    expected = unbroken(studio, plan)
+    pipeline.run(studio.plan(**tinted(studio, seed=5, start="noise")))
+    plan = studio.plan(**tinted(studio))
+    original = os.replace
+    last = {"nothing": "out.png", "the picture": "replaced-", "the old folder": "out.png.run"}
+
+    def replace(source: Any, target: Any) -> None:
+        if last[moved] in Path(target).name and Path(target).parent == studio.folder:
+            monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(Killed))
+            raise Killed
+        original(source, target)
+
+    with monkeypatch.context():
+        monkeypatch.setattr(os, "replace", replace)
+        die(plan, lambda event: None)
+        monkeypatch.setattr(os, "replace", original)
+    if resume:
+        with pytest.raises(InputError, match="this run is finished"):
+            pipeline.run(plan, resume=True)
+    else:
+        with pytest.raises(Killed):
+            pipeline.run(studio.plan(**tinted(studio)), kill_at(0, 1))
     assert results(studio) == expected
     assert hidden(studio) == []
