@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import requests
 
 _TIMEOUT_S = 30.0  # without any data
-_CHUNK_BYTES = 2**18
+_CHUNK_BYTES = 2**16  # a connection that breaks loses less than one
 
 #: Refusals of a moment, besides those of 500 and more.
 _FOR_NOW = (408, 429)

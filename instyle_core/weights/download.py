@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import IO
 from instyle_core.errors import WeightsError
 from instyle_core.files import remove_leftovers
 from instyle_core.weights import connection
-from instyle_core.weights.cache import CACHE_VARIABLE
+from instyle_core.weights.cache import CHOOSE_A_FOLDER
 
 #: Called with the bytes so far, and the bytes in all (None if the server does not tell). A download
 #: that breaks off goes on where it stopped, or from 0 if the server cannot do that.
@@ -74,10 +75,11 @@ def download(
                 raise WeightsError(
                     f"the weights '{name}' could not be downloaded: {broken}",
                     where=url,
-                    hint=broken.hint or by_hand(target),
+                    hint=f"{broken.hint}, or {by_hand(target)}" if broken.hint else by_hand(target),
                 ) from broken
             os.replace(part, place)
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         # Room is given back, since others may need it.
         with contextlib.suppress(OSError):
             part.unlink()
@@ -85,7 +87,7 @@ def download(
             f"the weights '{name}' ({megabytes:g} MB) from {url} could not be stored: "
             f"{error.strerror or error}",
             where=str(target),
-            hint=f"make room there, or set {CACHE_VARIABLE} to a folder that can be written to",
+            hint=f"make room there, or {CHOOSE_A_FOLDER}" if full else CHOOSE_A_FOLDER,
         ) from error
     return target
 

@@ -14,13 +14,12 @@ some 2.5 s without. The largest file by default, VGG-19's, is hashed only when i
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
 from instyle_core.errors import WeightsError
 from instyle_core.files import sha256_of
-from instyle_core.weights.cache import cache_folder, forbidden_by
+from instyle_core.weights.cache import cache_folder, forbidden_by, warn_not_kept
 from instyle_core.weights.download import OnProgress, by_hand, download, not_as_published
 from instyle_core.weights.record import Weights
 
@@ -28,10 +27,12 @@ from instyle_core.weights.record import Weights
 def locate(weights: Weights) -> Path | None:
     """The file, if it is there; it is neither downloaded nor hashed."""
     if weights.package is None:
-        with contextlib.suppress(WeightsError):  # there is no cache
+        try:
             path = cache_folder() / weights.file
-            return path if os.path.isfile(path) else None
-        return None
+        except WeightsError as error:
+            warn_not_kept(error.what)
+            return None
+        return path if os.path.isfile(path) else None
     # Not importlib.resources: it would import the package, and torch with it.
     from importlib.util import find_spec
 

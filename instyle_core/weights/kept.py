@@ -78,7 +78,7 @@ def keep(path: Path, of: str, tensors: Mapping[str, Tensor]) -> bool:
         with atomic_write(path) as part:
             part.write_bytes(save(dict(tensors), metadata=_about(tensors, of)))
     except OSError as error:
-        warn_not_kept(f"{path.parent}: {error.strerror}")
+        warn_not_kept(f"{path.parent.parent}: {error.strerror or error}")
         return False
     return True
 
@@ -89,5 +89,5 @@ def _about(tensors: Mapping[str, Tensor], of: str) -> dict[str, str]:
         form = f"{name} {tensor.dtype} {list(tensor.shape)}"
         checksum = zlib.crc32(form.encode(), checksum)
         content = tensor.detach().cpu().reshape(-1).view(torch.uint8)
-        checksum = zlib.crc32(memoryview(content.numpy()), checksum)
+        checksum = zlib.crc32(content.numpy().data, checksum)
     return {"of": of, "crc32": f"{checksum:08x}"}

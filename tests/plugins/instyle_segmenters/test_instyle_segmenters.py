@@ -185,7 +185,8 @@ def server(server: WeightsServer, monkeypatch: pytest.MonkeyPatch) -> WeightsSer
 
 
 def left(tmp_path: Path) -> list[str]:
-    return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    paths = (path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".part")
+    return sorted(str(path.relative_to(tmp_path)) for path in paths)
 
 
 @pytest.mark.parametrize("model", ["lraspp_mobilenet_v3_large", "maskrcnn_resnet50_fpn_v2"])
