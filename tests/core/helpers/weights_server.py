@@ -118,6 +118,12 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
+def arrived(folder: Path) -> list[Path]:
+    """The files anywhere in a folder, but for unfinished downloads and hashes that a hub told."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in paths if path.suffix not in (".part", ".hash")]
+
+
 def refuse(server: WeightsServer, *answers: str, leaving: Sequence[str] = ()) -> WeightsError:
     """The error of a fetch that must fail and leave nothing behind but what is named."""
     server.answers = answers

@@ -15,6 +15,7 @@ from instyle_core import WeightsError, fetch, fetch_from_hub
 from instyle_core.weights.fetch import locate, verify
 from instyle_core.weights.hub import git_blob_id, hub_weights, is_as_told, told_files
 from tests.core.helpers.hub import COMMIT, Hub, hub_of_this_machine
+from tests.core.helpers.weights_server import arrived
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, which is several chunks
 ASKED = "/user/net/resolve/main/model.safetensors"
@@ -34,9 +35,7 @@ def fetched(
 
 
 def files(folder: Path) -> list[str]:
-    """All files anywhere in a folder, but for the notes of hashes and what is unfinished."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(str(p.relative_to(folder)) for p in paths if p.suffix not in (".hash", ".part"))
+    return [str(path.relative_to(folder)) for path in arrived(folder)]
 
 
 def refused(
