@@ -63,7 +63,7 @@ def receive(
         elif start:
             start_anew(file)
         told = response.headers.get("Content-Length", "")
-        total = file.tell() + int(told) if told.isdecimal() else None
+        total = file.tell() + int(told) if re.fullmatch(r"[0-9]{1,18}", told) else None
         if "Content-Encoding" in response.headers:
             total = None  # it is that of the compressed file
         for chunk in _chunks(url, response):

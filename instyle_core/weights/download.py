@@ -21,6 +21,8 @@ OnProgress = Callable[[int, int | None], None]
 
 _PAUSES_S = (1.0, 3.0)  # before the second and the third attempt that bring nothing new
 
+_POLL_S = 0.2  # while another process downloads the file
+
 
 def not_as_published(name: str, what: str, where: str, hint: str) -> WeightsError:
     """The error that says how a file differs from the published one."""
@@ -62,13 +64,14 @@ def download(
     part = place.with_name(f"{place.name}.{digest[:16]}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _alone_with(part) as file:
+        with _alone_with(part, on_progress) as file:
             remove_leftovers(place.parent)
             if _is_published(place, check):  # by now: another process was faster
                 part.unlink()
                 return target
             try:
                 _complete(file, url, part, check, on_progress)
+                os.replace(part, place)
             except connection.Broken as broken:
                 if not file.tell():
                     part.unlink()
@@ -77,12 +80,11 @@ def download(
                     where=url,
                     hint=f"{broken.hint}, or {by_hand(target)}" if broken.hint else by_hand(target),
                 ) from broken
-            os.replace(part, place)
+            except OSError:
+                part.unlink(missing_ok=True)  # gives room back, which others may need
+                raise
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        # Room is given back, since others may need it.
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise WeightsError(
             f"the weights '{name}' ({megabytes:g} MB) from {url} could not be stored: "
             f"{error.strerror or error}",
@@ -93,20 +95,37 @@ def download(
 
 
 @contextlib.contextmanager
-def _alone_with(part: Path) -> Iterator[IO[bytes]]:
+def _alone_with(part: Path, on_progress: OnProgress | None) -> Iterator[IO[bytes]]:
     """An unfinished file, opened; another process that is at work on it is waited for."""
+    while True:
+        with part.open("ab") as file:
+            _lock(file, on_progress)
+            if _is_still(part, file):  # else the other process has finished it, or thrown it away
+                os.utime(part)  # it is no leftover
+                yield file
+                return
+
+
+def _lock(file: IO[bytes], on_progress: OnProgress | None) -> None:
     import fcntl
 
     while True:
-        with part.open("ab") as file:
-            with contextlib.suppress(OSError):  # some network drives have no locks
-                fcntl.flock(file, fcntl.LOCK_EX)
-            # The other process may have finished it, or thrown it away.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), part.stat()):
-                    os.utime(part)  # it is no leftover
-                    yield file
-                    return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if on_progress:
+                on_progress(os.fstat(file.fileno()).st_size, None)
+            time.sleep(_POLL_S)
+        except OSError:  # some network drives have no locks
+            return
+
+
+def _is_still(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _is_published(path: Path, check: Callable[[Path], None]) -> bool:

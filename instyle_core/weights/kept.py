@@ -3,7 +3,7 @@
 A file may be damaged in its body, where its header does not show it. So each has a checksum of all
 that is in it, which is compared at every start. CRC-32 finds chance damage as well as a
 cryptographic hash, but for one case in four thousand million; and it is fast: for the 80 MB of
-VGG-19, zlib takes 13 ms, SHA-256 65 ms (and four times that on a processor without instructions
+VGG-19, zlib takes 13 ms, SHA-256 65 ms (and three times that on a processor without instructions
 for it). Nobody need be kept from forging these files: who can write to them can replace instyle.
 """
 

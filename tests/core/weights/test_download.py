@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -285,6 +286,34 @@ def test_disk_is_full(server: WeightsServer, cache: Path) -> None:
     assert "make room there" in printed
     assert server.requests == 1
     assert files(cache) == []
+
+
+def test_a_part_that_is_taken_away(server: WeightsServer, cache: Path) -> None:
+    def take_away(done: int, total: int | None) -> None:
+        (cache / part_of(server)).unlink(missing_ok=True)
+
+    with pytest.raises(WeightsError, match="could not be stored: No such file"):
+        fetch(weights_of(server), on_progress=take_away)
+    assert files(cache) == []
+
+
+def test_the_progress_of_another_process_is_shown(server: WeightsServer, cache: Path) -> None:
+    """While its download is waited for."""
+    leave_part(server, cache, bytes(1000))
+    seen: list[tuple[int, int | None]] = []
+    with (cache / part_of(server)).open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        def watch(done: int, total: int | None) -> None:
+            seen.append((done, total))
+            if len(seen) == 3:  # the other one is done
+                (cache / "net.bin").write_bytes(server.body)
+                fcntl.flock(other, fcntl.LOCK_UN)
+
+        fetch(weights_of(server), on_progress=watch)
+    assert seen == [(1000, None)] * 3
+    assert server.requests == 0
+    assert files(cache) == ["net.bin"]
 
 
 def test_the_permissions_of_the_file_follow_the_umask(server: WeightsServer, cache: Path) -> None:
