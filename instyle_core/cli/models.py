@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -129,7 +130,7 @@ def _check_told() -> int:
     except WeightsError:  # there is no cache
         return 0
     for path in paths:
-        if path.exists() and not is_as_told(path):
+        if os.path.exists(path) and not is_as_told(path):
             wrong += 1
             click.echo(f"{path}: damaged; it is downloaded again when it is used next")
     return wrong

@@ -166,9 +166,14 @@ def broken(error: Exception, url: str) -> Broken:
 
     # requests wraps an error of urllib3, which wraps the system's.
     reason = getattr(next(iter(error.args), None), "reason", None)
+    told = ": ".join(map(str, reason.args)) if isinstance(reason, Exception) else first_line(error)
+    wrong = suspects(url)
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-    why = "; ".join([str(reason) if reason else first_line(error), *suspects(url)])
-    return Broken(why, is_final=not isinstance(error, passing))
+    return Broken(
+        "; ".join([told, *wrong]),
+        is_final=not isinstance(error, passing),
+        hint="check that variable" if wrong else "",
+    )
 
 
 def suspects(url: str) -> list[str]:

@@ -78,12 +78,13 @@ def _ask(repository: str, file: str, revision: str, otherwise: str) -> tuple[str
         told = get_hf_file_metadata(url)
     except Exception as error:  # of several libraries below, and of several versions of them
         status = getattr(getattr(error, "response", None), "status_code", None)
-        reason = "; ".join([first_line(error), *([] if status else suspects(url))])
+        wrong = [] if status else suspects(url)
+        advice = "check that variable" if wrong else "check name and network and try again"
         raise WeightsError(
-            f"the hub could not be asked for '{repository}': {reason}",
+            f"the hub could not be asked for '{repository}': "
+            + "; ".join([first_line(error), *wrong]),
             where=url,
-            hint=f"{hint_for(status, url) or 'check name and network and try again'}, "
-            f"or {otherwise}",
+            hint=f"{hint_for(status, url) or advice}, or {otherwise}",
         ) from error
     expected = told.etag or ""
     if not _HASH.fullmatch(expected):
