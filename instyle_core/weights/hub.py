@@ -29,7 +29,7 @@ def fetch_from_hub(
     The hub tells the hash of a file beforehand: the SHA-256 of a large file, git's blob id of a
     small one. A file with another hash is refused. The hash is kept beside the file, so that a file
     that was damaged later is downloaded again; one that was saved by hand is taken as it is.
-    ``HF_ENDPOINT`` names another hub. The user's token for the hub is used where it asks for one.
+    ``HF_ENDPOINT`` names another hub. The user's token is shown to the hub alone.
 
     Args:
         repository: such as ``smp-hub/resnet34.imagenet``.

@@ -162,7 +162,11 @@ def test_a_storage_that_is_said_to_be_larger(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "tensor",
-    [torch.ones(1).expand(2**40), torch.sparse_coo_tensor(size=(2**40,)), torch.ones(1)[[]]],
+    [
+        torch.ones(1).expand(2**40),
+        torch.sparse_coo_tensor(size=(2**40,), check_invariants=True),
+        torch.ones(1)[[]],
+    ],
 )
 def test_a_tensor_that_is_larger_than_its_file(tmp_path: Path, tensor: torch.Tensor) -> None:
     torch.save({"a.weight": tensor}, tmp_path / "net.pth")
