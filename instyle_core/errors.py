@@ -53,6 +53,10 @@ class WeightsError(InstyleError):
     exit_status = 3
 
 
+class CacheWarning(UserWarning):
+    """Something cannot be kept for the next run. This run goes on, only slower."""
+
+
 class PluginError(InstyleError):
     """A plugin did not keep a promise of its interface.
 

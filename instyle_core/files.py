@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +55,11 @@ def picture_format(path: Path) -> str:
     return form
 
 
+#: The names of `atomic_write`'s temporary files; and of downloads that are not finished.
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}(\..*)?|.*\.part")
+_LEFT_BEHIND_S = 7 * 24 * 3600.0
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; when the block ends well, it becomes `path`.
@@ -73,6 +81,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove unfinished files that killed processes left in a folder, such as the cache's.
+
+    That is, those that nothing was written to for a week. A living process writes to its file all
+    the time, and an unfinished download is worth continuing for some days.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _UNFINISHED.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    if entry.stat().st_mtime < time.time() - _LEFT_BEHIND_S:
+                        os.unlink(entry)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -38,7 +38,7 @@ from instyle_core.runs.folder import RunFolder, settle
 from instyle_core.runs.notebook import gallery
 from instyle_core.runs.resume import find
 from instyle_core.runs.state import RunState
-from instyle_core.weights.fetch import fetch
+from instyle_core.weights.fetch import obtain
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def load(plan: Plan, device: torch.device, precision: torch.dtype, tell: Teller)
     with tell.stage("load"):
         for weights in plan.pretrained:
             name = weights.name
-            fetch(weights, on_progress=lambda *far, name=name: tell(Download(name, *far)))
+            obtain(weights, on_progress=lambda *far, name=name: tell(Download(name, *far)))
         return load_networks(plan, device, precision)
 
 

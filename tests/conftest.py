@@ -71,7 +71,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder; and no waiting between attempts."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("INSTYLE_CACHE", str(folder))
-    monkeypatch.delenv("INSTYLE_OFFLINE", raising=False)
+    for name in ("INSTYLE_OFFLINE", "HF_HUB_OFFLINE", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("instyle_core.weights.download._PAUSES_S", (0, 0))
     return folder

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from functools import cached_property
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
@@ -16,7 +17,7 @@ from instyle_core.cli.pipeline import pipeline
 from instyle_core.cli.plugins import plugins
 from instyle_core.cli.segment import segment
 from instyle_core.cli.style import style
-from instyle_core.errors import InstyleError
+from instyle_core.errors import CacheWarning, InstyleError
 from instyle_core.plugin import discovery
 
 
@@ -52,6 +53,23 @@ for _command in (demo, pipeline, plugins, segment, style, models):
     instyle.add_command(_command)
 
 
+_show_warning_of_python = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, CacheWarning):
+        click.echo(f"note: {message}", err=True)
+    else:
+        _show_warning_of_python(message, category, filename, lineno, file, line)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command, and exit with its status.
 
@@ -61,6 +79,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # the same processors, spinning makes a step several times slower; alone, sleeping costs a few
     # per cent. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    warnings.showwarning = _show_warning
     discovery.skip_damaged_metadata()
     # A file's name may have letters that the terminal's encoding lacks.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -60,14 +61,10 @@ def pull(name: str) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    from instyle_core.weights.fetch import fetch, locate, verify
+    from instyle_core.weights.fetch import fetch, locate
 
     weights = _find(name)
-    if locate(weights) is not None:
-        verify(weights)
-        click.echo(fetch(weights))  # downloads the files beside it that are absent
-        return
-    if weights.url is not None:
+    if locate(weights) is None and weights.url is not None:
         click.echo(f"{name}: {weights.megabytes:g} MB from {weights.url}", err=True)
     console = Console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -83,7 +80,11 @@ def pull(name: str) -> None:
 @models.command()
 @click.argument("name", required=False)
 def verify(name: str | None) -> None:
-    """Compare the hash of the weights NAME, or of all that are there, with the published one."""
+    """Compare the hash of the weights NAME, or of all that are there, with the published one.
+
+    Without NAME, everything else in the cache is checked, too. What can be made again is removed if
+    it is damaged.
+    """
     from instyle_core.errors import WeightsError
     from instyle_core.weights.fetch import locate, verify
 
@@ -99,6 +100,8 @@ def verify(name: str | None) -> None:
             click.echo(f"{weights.name}: {error}")
         else:
             click.echo(f"{weights.name}: ok")
+    if name is None:
+        wrong += _check_told() + _check_kept()
     if wrong:
         raise WeightsError(f"{wrong} file{'s are' if wrong > 1 else ' is'} not as it should be")
 
@@ -114,6 +117,58 @@ def path(name: str) -> None:
     if found is None:
         raise absent(weights)
     click.echo(found)
+
+
+def _check_told() -> int:
+    """Check the files whose hash the hub told; returns how many are wrong."""
+    from instyle_core.errors import WeightsError
+    from instyle_core.weights.hub import is_as_told, told_files
+
+    wrong = 0
+    try:
+        paths = told_files()
+    except WeightsError:  # there is no cache
+        return 0
+    for path in paths:
+        if os.path.exists(path) and not is_as_told(path):
+            wrong += 1
+            click.echo(f"{path}: damaged; it is downloaded again when it is used next")
+    return wrong
+
+
+def _check_kept() -> int:
+    """Check what was computed and kept, and remove what is damaged.
+
+    Returns:
+        How many damaged files could not be removed.
+    """
+    from instyle_core.errors import WeightsError
+    from instyle_core.weights.cache import CONVERTED, TARGETS, user_folder
+
+    wrong = 0
+    for name, what in ((CONVERTED, "converted weights"), (TARGETS, "sums of style pictures")):
+        try:
+            paths = sorted(user_folder(name).glob("*.safetensors"))
+        except WeightsError:  # there is no cache
+            continue
+        if not paths:
+            continue
+        from instyle_core.weights.kept import is_whole  # imports torch
+
+        good = 0
+        for path in paths:
+            if is_whole(path):
+                good += 1
+                continue
+            try:
+                path.unlink()
+                click.echo(f"{path}: damaged; removed, and made again when it is needed")
+            except OSError as error:
+                wrong += 1
+                click.echo(f"{path}: damaged, and cannot be removed: {error.strerror}")
+        if good:
+            click.echo(f"{what}: {good} ok")
+    return wrong
 
 
 def _known() -> dict[Weights, list[str]]:

@@ -10,15 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
-from instyle_core.errors import InstyleError
-from instyle_core.files import write_atomically
 from instyle_core.interfaces.loss import Sums
 from instyle_core.plugin.use import Use
-from instyle_core.weights.cache import user_folder
+from instyle_core.weights.cache import TARGETS
+from instyle_core.weights.kept import keep, kept_folder, recall
 
 #: If the files have more bytes than this, those that were not used for longest are removed.
 MOST_BYTES = 256 * 2**20
@@ -45,7 +42,7 @@ class StyleCache:
     ) -> None:
         self._uses = uses
         self._computed = [*computed, torch.__version__, f"{torch.get_num_threads()} threads"]
-        self._folder = folder or user_folder("targets")
+        self._folder = folder or kept_folder(TARGETS)
 
     def recall(
         self,
@@ -62,20 +59,21 @@ class StyleCache:
             what: says what is summed, such as "Gram matrices".
             compute: computes the sums.
         """
-        if not all(self._is_fixed(name) for name in reads):
+        if self._folder is None or not all(self._is_fixed(name) for name in reads):
             return compute()
-        path = self._folder / f"{self._hash(image, reads, what)}.safetensors"
-        try:
-            found = load_file(path)
-            sums = tuple(found[str(index)].to(image.device) for index in range(len(found)))
-        except (OSError, SafetensorError, KeyError):
+        key = self._hash(image, reads, what)
+        path = self._folder / f"{key}.safetensors"
+        found = recall(path, key)
+        if found is None:
             sums = compute()
-            with contextlib.suppress(OSError, InstyleError):
-                self._keep(path, sums)
+            numbered = {str(index): tensor for index, tensor in enumerate(sums)}
+            # Two sums may be one tensor, which a file cannot hold twice.
+            if keep(path, key, {n: t.contiguous().clone() for n, t in numbered.items()}):
+                _remove_oldest(self._folder)
             return sums
         with contextlib.suppress(OSError):
             os.utime(path)
-        return sums
+        return tuple(found[str(index)].to(image.device) for index in range(len(found)))
 
     def _is_fixed(self, name: str) -> bool:
         """Whether the record of an extractor tells all that its feature maps depend on."""
@@ -96,13 +94,17 @@ class StyleCache:
         key = [picture, list(image.shape), networks, what, self._computed]
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
-    def _keep(self, path: Path, sums: Sums) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        data = save({str(index): tensor.contiguous().clone() for index, tensor in enumerate(sums)})
-        write_atomically(path, data)
-        files = sorted(self._folder.glob("*.safetensors"), key=os.path.getmtime, reverse=True)
-        total = 0
-        for file in files:
-            total += file.stat().st_size
-            if total > MOST_BYTES:
-                file.unlink()
+
+def _remove_oldest(folder: Path) -> None:
+    """Keep the folder small; other processes may do so at the same time."""
+    files = []
+    for path in folder.glob("*.safetensors"):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            files.append((status.st_mtime, status.st_size, path))
+    total = 0
+    for _, size, path in sorted(files, reverse=True):
+        total += size
+        if total > MOST_BYTES:
+            with contextlib.suppress(OSError):
+                path.unlink()

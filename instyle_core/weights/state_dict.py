@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,20 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             with one in it.
 
     Raises:
-        WeightsError: the file is missing or damaged, or holds Python objects or no state_dict.
+        WeightsError: the file is missing or damaged, or holds Python objects or no state_dict, or
+            a tensor that is not finite or larger in memory than in the file.
     """
     try:
         with path.open("rb") as file:
             head = file.read(9)
         if path.suffix == ".safetensors" or head[8:] == b"{":
-            return load_file(path)
+            return _checked(load_file(path), path)
+        if zipfile.is_zipfile(path):
+            _check_archive(path)
         with warnings.catch_warnings(action="ignore"):  # about old formats, which are read as well
             data = torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except SafetensorError as error:
         raise _unusable(path, f"this is no safetensors file, or it is damaged: {error}") from error
     except pickle.UnpicklingError as error:
@@ -51,7 +57,34 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise _unusable(path, "the file is damaged, or no file of weights") from error
     except Exception as error:  # whatever torch makes of bytes that are no weights
         raise _unusable(path, "the file is damaged, or no file of weights") from error
-    return _state_dict(data, path)
+    return _checked(_state_dict(data, path), path)
+
+
+def _check_archive(path: Path) -> None:
+    """Check what ``torch.save`` writes, a ZIP archive, which torch itself trusts.
+
+    Its checksums are compared. Nothing in it is compressed, or it might unpack to any size.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise _unusable(path, "the file is compressed, which no file of weights is")
+        if damaged := archive.testzip():
+            raise _unusable(path, f"the file is damaged: {damaged} has another checksum")
+
+
+def _checked(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    for name, tensor in state.items():
+        # Sparse tensors, and those that show the same numbers again and again, may be of any size.
+        if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise _unusable(
+                path, f"the tensor '{name}' would be larger than the file that it is in"
+            )
+        # By blocks, so that no copy of it all is made; there are types that torch cannot compare.
+        blocks = torch.split(tensor.reshape(-1), 2**20) if tensor.is_floating_point() else ()
+        if not all(bool(block.float().isfinite().all()) for block in blocks):
+            raise _unusable(path, f"the tensor '{name}' has values that are not finite")
+    return state
 
 
 def _state_dict(data: Any, path: Path) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from instyle_core import WeightsError, atomic_write
+from instyle_core import WeightsError, atomic_write, read_state_dict
 from instyle_fcn8s.encoders import is_encoder
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import Variant
@@ -112,8 +112,7 @@ def _open(path: Path, *, tensors: bool = True) -> tuple[Metadata, dict[str, Tens
     try:
         with safe_open(path, framework="pt") as file:
             metadata = Metadata.model_validate(file.metadata() or {})
-            names = list(file.keys()) if tensors else []
-            return metadata, {name: file.get_tensor(name) for name in names}
+        return metadata, read_state_dict(path) if tensors else {}
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"this is no safetensors file, or it is damaged: {error}",

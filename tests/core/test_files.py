@@ -1,12 +1,13 @@
 """Files appear whole or not at all."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from instyle_core.errors import InstyleError
-from instyle_core.files import atomic_write, sha256_of, write_atomically
+from instyle_core.files import atomic_write, remove_leftovers, sha256_of, write_atomically
 
 
 def test_a_new_file_holds_the_data_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -113,6 +114,40 @@ def test_an_impossible_place_is_an_error_for_people(tmp_path: Path, name: str) -
         write_atomically(tmp_path / name, b"x")
     assert caught.value.hint
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("name", "goes"),
+    [
+        (".0123456789abcdef", True),
+        (".0123456789abcdef.safetensors", True),
+        ("net.pth.0123456789abcdef.part", True),
+        (".0123456789abcde.pth", False),
+        ("0123456789abcdef.pth", False),
+        (".gitignore", False),
+        ("photo.png", False),
+    ],
+)
+def test_leftovers_are_removed_and_nothing_else(tmp_path: Path, name: str, goes: bool) -> None:
+    (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == [name]  # a living process may be at work on it
+    os.utime(tmp_path / name, (time.time() - 8 * 86400,) * 2)
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == ([] if goes else [name])
+
+
+def test_leftovers_of_no_folder(tmp_path: Path) -> None:
+    remove_leftovers(tmp_path / "missing")
+
+
+def test_the_temporary_file_of_a_killed_process_is_a_leftover(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "w.safetensors") as temporary:
+        temporary.touch()
+        os.utime(temporary, (0, 0))
+        remove_leftovers(tmp_path)
+        assert not temporary.exists()
+        temporary.touch()
 
 
 def test_sha256_of(tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
+from instyle_core import fetch_from_hub
 from instyle_core.cli.models import models
-from instyle_core.errors import InputError, WeightsError
+from instyle_core.errors import CacheWarning, InputError, WeightsError
 from instyle_core.interfaces.params import Params
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.registry import Entry, Registry
+from instyle_core.weights.kept import keep
 from instyle_core.weights.record import Weights
 from tests.core.helpers.hub import hub_of_this_machine
 
@@ -107,13 +110,11 @@ def test_pull_shows_a_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     assert "MB" not in result.stdout
 
 
-def test_pull_checks_what_is_there(cache: Path, server: Any) -> None:
+def test_pull_downloads_what_is_damaged_again(cache: Path, server: Any) -> None:
     cache.mkdir()
     (cache / "remote.bin").write_bytes(b"tampered with")
-    result = run("pull", "remote-net")
-    assert isinstance(result.exception, WeightsError)
-    assert "delete it" in str(result.exception)
-    assert (cache / "remote.bin").read_bytes() == b"tampered with"
+    assert succeed("pull", "remote-net").stdout == f"{cache / 'remote.bin'}\n"
+    assert (cache / "remote.bin").read_bytes() == server.body
 
 
 def test_pull_brings_what_is_absent_beside_the_weights(
@@ -164,6 +165,47 @@ def test_verify(cache: Path) -> None:
     _, remote, shipped = result.stdout.splitlines()
     assert remote.startswith(f"remote-net: {cache / 'remote.bin'}: this is not the file")
     assert shipped == "shipped-net: ok"
+
+
+def test_verify_removes_damaged_copies_and_says_so(cache: Path) -> None:
+    for folder in ("converted", "targets"):
+        for name in ("good", "bad"):
+            keep(cache / folder / f"{name}.safetensors", "x", {"a": torch.ones(1000)})
+        bad = cache / folder / "bad.safetensors"
+        bad.write_bytes(bad.read_bytes()[:-64] + bytes(64))
+    lines = succeed("verify").stdout.splitlines()
+    assert lines[-4:] == [
+        f"{cache}/converted/bad.safetensors: damaged; removed, and made again when it is needed",
+        "converted weights: 1 ok",
+        f"{cache}/targets/bad.safetensors: damaged; removed, and made again when it is needed",
+        "sums of style pictures: 1 ok",
+    ]
+    assert [path.name for path in cache.rglob("*.safetensors")] == ["good.safetensors"] * 2
+    assert "removed" not in succeed("verify").stdout
+
+
+def test_verify_finds_damaged_files_of_the_hub(
+    cache: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub_of_this_machine(monkeypatch) as hub:
+        hub.add("user/net", server.body)
+        path = fetch_from_hub("user/net", "model.safetensors")
+    succeed("verify")
+    path.write_bytes(server.body[:-1] + b"?")
+    result = run("verify")
+    assert isinstance(result.exception, WeightsError)
+    assert f"{path}: damaged; it is downloaded again" in result.stdout
+
+
+def test_without_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTYLE_CACHE", "~nosuch-user/x")
+    with pytest.warns(CacheWarning, match="INSTYLE_CACHE=~nosuch-user/x names none"):
+        assert rows()["remote-net"]["state"] == "not downloaded"
+    assert "remote-net: not downloaded" in succeed("verify").stdout
+    for command in ("pull", "path"):
+        result = run(command, "remote-net")
+        assert isinstance(result.exception, WeightsError)
+        assert "set INSTYLE_CACHE" in str(result.exception.hint)
 
 
 def test_verify_of_what_is_not_there() -> None:

@@ -24,14 +24,18 @@ class Hub:
         answer: see above.
         hashed: whether the hub tells hashes: the SHA-256 of a large file, and what git calls a
             small one, which here is a .json.
+        tokens: those that may see the files; none if everybody may.
         asked: the files that the hub was asked for: method and path.
+        shown: path and header ``Authorization`` of each GET, those to the storage included.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.answer = "well"
         self.hashed = True
+        self.tokens: tuple[str, ...] = ()
         self.asked: list[tuple[str, str]] = []
+        self.shown: list[tuple[str, str | None]] = []
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,6 +43,7 @@ class Hub:
                 hub._lead(self)
 
             def do_GET(self) -> None:
+                hub.shown.append((self.path, self.headers.get("Authorization")))
                 if self.path.startswith("/storage/"):
                     hub._serve(self)
                 else:
@@ -67,6 +72,10 @@ class Hub:
     def _lead(self, handler: BaseHTTPRequestHandler) -> None:
         if "/resolve/" in handler.path:  # the client asks for more than files
             self.asked.append((handler.command, handler.path))
+        allowed = [f"Bearer {token}" for token in self.tokens]
+        if allowed and handler.headers.get("Authorization") not in allowed:
+            handler.send_error(401)
+            return
         body = self.files.get(handler.path)
         if body is None:
             handler.send_error(404)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,26 @@ from instyle_core.weights.record import Weights
 class WeightsServer:
     """Serves one file at any path, answering each request as `answers` says; the last one repeats.
 
-    The answers: ``well``, ``break`` (half the body, then closed), ``lie`` (other bytes of the same
-    length), ``no length`` (no Content-Length), ``meet`` (well, once two requests are there),
-    ``hang`` (nothing, until the test ends), or a status such as ``404``.
+    The answers: ``well``, ``break`` (half of what was asked for, then closed), ``break N`` (the
+    same after N bytes), ``lie`` (other bytes of the same length), ``short`` (half of it, with a
+    length that says that this is all), ``elsewhere`` (says that it is another part), ``no length``
+    (no Content-Length), ``slow`` (well, after a while), ``hang`` (nothing, until the test ends), or
+    a status such as ``404``.
+
+    Attributes:
+        ranges: whether it can send the rest of the file; else it sends all of it.
+        starts: of each request, from which byte on it asks.
+        tokens: of each request, its header ``Authorization``.
     """
 
     def __init__(self, answers: tuple[str, ...] = ("well",)) -> None:
         self.body = bytes(range(256)) * 4096  # 1 MiB, which is several chunks
         self.answers = answers
-        self.requests = 0
+        self.ranges = False
+        self.starts: list[int] = []
+        self.tokens: list[str | None] = []
         self._lock = threading.Lock()
         self._end = threading.Event()
-        self._meeting = threading.Barrier(2)
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,24 +55,41 @@ class WeightsServer:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
         self._thread.start()
 
+    @property
+    def requests(self) -> int:
+        """How many there were."""
+        return len(self.starts)
+
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        start = int(handler.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
         with self._lock:
             answer = self.answers[min(self.requests, len(self.answers) - 1)]
-            self.requests += 1
+            self.starts.append(start)
+            self.tokens.append(handler.headers.get("Authorization"))
         if answer.isdigit():
             handler.send_error(int(answer))
             return
         if answer == "hang":
             self._end.wait()
             return
-        if answer == "meet":
-            self._meeting.wait(20)
-        handler.send_response(200)
+        if answer == "slow":
+            self._end.wait(1)
+        partly = self.ranges and start > 0
+        if partly and start >= len(self.body):
+            handler.send_error(416)
+            return
+        body = self.body[start:] if partly else self.body
+        sent = {"lie": body[::-1], "short": body[: len(body) // 2]}.get(answer, body)
+        handler.send_response(206 if partly else 200)
+        if partly:
+            told = start + (answer == "elsewhere")
+            handler.send_header("Content-Range", f"bytes {told}-/{len(self.body)}")
         if answer != "no length":
-            handler.send_header("Content-Length", str(len(self.body)))
+            handler.send_header("Content-Length", str(len(sent)))
         handler.end_headers()
-        sent = {"break": self.body[: len(self.body) // 2], "lie": self.body[::-1]}
-        handler.wfile.write(sent.get(answer, self.body))
+        if answer.startswith("break"):
+            sent = sent[: int(answer[6:] or len(sent) // 2)]
+        handler.wfile.write(sent)
 
     def close(self) -> None:
         """From now on, connections are refused."""
@@ -92,10 +118,16 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def refuse(server: WeightsServer, *answers: str) -> WeightsError:
-    """The error of a fetch that must fail and leave nothing behind."""
+def arrived(folder: Path) -> list[Path]:
+    """The files anywhere in a folder, but for unfinished downloads and hashes that a hub told."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in paths if path.suffix not in (".part", ".hash")]
+
+
+def refuse(server: WeightsServer, *answers: str, leaving: Sequence[str] = ()) -> WeightsError:
+    """The error of a fetch that must fail and leave nothing behind but what is named."""
     server.answers = answers
     with pytest.raises(WeightsError) as caught:
         fetch(weights_of(server))
-    assert files(cache_folder()) == []
+    assert files(cache_folder()) == [*leaving]
     return caught.value

@@ -167,7 +167,7 @@ def test_nothing_is_kept_of_a_module_that_is_not_installed(tmp_path: Path) -> No
 # --- what may go wrong ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", ["empty", "short", "garbage", "folder", "another"])
+@pytest.mark.parametrize("damage", ["empty", "short", "garbage", "zeros", "folder", "another"])
 def test_a_damaged_file_is_computed_anew(damage: str, tmp_path: Path) -> None:
     compute = Computing()
     recall(tmp_path, compute)
@@ -177,7 +177,8 @@ def test_a_damaged_file_is_computed_anew(damage: str, tmp_path: Path) -> None:
     if damage == "folder":
         file.mkdir()
     else:
-        wrong = {"empty": b"", "short": whole[:-1], "garbage": whole[::-1]}
+        zeros = whole[:-32] + bytes(32)  # where its header does not show it
+        wrong = {"empty": b"", "short": whole[:-1], "garbage": whole[::-1], "zeros": zeros}
         # Well-formed, and not of ours.
         file.write_bytes(wrong.get(damage, whole.replace(b'"0"', b'"7"')))
     second = recall(tmp_path, compute)

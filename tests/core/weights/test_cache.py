@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
-from instyle_core.weights.cache import cache_folder, offline, user_folder
+from instyle_core.errors import CacheWarning, WeightsError
+from instyle_core.weights.cache import cache_folder, forbidden_by, user_folder, warn_not_kept
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -39,13 +41,66 @@ def test_a_relative_folder_is_one_of_the_working_directory(
     assert cache_folder() == tmp_path / "mine"
 
 
+@pytest.mark.parametrize("value", [None, "", "0"])
+def test_downloads_are_allowed(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("INSTYLE_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert forbidden_by() is None
+
+
 @pytest.mark.parametrize(
-    ("value", "forbidden"), [(None, False), ("", False), ("0", False), ("1", True), ("yes", True)]
+    ("name", "value"),
+    [
+        ("INSTYLE_OFFLINE", "1"),
+        ("INSTYLE_OFFLINE", "yes"),
+        ("HF_HUB_OFFLINE", "1"),
+        ("HF_HUB_OFFLINE", "true"),
+        ("HF_HUB_OFFLINE", "YES"),
+    ],
 )
 def test_downloads_are_forbidden_by_a_variable(
-    value: str | None, forbidden: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("INSTYLE_OFFLINE", raising=False)
-    if value is not None:
-        monkeypatch.setenv("INSTYLE_OFFLINE", value)
-    assert offline() is forbidden
+    for other in ("INSTYLE_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    assert forbidden_by() == name
+
+
+# --- no home --------------------------------------------------------------------------------------
+
+
+def test_the_home_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTYLE_CACHE", "~nosuch-user/x")
+    with pytest.raises(WeightsError, match="INSTYLE_CACHE=~nosuch-user/x names none") as caught:
+        user_folder("styles")
+    assert "set INSTYLE_CACHE" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("could not determine"), "~/.cache/instyle", "."])
+def test_a_user_without_a_home(
+    answer: str | Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """platformdirs raises, or in older versions returns what is no absolute path."""
+
+    def user_cache_dir(_: str) -> str:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.delenv("INSTYLE_CACHE")
+    monkeypatch.setattr("platformdirs.user_cache_dir", user_cache_dir)
+    with pytest.raises(WeightsError, match="the user has no home"):
+        cache_folder()
+
+
+def test_it_is_said_once(recwarn: pytest.WarningsRecorder) -> None:
+    warnings.simplefilter("default")
+    for _ in range(3):
+        warn_not_kept("it is full of this test")
+    (warning,) = recwarn.list
+    assert warning.category is CacheWarning
+    assert "it is full of this test" in str(warning.message)
+    assert "INSTYLE_CACHE" in str(warning.message)

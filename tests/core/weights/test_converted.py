@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,17 @@ import torch
 from torch import Tensor
 
 from instyle_core import Weights, WeightsError, converted
+from instyle_core.errors import CacheWarning
 
-NET = Weights("net", "net.bin", "0" * 64, 1.0, "none", "A test's.", url="http://localhost:9/net")
+
+def net(content: str, **changes: str) -> Weights:
+    """The record of a file with this content."""
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    url = "http://localhost:9/net"
+    return Weights("net", "net.bin", **({"sha256": digest} | changes), megabytes=1, url=url)
+
+
+NET = net("3")
 STATE = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.ones(2)}
 
 
@@ -56,7 +66,7 @@ def test_the_second_time_it_is_read(copy: Path) -> None:
 
 def _replaced(source: Path) -> Weights:
     source.write_text("03")
-    return NET
+    return net("03")
 
 
 def _newer(source: Path) -> Weights:
@@ -65,7 +75,7 @@ def _newer(source: Path) -> Weights:
 
 
 def _other(source: Path) -> Weights:
-    return Weights("net", "net.bin", "1" * 64, 1.0, "none", "A test's.", url=NET.url)
+    return net("3", sha256=NET.sha256[:8])
 
 
 @pytest.mark.parametrize("change", [_replaced, _newer, _other])
@@ -93,20 +103,22 @@ def test_what_is_mapped_outlives_its_file(source: Path) -> None:
     converted(NET, convert)
     three = converted(NET, convert)
     source.write_text("10")
-    assert_tripled(converted(NET, convert), 10)
+    assert_tripled(converted(net("10"), convert), 10)
     assert_tripled(three)
 
 
-@pytest.mark.parametrize("damage", ["empty", "short", "garbage", "folder"])
+@pytest.mark.parametrize("damage", ["empty", "short", "garbage", "zeros", "folder"])
 def test_a_damaged_copy(copy: Path, damage: str) -> None:
     convert = Converting()
     converted(NET, convert)
     whole = copy.read_bytes()
+    zeros = whole[:-16] + bytes(16)  # in the tensors alone
     copy.unlink()
     if damage == "folder":
         copy.mkdir()
     else:
-        copy.write_bytes({"empty": b"", "short": whole[:-1], "garbage": whole[::-1]}[damage])
+        damages = {"empty": b"", "short": whole[:-1], "garbage": whole[::-1], "zeros": zeros}
+        copy.write_bytes(damages[damage])
     for times in (2, 3 if damage == "folder" else 2):
         assert_tripled(converted(NET, convert))
         assert convert.times == times
@@ -117,8 +129,24 @@ def test_a_cache_that_cannot_be_written_to(copy: Path) -> None:
     copy.parent.write_bytes(b"")
     convert = Converting()
     for times in (1, 2):
-        assert_tripled(converted(NET, convert))
+        with pytest.warns(CacheWarning, match="nothing is kept"):
+            assert_tripled(converted(NET, convert))
         assert convert.times == times
+
+
+def test_a_damaged_file_is_not_converted(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source.write_text("4")
+    monkeypatch.setenv("INSTYLE_OFFLINE", "1")
+    with pytest.raises(WeightsError, match="not the file 'net' that was published"):
+        converted(NET, Converting())
+
+
+def test_a_whole_copy_spares_reading_the_file(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted(NET, Converting())
+    monkeypatch.setattr("instyle_core.weights.fetch.sha256_of", None)
+    assert_tripled(converted(NET, Converting()))
 
 
 def test_a_copy_does_not_stand_in_for_weights_that_are_gone(

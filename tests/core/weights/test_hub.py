@@ -13,8 +13,9 @@ import pytest
 
 from instyle_core import WeightsError, fetch, fetch_from_hub
 from instyle_core.weights.fetch import locate, verify
-from instyle_core.weights.hub import git_blob_id, hub_weights
+from instyle_core.weights.hub import git_blob_id, hub_weights, is_as_told, told_files
 from tests.core.helpers.hub import COMMIT, Hub, hub_of_this_machine
+from tests.core.helpers.weights_server import arrived
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, which is several chunks
 ASKED = "/user/net/resolve/main/model.safetensors"
@@ -34,8 +35,7 @@ def fetched(
 
 
 def files(folder: Path) -> list[str]:
-    """All files anywhere in a folder."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return [str(path.relative_to(folder)) for path in arrived(folder)]
 
 
 def refused(
@@ -221,6 +221,86 @@ def test_the_usual_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
     theirs = huggingface_hub.hf_hub_url("user/net", "model.safetensors", revision=COMMIT)
     assert weights.url == theirs
+
+
+# --- damage ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
+def test_a_damaged_download_is_downloaded_again(hub: Hub, file: str) -> None:
+    hub.add("user/net", BODY, file=file)
+    path = fetched(file=file)
+    path.write_bytes(bytes(1000) + BODY[1000:])
+    assert not is_as_told(path)
+    assert fetched(file=file).read_bytes() == BODY
+    assert is_as_told(path)
+    assert [method for method, _ in hub.asked] == ["HEAD", "GET"] * 2
+
+
+def test_a_damaged_download_is_told_offline(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = fetched()
+    path.write_bytes(BODY[:-1])
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(WeightsError, match=r"not the hash that \.model"):
+        fetched()
+    assert told_files() == [path]
+
+
+@pytest.mark.parametrize("note", [b"", b"0" * 64, b"\xff", b"x" * 64])
+def test_a_damaged_note_counts_as_damage(hub: Hub, note: bytes) -> None:
+    path = fetched()
+    path.with_name(".model.safetensors.hash").write_bytes(note)
+    assert not is_as_told(path)
+    fetched()
+    assert is_as_told(path)
+
+
+def test_a_file_saved_by_hand_is_trusted(hub: Hub, cache: Path) -> None:
+    path = cache / "hub" / "user--net--main" / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"by hand")
+    assert fetched().read_bytes() == b"by hand"
+    assert hub.asked == []
+    assert told_files() == []
+
+
+# --- repositories that not everybody may see ------------------------------------------------------
+
+
+def test_a_gated_repository(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.tokens = ("hf_mine",)
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    assert fetched().read_bytes() == BODY
+    assert dict(hub.shown) == {ASKED: "Bearer hf_mine", f"/storage{ASKED}": None}
+
+
+def test_a_gated_repository_with_the_token_of_a_login(hub: Hub, tmp_path: Path) -> None:
+    hub.tokens = ("hf_login",)
+    (tmp_path / "token").write_text("hf_login\n")
+    code = "import instyle_core; instyle_core.fetch_from_hub('user/net', 'model.safetensors')"
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN_PATH": str(tmp_path / "token")}
+    subprocess.run([sys.executable, "-c", code], env=environment, timeout=120, check=True)
+    assert ("GET", ASKED) in hub.asked
+
+
+@pytest.mark.parametrize("token", [None, "hf_old"])
+def test_a_gated_repository_without_the_right_token(
+    hub: Hub, cache: Path, token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    hub.tokens = ("hf_mine",)
+    error = refused(cache)
+    assert "401" in error.what
+    assert f"accept the terms at {hub.url}/user/net, and run `hf auth login`" in str(error.hint)
+
+
+def test_certificates_that_are_not_there(
+    hub: Hub, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.close()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    assert f"SSL_CERT_FILE={tmp_path / 'none.pem'} names no file" in refused(cache).what
 
 
 # --- without a download ---------------------------------------------------------------------------

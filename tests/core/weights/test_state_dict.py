@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pickle
+import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
@@ -110,3 +116,137 @@ def test_no_state_dict(tmp_path: Path, data: Any) -> None:
 @pytest.mark.parametrize("name", ["absent.pth", "absent.safetensors", "."])
 def test_no_file(tmp_path: Path, name: str) -> None:
     refused(tmp_path / name)
+
+
+# --- files that are made to do harm, or have come to harm -----------------------------------------
+
+
+def rezip(path: Path, compression: int, change: Callable[[str, bytes], bytes]) -> None:
+    """Write an archive of torch's again."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, change(name, data))
+
+
+def test_what_is_compressed_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save({"a": torch.zeros(2**20)}, path)
+    rezip(path, zipfile.ZIP_DEFLATED, lambda _, data: data)
+    assert path.stat().st_size < 2**15
+    assert "compressed" in refused(path).what
+
+
+def test_a_damaged_archive_that_torch_would_load(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save({"a": torch.ones(1000)}, path)
+    whole = path.read_bytes()
+    start = whole.index(torch.ones(1000).numpy().tobytes())
+    path.write_bytes(whole[:start] + bytes(64) + whole[start + 64 :])
+    assert torch.load(path)["a"].sum() < 1000
+    assert "damaged: net/data/0 has another checksum" in refused(path).what
+
+
+def test_a_storage_that_is_said_to_be_larger(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save({"a": torch.ones(4)}, path)
+
+    def lie(name: str, data: bytes) -> bytes:
+        many = b"J" + struct.pack("<i", 2**30)
+        return data.replace(b"K\x04t", many + b"t").replace(b"K\x04\x85", many + b"\x85")
+
+    rezip(path, zipfile.ZIP_STORED, lie)
+    refused(path)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.ones(1).expand(2**40),
+        torch.sparse_coo_tensor(size=(2**40,), check_invariants=True),
+        torch.ones(1)[[]],
+    ],
+)
+def test_a_tensor_that_is_larger_than_its_file(tmp_path: Path, tensor: torch.Tensor) -> None:
+    torch.save({"a.weight": tensor}, tmp_path / "net.pth")
+    if tensor.numel():
+        assert "'a.weight' would be larger" in refused(tmp_path / "net.pth").what
+    else:
+        assert read_state_dict(tmp_path / "net.pth")["a.weight"].numel() == 0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float8_e5m2])
+@pytest.mark.parametrize("name", ["net.pth", "net.safetensors"])
+def test_values_that_are_not_finite(
+    tmp_path: Path, value: float, dtype: torch.dtype, name: str
+) -> None:
+    wrong = torch.ones(3000)
+    wrong[2999] = value
+    state = {"fine": torch.ones(3), "b.weight": wrong.to(dtype)}
+    (torch.save if name == "net.pth" else save_file)(state, tmp_path / name)  # type: ignore[operator]
+    assert "the tensor 'b.weight' has values that are not finite" in refused(tmp_path / name).what
+
+
+def test_large_halves_are_finite(tmp_path: Path) -> None:
+    """Their sum is not."""
+    state = {"a": torch.full((1000,), 60000.0, dtype=torch.float16), "n": torch.tensor(3)}
+    save_file(state, tmp_path / "net.safetensors")
+    assert torch.equal(read_state_dict(tmp_path / "net.safetensors")["a"], state["a"])
+
+
+def entry(shape: list[int], offsets: list[int], dtype: str = "F32") -> dict[str, Any]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"a": entry([4], [0, 2**63])},
+        {"a": entry([2**62], [0, 16])},
+        {"a": entry([2**63, 2], [0, 16])},
+        {"a": entry([2**32, 2**32], [0, 0])},
+        {"a": entry([4], [16, 0])},
+        {"a": entry([4], [-16, 0])},
+        {"a": entry([2], [0, 8]), "b": entry([3], [4, 16])},
+        {"a": entry([1], [0, 4]), "b": entry([1], [12, 16])},
+        {"a": entry([4], [0, 16], "F99")},
+        {"a": [0] * 10},
+        [],
+    ],
+)
+def test_a_header_that_lies(tmp_path: Path, header: Any) -> None:
+    text = json.dumps(header).encode()
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(16))
+    assert "damaged" in refused(path).what
+
+
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1, 2**40, 10**8 + 1, 0])
+def test_a_header_whose_length_lies(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(struct.pack("<Q", length) + b'{"a":{"dtype":"F32"}}' + bytes(16))
+    assert "damaged" in refused(path).what
+
+
+@given(data=st.data())
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+@pytest.mark.parametrize("name", ["net.safetensors", "net.pth", "old.pth"])
+def test_whatever_is_in_a_file(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    """It is read, or refused for people; nothing else is raised."""
+    path = tmp_path / name
+    if name == "net.safetensors":
+        save_file(STATE, path)
+    else:
+        torch.save(STATE, path, _use_new_zipfile_serialization=name == "net.pth")
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        new = data.draw(st.binary(min_size=1, max_size=9))
+        content[at : at + len(new)] = new
+    path.write_bytes(content)
+    with contextlib.suppress(WeightsError):
+        assert read_state_dict(path)

@@ -18,6 +18,7 @@ from instyle_core import InputError, WeightsError
 from instyle_fcn8s import encoders
 from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
 from tests.core.helpers.hub import Hub
+from tests.core.helpers.weights_server import arrived
 
 TINY = "tu-test_efficientnet"
 State = dict[str, Tensor]
@@ -248,7 +249,7 @@ def published(name: str) -> tuple[str, str]:
 
 
 def files(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.is_file()]
+    return [path.name for path in arrived(folder)]
 
 
 def test_imagenet_weights_of_smp(hub: Hub, cache: Path) -> None:

@@ -21,6 +21,7 @@ from instyle_midas import weights
 from instyle_midas.midas import Midas
 from instyle_midas.params import MidasParams
 from tests.core.helpers.hub import COMMIT, Hub
+from tests.core.helpers.weights_server import arrived
 from tests.plugins.instyle_midas import networks
 from tests.plugins.instyle_midas.networks import FILES
 
@@ -208,7 +209,7 @@ def hub(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 
 def cached(tmp_path: Path) -> list[str]:
-    return sorted(p.name for p in (tmp_path / "cache").rglob("*") if p.is_file())
+    return [path.name for path in arrived(tmp_path / "cache")]
 
 
 def test_a_network_of_the_hub(

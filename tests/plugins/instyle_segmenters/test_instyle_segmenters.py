@@ -27,7 +27,7 @@ from instyle_segmenters.params import (
 )
 from instyle_segmenters.torchvision_model import Torchvision
 from tests.core.helpers.commands import Command, Done
-from tests.core.helpers.weights_server import WeightsServer
+from tests.core.helpers.weights_server import WeightsServer, arrived
 from tests.plugins.instyle_segmenters.scenes import iou, scene
 
 BOX = (20, 12, 80, 68)
@@ -185,7 +185,7 @@ def server(server: WeightsServer, monkeypatch: pytest.MonkeyPatch) -> WeightsSer
 
 
 def left(tmp_path: Path) -> list[str]:
-    return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    return [str(path.relative_to(tmp_path)) for path in arrived(tmp_path)]
 
 
 @pytest.mark.parametrize("model", ["lraspp_mobilenet_v3_large", "maskrcnn_resnet50_fpn_v2"])

@@ -9,6 +9,7 @@ import torch
 
 from instyle_core import Prompt, WeightsError, fetch_from_hub, testing
 from tests.core.helpers.hub import Hub
+from tests.core.helpers.weights_server import arrived
 from tests.plugins.instyle_segmenters.smp_networks import NAMES, segmenter
 
 pytestmark = pytest.mark.usefixtures("no_downloads")
@@ -23,7 +24,7 @@ def hub(hub: Hub, unet_folder: Path) -> Hub:
 
 
 def cached(tmp_path: Path) -> list[str]:
-    return sorted(p.name for p in (tmp_path / "cache").rglob("*") if p.is_file())
+    return [path.name for path in arrived(tmp_path / "cache")]
 
 
 def test_a_model_of_the_hub(
