@@ -24,8 +24,8 @@ from typing import Any
 
 from project import Trial, is_whole_picture, make_project, options, remains, start
 
-ADAM = {"use": "adam", "steps": 60, "scales": 2}
-L_BFGS = {"use": "lbfgs", "steps": 25, "scales": 2}
+ADAM = {"use": "adam", "steps": 100, "scales": 2}
+L_BFGS = {"use": "lbfgs", "steps": 40, "scales": 2}
 
 VARIANTS: list[dict[str, Any]] = [
     {"objects": objects, "optimizer": optimizer, "tile": tile, "snapshots": snapshots}
@@ -52,14 +52,16 @@ def main() -> None:
     trial, chance = Trial("kill"), random.Random(given.seed)
     moments = {"resumed": 0, "begun anew": 0, "was done": 0}
     with tempfile.TemporaryDirectory() as name:
-        expected: dict[int, tuple[dict[str, bytes], float]] = {}
+        expected: dict[int, tuple[dict[str, bytes], float]] = {}  # bytes; seconds of painting
         for number in range(given.count):
             variant = chance.randrange(len(VARIANTS))
             folder = Path(name, str(number))
             spec = make_project(folder, **VARIANTS[variant])
             if variant not in expected:
+                process = start("pipeline", "run", spec, "--checkpoint", "0", folder=folder)
+                wait_for_checkpoint(process, folder)
                 began = time.monotonic()
-                status, err = done(start("pipeline", "run", spec, folder=folder))
+                status, err = done(process)
                 trial.expect(status == 0, "the unbroken run failed", err=err)
                 expected[variant] = outputs(folder), time.monotonic() - began
                 shutil.rmtree(folder)
@@ -70,6 +72,17 @@ def main() -> None:
             shutil.rmtree(folder)
     trial.facts["after the kill"] = moments
     trial.end(given)
+
+
+def wait_for_checkpoint(process: subprocess.Popen[str], folder: Path) -> None:
+    while process.poll() is None and not any(folder.glob(".instyle-*/run.json")):
+        time.sleep(0.01)
+
+
+def can_resume(folder: Path) -> bool:
+    """Whether there is a checkpoint, and not the files of a run that is done."""
+    found = [json.loads(path.read_text()) for path in folder.glob(".instyle-*/run.json")]
+    return any(record["status"] == "running" for record in found)
 
 
 def kill(
@@ -87,13 +100,15 @@ def kill(
     where |= {"checkpoint": every, "after": []}
     arguments = ["pipeline", "run", spec, "--checkpoint", every]
     for _ in range(chance.choice([1, 1, 2])):
-        resume = ["--resume"] if any(folder.glob(".instyle-*/run.json")) else []
+        resume = ["--resume"] if can_resume(folder) else []
         process = start(*arguments, *resume, folder=folder)
-        # Loading torch takes the first seconds; most moments are after that.
-        pause = (
-            chance.uniform(0.4, 1.0) * seconds if chance.random() < 0.85 else chance.random() * 2
-        )
-        time.sleep(pause)
+        began = time.monotonic()
+        if chance.random() < 0.8:  # most moments are when it paints: after the first checkpoint
+            wait_for_checkpoint(process, folder)
+            time.sleep(chance.random() * seconds)
+        else:
+            time.sleep(chance.random() * 8)
+        pause = time.monotonic() - began
         process.kill()
         done(process)
         where["after"].append(round(pause, 3))
@@ -107,9 +122,8 @@ def kill(
             break
     trial.tried += 1
     is_done = (folder / "out.png.run").exists()
-    can_resume = any(folder.glob(".instyle-*/run.json"))
-    moments["was done" if is_done else "resumed" if can_resume else "begun anew"] += 1
-    resume = ["--resume"] if can_resume and not is_done else []
+    resume = ["--resume"] if can_resume(folder) and not is_done else []
+    moments["was done" if is_done else "resumed" if resume else "begun anew"] += 1
     status, err = done(start(*arguments, *resume, folder=folder))
     trial.expect(status == 0, "the last run failed", err=err, **where)
     found = outputs(folder)

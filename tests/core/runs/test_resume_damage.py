@@ -225,7 +225,7 @@ def test_the_old_folder_survives_a_failure(
     before = listing(studio.folder / "out.png.run")
     with monkeypatch.context() as patch:
         break_disk(patch, name)
-        with pytest.raises(InstyleError, match="No space left|can be written neither"):
+        with pytest.raises(InstyleError, match=r"No space left|can be written neither"):
             pipeline.run(plan, resume=True)
     assert listing(studio.folder / "out.png.run") == before
     if name == "out.png":  # it is done, and published once that is possible
