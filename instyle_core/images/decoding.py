@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from instyle_core.errors import InputError, InstyleError
+from instyle_core.errors import InputError
 from instyle_core.images.color_profiles import ink_to_srgb
+from instyle_core.images.header import ORIENTATION, SIDEWAYS, opened
 from instyle_core.images.samples import Samples
-
-# Formats are named: by default, Pillow would also start Ghostscript for a PostScript file.
-_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-_READABLE_HINT = "use a PNG, JPEG, WebP, TIFF, BMP or GIF file"
-
-_ORIENTATION = 0x0112  # an EXIF tag
-_SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
-
-_bomb_check_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,21 +33,16 @@ def decode(path: Path, max_megapixels: float, longest: int | None = None) -> Raw
     Raises:
         InputError: see `instyle_core.images.read_picture`.
     """
-    with _input_errors(path):
-        if not path.is_file():
-            if not path.exists():
-                raise FileNotFoundError
-            kind = "a folder" if path.is_dir() else "a pipe or a device"
-            raise InputError(f"this is {kind}, not a picture", where=str(path), hint=_READABLE_HINT)
-        with path.open("rb") as file:
-            image, size = _load(path, file, max_megapixels, longest)
-            orientation, exif = _split_exif(image)
-            samples, icc = _samples(path, file, image)
+    with opened(path, max_megapixels) as (file, image):
+        size = (image.height, image.width)
+        _load(image, longest)
+        orientation, exif = _split_exif(image)
+        samples, icc = _samples(path, file, image)
     samples = samples.reshape(*samples.shape[:2], -1)
     if longest is not None and max(size) > longest:
         samples = _shrunk(samples, (size[0] * longest / max(size), size[1] * longest / max(size)))
     samples = np.ascontiguousarray(_upright(samples, orientation))
-    size = (size[1], size[0]) if orientation in _SIDEWAYS else size
+    size = (size[1], size[0]) if orientation in SIDEWAYS else size
     if samples.shape[2] in (2, 4):
         return Raw(samples[..., :-1], samples[..., -1:], icc, exif, size)
     return Raw(samples, None, icc, exif, size)
@@ -74,77 +58,13 @@ def _shrunk(samples: Samples, size: tuple[float, float]) -> Samples:
     return smaller.reshape(height, width, samples.shape[2])
 
 
-@contextmanager
-def _input_errors(path: Path) -> Iterator[None]:
-    """Turn whatever keeps a file from being read into an error in plain words."""
-    try:
-        yield
-    except (InstyleError, MemoryError):
-        raise
-    except Exception as error:  # decoders raise nearly anything at a damaged file
-        what, hint = _explain(path, error)
-        raise InputError(what, where=str(path), hint=hint) from error
-
-
-def _explain(path: Path, error: Exception) -> tuple[str, str]:
-    match error:
-        case FileNotFoundError():
-            return "there is no such file", "check the name and the folder"
-        case PermissionError():
-            return "the file may not be read", "check its permissions"
-        case UnidentifiedImageError() if path.stat().st_size == 0:
-            return "the file is empty", _READABLE_HINT
-        case UnidentifiedImageError():
-            return "this is not a picture that can be read", _READABLE_HINT
-        case OSError(strerror=str(reason)):
-            return f"the file cannot be read: {reason}", "check the name and the disk"
-    return f"the picture is damaged or incomplete: {error}", "get a fresh copy, or save it anew"
-
-
-def _load(
-    path: Path, file: BinaryIO, max_megapixels: float, longest: int | None
-) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode the one frame of a file; if it is too large, only its header is read.
-
-    Returns:
-        The picture, and its (height, width) in the file.
-    """
-    with _without_bomb_check():
-        image = Image.open(file, formats=_READABLE)
-        megapixels = image.width * image.height / 1e6
-        if megapixels > max_megapixels:
-            raise InputError(
-                f"the picture has {megapixels:.4g} megapixels ({image.width} x {image.height}), "
-                f"and the limit is {max_megapixels:g}",
-                where=str(path),
-                hint="make it smaller, or raise the limit, which is called max_megapixels",
-            )
-        frames = getattr(image, "n_frames", 1)
-        # Many phones write MPO, a JPEG that is followed by a preview or a depth map.
-        if frames > 1 and image.format != "MPO":
-            raise InputError(
-                f"the file has {frames} frames or pages, and a picture has one",
-                where=str(path),
-                hint="save one frame as PNG, and use that",
-            )
-        size = (image.height, image.width)
-        if longest is not None and min(size) > 0:
-            factor = longest / max(size)
-            # A JPEG can be decoded at an eighth of its size, in a fraction of the time.
-            image.draft(None, (math.ceil(size[1] * factor), math.ceil(size[0] * factor)))
-        image.load()
-    return image, size
-
-
-@contextmanager
-def _without_bomb_check() -> Iterator[None]:
-    """Lift Pillow's own limit, a global variable that may be lower than ours."""
-    with _bomb_check_lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _load(image: Image.Image, longest: int | None) -> None:
+    """Decode the picture, where its format allows at the size that is needed."""
+    if longest is not None and min(image.size) > 0:
+        factor = longest / max(image.size)
+        # A JPEG can be decoded at an eighth of its size, in a fraction of the time.
+        image.draft(None, (math.ceil(image.width * factor), math.ceil(image.height * factor)))
+    image.load()
 
 
 def _samples(path: Path, file: BinaryIO, image: Image.Image) -> tuple[Samples, bytes | None]:
@@ -193,7 +113,7 @@ def _split_exif(image: Image.Image) -> tuple[int, bytes | None]:
     orientation = 1
     try:
         exif = image.getexif()
-        orientation = exif.pop(_ORIENTATION, 1)
+        orientation = exif.pop(ORIENTATION, 1)
         # In a TIFF, these tags also describe how the file itself is laid out.
         keep = len(exif) > 0 and image.format != "TIFF"
         return orientation, exif.tobytes() if keep else None
@@ -203,7 +123,7 @@ def _split_exif(image: Image.Image) -> tuple[int, bytes | None]:
 
 def _upright(samples: Samples, orientation: int) -> Samples:
     """Apply an EXIF orientation to (H, W, C); 5 to 8 swap the sides."""
-    if orientation in _SIDEWAYS:
+    if orientation in SIDEWAYS:
         samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         samples = samples[:, ::-1]
