@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from instyle_core.errors import InstyleError, InterruptedRun
 from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore
 from instyle_core.images.picture import Picture, check_output, read_picture, write_picture
 from instyle_core.images.resize import resize
+from instyle_core.images.shape import compare_shape
 from instyle_core.objects.boxes import paste
 from instyle_core.objects.find import FoundObject, find_objects
 from instyle_core.optimization.interrupts import deferred
@@ -32,6 +33,7 @@ from instyle_core.painting.crop import Crop
 from instyle_core.painting.merge import merge
 from instyle_core.painting.networks import Networks, load_networks
 from instyle_core.painting.ranking import choose_styles
+from instyle_core.painting.style_picture import style_of
 from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs.folder import RunFolder
 from instyle_core.runs.notebook import gallery
@@ -115,7 +117,9 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
             with tell.stage("write"):
                 kept = state if resumable else None
                 folder.complete(outcome.status, outcome.reason, machine, kept)
-                write_picture(plan.spec.output, canvas, like=pictures.photo)
+                output, metadata = plan.spec.output, plan.spec.metadata
+                notes = write_picture(output, canvas, like=pictures.photo, metadata=metadata)
+                _notes(notes, tell, output)
                 folder.publish()
         seconds = time.monotonic() - began
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
@@ -130,29 +134,48 @@ class Pictures:
     Attributes:
         photo: the photo.
         start: a picture of its size to start from, (3, H, W); None for the content or noise.
-        read: reads a style picture, unless it was read before.
+        style: reads a style picture, (3, h, w), unless it was read before.
     """
 
     photo: Picture
     start: Tensor | None
-    read: Callable[[Path], Picture]
+    style: Callable[[Path], Tensor]
 
 
 def read(plan: Plan, tell: Teller) -> Pictures:
     """Read all pictures first, so that a bad one is found before any work is done."""
     spec = plan.spec
     with tell.stage("read"):
-        one = partial(read_picture, max_megapixels=spec.max_megapixels, longest=spec.shrink)
-        once = cache(one)
-        photo = once(spec.content)
-        check_output(spec.output, photo)
+
+        @cache
+        def one(path: Path) -> Picture:
+            picture = read_picture(path, max_megapixels=spec.max_megapixels, longest=spec.shrink)
+            _notes(picture.notes, tell, path)
+            return picture
+
+        @cache
+        def style(path: Path) -> Tensor:
+            pixels, notes = style_of(one(path))
+            _notes(notes, tell, path)
+            return pixels
+
+        photo = one(spec.content)
+        _notes(check_output(spec.output, photo, metadata=spec.metadata), tell, spec.output)
         for item in plan.items.values():
             for path in item.style.images or ():
-                once(path)
+                style(path)
         start = None
         if spec.start not in ("content", "noise"):
-            start = resize(once(Path(spec.start)).pixels, photo.size)
-    return Pictures(photo, start, once)
+            path = Path(spec.start)
+            picture = one(path)
+            _notes(compare_shape("start picture", path, picture.size, photo.size), tell, path)
+            start = resize(picture.pixels, photo.size)
+    return Pictures(photo, start, style)
+
+
+def _notes(notes: Iterable[str], tell: Teller, path: Path) -> None:
+    for note in notes:
+        tell(Note(f"{path}: {note}"))
 
 
 def load(plan: Plan, device: torch.device, precision: torch.dtype, tell: Teller) -> Networks:
@@ -188,7 +211,7 @@ def paint(
     for found in objects[state.finished :]:
         number = found.number
         restore_random_state(state.random)
-        styles = [pictures.read(path).pixels for path in found.styles]
+        styles = [pictures.style(path) for path in found.styles]
         crop = Crop.of(found, canvas, styles, pictures.start)
         with tell.stage("stylize", number):
             on_step = _watch(number, time_left, tell)

@@ -51,6 +51,7 @@ def segment(
     listed, and the one that would be repainted stands out.
     """
     from instyle_core.cli.overlay import overlay
+    from instyle_core.cli.render import RunDisplay
     from instyle_core.config.spec import Select
     from instyle_core.errors import InputError
     from instyle_core.images.picture import check_output, read_picture, write_picture
@@ -67,7 +68,7 @@ def segment(
     check_output(output)
     prompt = prompt_of(select, picture.size)
     fetch_weights([segmenter, *([segmenter.refine] if segmenter.refine else [])])
-    select, segmentation = find(picture, segmenter, select)
+    select, segmentation = find(picture, segmenter, select, RunDisplay())
     found = candidates(segmentation, select)
     chosen = choose(found, select, segmentation) if asked else None
     rows: list[dict[str, Any]] = []

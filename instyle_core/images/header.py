@@ -5,6 +5,7 @@ Nothing heavy is imported here, so that a spec can be checked with it.
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +25,11 @@ _READABLE_HINT = "use a PNG, JPEG, WebP, TIFF, AVIF, HEIC, JPEG 2000, BMP, GIF o
 ORIENTATION = 0x0112  # an EXIF tag
 SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
 
-#: Bytes of text or profile of a PNG, unpacked. Workflows and profiles have some megabytes; Pillow
-#: refuses more than one, which is meant against files that unpack to gigabytes.
+#: Bytes of a profile of a PNG, unpacked, and of whatever else a file has beside its samples. Pillow
+#: allows a profile one megabyte, as a guard against files that unpack to gigabytes.
 _MOST_TEXT = 64 * 2**20
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 _limits_lock = threading.Lock()
 
@@ -60,7 +63,7 @@ def read_header(path: Path, max_megapixels: float) -> Header:
     """
     with opened(path, max_megapixels) as (file, image):
         size = image.height, image.width
-        if _orientation(file, image) in SIDEWAYS:
+        if orientation_of(file, image) in SIDEWAYS:
             size = size[1], size[0]
         assert image.format  # only Pillow's own pictures have none
         return Header(size, image.format, image.has_transparency_data, frames_of(image))
@@ -78,10 +81,12 @@ def opened(path: Path, max_megapixels: float) -> Iterator[tuple[BinaryIO, Image.
             if not path.exists():
                 raise FileNotFoundError
             kind = "a folder" if path.is_dir() else "a pipe or a device"
-            raise InputError(f"this is {kind}, not a picture", where=str(path), hint=_READABLE_HINT)
-        with path.open("rb") as file, _own_limits():
-            image = Image.open(file, formats=_formats(path, file))
-            _check(path, image, max_megapixels)
+            raise InputError(f"this is {kind}, not a picture", hint=_READABLE_HINT)
+        with path.open("rb") as whole, _own_limits():
+            _check_bytes(path, max_megapixels)
+            file = _without_text(whole)
+            image = Image.open(file, formats=_formats(file))
+            _check(image, max_megapixels)
             yield file, image
 
 
@@ -90,25 +95,34 @@ def frames_of(image: Image.Image) -> int:
     return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
-def _check(path: Path, image: Image.Image, max_megapixels: float) -> None:
+def _check_bytes(path: Path, max_megapixels: float) -> None:
+    """Some formats are read into memory at once, even for their header."""
+    most = 16 * max_megapixels * 1e6 + _MOST_TEXT
+    if (size := path.stat().st_size) > most:
+        raise InputError(
+            f"the file has {size / 1e6:.4g} megabytes, which no picture within the limit of "
+            f"{max_megapixels:g} megapixels needs",
+            hint="save it anew, or raise the limit, which is called max_megapixels",
+        )
+
+
+def _check(image: Image.Image, max_megapixels: float) -> None:
     megapixels = image.width * image.height / 1e6
     if megapixels > max_megapixels:
         raise InputError(
             f"the picture has {megapixels:.4g} megapixels ({image.width} x {image.height}), "
             f"and the limit is {max_megapixels:g}",
-            where=str(path),
             hint="make it smaller, or raise the limit, which is called max_megapixels",
         )
     frames = frames_of(image)
     if frames > 1:
         raise InputError(
             f"the file has {frames} frames or pages, and a picture has one",
-            where=str(path),
             hint="save one frame as PNG, and use that",
         )
 
 
-def _formats(path: Path, file: BinaryIO) -> tuple[str, ...]:
+def _formats(file: BinaryIO) -> tuple[str, ...]:
     """The formats to try; HEIC needs a package that not everybody has."""
     start = file.read(64)
     file.seek(0)
@@ -118,7 +132,6 @@ def _formats(path: Path, file: BinaryIO) -> tuple[str, ...]:
     if find_spec("pillow_heif") is None:
         raise InputError(
             "HEIC files are read with the package pillow-heif, which is not installed",
-            where=str(path),
             hint="pip install 'instyle[heic]', or save the picture as JPEG or PNG",
         )
     import pillow_heif
@@ -145,7 +158,10 @@ def _input_errors(path: Path) -> Iterator[None]:
     """Turn whatever keeps a file from being read into an error in plain words."""
     try:
         yield
-    except (InstyleError, MemoryError):
+    except InstyleError as error:
+        error.where = error.where or str(path)
+        raise
+    except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything at a damaged file
         what, hint = _explain(path, error)
@@ -167,7 +183,7 @@ def _explain(path: Path, error: Exception) -> tuple[str, str]:
     return f"the picture is damaged or incomplete: {error}", "get a fresh copy, or save it anew"
 
 
-def _orientation(file: BinaryIO, image: Image.Image) -> int:
+def orientation_of(file: BinaryIO, image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8, that Pillow has not applied; 1 for damaged EXIF."""
     if image.format == "TIFF":
         return 1  # its size is upright already
@@ -179,10 +195,30 @@ def _orientation(file: BinaryIO, image: Image.Image) -> int:
         return 1
 
 
+def _without_text(file: BinaryIO) -> BinaryIO:
+    """The file; of a PNG, a copy in memory without texts.
+
+    They are of no use here, and may be megabytes of a generator's settings, more than Pillow reads;
+    and by their names Pillow would take some for properties of the picture.
+    """
+    start = file.read(len(_PNG))
+    if start != _PNG:
+        file.seek(0)
+        return file
+    kept = [start]
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[:4], "big") + 4  # with the checksum
+        if head[4:] in (b"tEXt", b"zTXt", b"iTXt"):
+            file.seek(length, 1)
+        else:
+            kept += head, file.read(length)
+    return io.BytesIO(b"".join([*kept, head]))
+
+
 def _has_late_exif(file: BinaryIO) -> bool:
     """Whether a PNG has a chunk ``eXIf`` anywhere; its data is skipped."""
     place = file.tell()
-    file.seek(8)
+    file.seek(len(_PNG))
     found = False
     while not found and len(head := file.read(8)) == 8:
         found = head[4:] == b"eXIf"

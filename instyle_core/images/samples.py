@@ -9,6 +9,8 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
+from instyle_core.images.header import SIDEWAYS
+
 Samples = NDArray[Any]  # uint8 or uint16, (H, W, C) unless said otherwise
 
 
@@ -37,3 +39,23 @@ def to_depth(samples: Samples, dtype: DTypeLike) -> Samples:
 def squeeze(samples: Samples) -> Samples:
     """(H, W, 1) to (H, W), which is how Pillow and OpenCV have gray; others as they are."""
     return samples[..., 0] if samples.shape[2] == 1 else samples
+
+
+def rescale(samples: Samples, top: int) -> Samples:
+    """Samples from 0 to `top` to uint8 (for `top` up to 255) or uint16 of the full range."""
+    dtype = np.uint8 if top <= 255 else np.uint16
+    full = int(np.iinfo(dtype).max)
+    if top == full:
+        return samples.astype(dtype)
+    return ((samples.clip(0, top).astype(np.uint32) * full + top // 2) // top).astype(dtype)
+
+
+def upright(samples: Samples, orientation: int) -> Samples:
+    """Apply an EXIF orientation to (H, W) or (H, W, C); 5 to 8 swap the sides."""
+    if orientation in SIDEWAYS:
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return samples

@@ -20,7 +20,8 @@ from instyle_core.config.plan import Plan, part_name
 from instyle_core.errors import InputError
 from instyle_core.events import Event, Note, StageFinished, Step
 from instyle_core.files import write_atomically
-from instyle_core.images.picture import write_mask, write_picture
+from instyle_core.images.masks import write_mask
+from instyle_core.images.picture import write_picture
 from instyle_core.runs import report
 from instyle_core.runs.losses_csv import Row, row_of, write_rows
 from instyle_core.runs.record import STATE_FILE, hash_of, origins

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from instyle_core.errors import InputError
-from instyle_core.images.picture import read_mask, write_mask
+from instyle_core.images.masks import read_mask, write_mask
 from tests.core.helpers.pictures import (
     FEW,
     UPRIGHT,
