@@ -28,6 +28,7 @@ def without_end(data: bytes, load: Callable[[Image.Image], None]) -> tuple[Image
     Raises:
         ValueError: more than a small part is missing.
     """
+    data = data.rstrip(b"\xff")  # the first half of a marker
     # What is missing differs with what is put in its place.
     noise = np.random.default_rng(0).integers(0, 255, 4096, np.uint8).tobytes()
     image, other = (Image.open(io.BytesIO(data + end)) for end in (_END, noise + _END))

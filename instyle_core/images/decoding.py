@@ -15,9 +15,9 @@ from instyle_core.images.color_profiles import ink_to_srgb
 from instyle_core.images.cut_jpeg import without_end
 from instyle_core.images.depths import Facts, facts_of, unusual_samples
 from instyle_core.images.header import SIDEWAYS, opened, orientation_of
-from instyle_core.images.metadata import dpi_of, scene_exif
+from instyle_core.images.metadata import Resolution, dpi_of, scene_exif
 from instyle_core.images.profiles import profile_of
-from instyle_core.images.samples import Samples, upright
+from instyle_core.images.samples import Samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Raw:
     alpha: Samples | None  # (H, W, 1)
     icc: bytes | None
     exif: bytes | None  # of the scene alone
-    dpi: tuple[float, float] | None  # (x, y), pixels per inch
+    dpi: Resolution | None
     size: tuple[int, int]  # (height, width) before it was shrunk
     notes: tuple[str, ...] = ()
 
@@ -44,12 +44,12 @@ def decode(path: Path, max_megapixels: float, longest: int | None = None) -> Raw
         orientation = orientation_of(file, image)
         facts = facts_of(image)
         image, notes = _load(file, image, longest)
-        exif, dpi = scene_exif(file, image), dpi_of(image)
+        exif, dpi = scene_exif(file, image), dpi_of(file, image)
         samples, icc = _samples(file, image, facts)
     samples = samples.reshape(*samples.shape[:2], -1)
     if longest is not None and max(size) > longest:
         samples = _shrunk(samples, (size[0] * longest / max(size), size[1] * longest / max(size)))
-    samples = np.ascontiguousarray(upright(samples, orientation))
+    samples = np.ascontiguousarray(_upright(samples, orientation))
     if orientation in SIDEWAYS:
         size, dpi = size[::-1], dpi and dpi[::-1]
     alpha = samples[..., -1:] if samples.shape[2] in (2, 4) else None
@@ -107,3 +107,14 @@ def _samples(file: BinaryIO, image: Image.Image, facts: Facts) -> tuple[Samples,
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     alpha = "A" if image.has_transparency_data else ""
     return np.asarray(image.convert(mode + alpha)), icc
+
+
+def _upright(samples: Samples, orientation: int) -> Samples:
+    """Apply an EXIF orientation to (H, W, C); 5 to 8 swap the sides."""
+    if orientation in SIDEWAYS:
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return samples

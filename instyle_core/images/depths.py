@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 
 from instyle_core.errors import InputError
-from instyle_core.images.header import ORIENTATION
-from instyle_core.images.samples import Samples, rescale, upright
+from instyle_core.images.samples import Samples, rescale
 
 # TIFF tags
 _BITS, _PHOTOMETRIC, _PLANES, _EXTRA, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
@@ -84,13 +83,13 @@ def _tiff(file: BinaryIO, image: Image.Image, tags: Facts) -> Samples | None:
             "the colors of this 16-bit TIFF lie in planes of their own, which cannot be read",
             hint="save it with interleaved colors, or as PNG",
         )
-    samples = _by_opencv(file)
+    samples = _by_opencv(file)  # upright, as Pillow has it too
     extra = _first(tags.get(_EXTRA, _UNASSOCIATED))
     if samples.shape[2] == 4 and extra == _ASSOCIATED:
         alpha = samples[..., 3:].astype(np.uint32)
         color = (samples[..., :3] * np.uint32(65535) + alpha // 2) // np.maximum(alpha, 1)
         samples = np.concatenate([color.clip(0, 65535), alpha], axis=2).astype(np.uint16)
-    return upright(samples[..., : 4 if image.mode == "RGBA" else 3], tags.get(ORIENTATION, 1))
+    return samples[..., : 4 if image.mode == "RGBA" else 3]
 
 
 def _ppm(file: BinaryIO, image: Image.Image, facts: Facts) -> Samples | None:

@@ -14,7 +14,13 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from instyle_core.errors import InstyleError
 from instyle_core.images.depths import swap_red_and_blue
-from instyle_core.images.metadata import CAMERA, JPEG_2000_EXIF, PLACE
+from instyle_core.images.metadata import (
+    CAMERA,
+    JPEG_2000_EXIF,
+    PLACE,
+    Resolution,
+    with_resolution,
+)
 from instyle_core.images.samples import Samples, squeeze
 
 #: Formats that hold 16 bits a sample.
@@ -40,12 +46,12 @@ class Tags:
     Attributes:
         icc: the color profile of the samples; None for sRGB.
         exif: as `instyle_core.images.metadata.scene_exif` makes it.
-        dpi: pixels per inch, (x, y).
+        dpi: the resolution.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
-    dpi: tuple[float, float] | None = None
+    dpi: Resolution | None = None
 
 
 NO_TAGS = Tags()
@@ -70,6 +76,8 @@ def encode(samples: Samples, form: str, tags: Tags = NO_TAGS) -> tuple[bytes, tu
 
 
 def _encode(samples: Samples, form: str, tags: Tags) -> bytes:
+    if form in ("WEBP", "AVIF", "JPEG2000") and tags.dpi is not None:
+        tags = Tags(tags.icc, with_resolution(tags.exif, tags.dpi))
     if form == "TIFF":
         return _encode_tiff(samples, tags)
     if samples.dtype == np.uint16:

@@ -13,6 +13,11 @@ from PIL import ExifTags, Image
 #: The parts of EXIF about the camera and about the place.
 CAMERA, PLACE = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
 
+#: Pixels per inch, (x, y).
+Resolution = tuple[float, float]
+
+_PER_INCH, _PER_CM = 2, 3  # values of ResolutionUnit
+
 _Base = ExifTags.Base
 _SCENE = {
     *(_Base.ImageDescription, _Base.Make, _Base.Model, _Base.DateTime, _Base.Artist),
@@ -62,13 +67,29 @@ def scene_exif(file: BinaryIO, image: Image.Image) -> bytes | None:
         return kept.tobytes() if len(kept) > 0 else None
 
 
-def dpi_of(image: Image.Image) -> tuple[float, float] | None:
-    """Pixels per inch, (x, y), if the file tells them."""
+def dpi_of(file: BinaryIO, image: Image.Image) -> Resolution | None:
+    """The resolution, if the file tells it."""
     try:
-        x, y = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ArithmeticError):
+        sides: Any = image.info.get("dpi")
+        if sides is None:
+            exif = _exif_of(file, image)
+            factor = 2.54 if exif.get(_Base.ResolutionUnit) == _PER_CM else 1
+            sides = exif[_Base.XResolution] * factor, exif[_Base.YResolution] * factor
+        x, y = map(float, sides)
+    except Exception:  # of any type; the picture itself is sound
         return None
-    return (x, y) if all(math.isfinite(side) and 1 <= side <= 65535 for side in (x, y)) else None
+    # Where a TIFF tells none, Pillow has 1.
+    return (x, y) if all(math.isfinite(side) and 1 < side <= 65535 for side in (x, y)) else None
+
+
+def with_resolution(exif: bytes | None, dpi: Resolution) -> bytes:
+    """EXIF that tells the resolution too, for formats that have no place of their own for it."""
+    tags = Image.Exif()
+    if exif is not None:
+        tags.load(exif)
+    tags[_Base.XResolution], tags[_Base.YResolution] = dpi
+    tags[_Base.ResolutionUnit] = _PER_INCH
+    return tags.tobytes()
 
 
 def _exif_of(file: BinaryIO, image: Image.Image) -> Image.Exif:

@@ -19,6 +19,7 @@ from instyle_core.files import picture_format, write_atomically
 from instyle_core.images.color_profiles import from_srgb, manage_color
 from instyle_core.images.decoding import decode
 from instyle_core.images.encoding import DEEP, LONGEST_SIDE, NO_TAGS, Tags, encode
+from instyle_core.images.metadata import Resolution
 from instyle_core.images.samples import Samples, quantize, to_depth, to_tensor
 
 #: Pictures with more pixels than this are refused, unless the caller raises the limit.
@@ -45,8 +46,8 @@ class Picture:
     icc: bytes | None = None
     #: The file's EXIF, as far as it tells of the scene.
     exif: bytes | None = None
-    #: Pixels per inch, (x, y), if the file tells them.
-    dpi: tuple[float, float] | None = None
+    #: If the file tells it.
+    dpi: Resolution | None = None
     #: (height, width) of the picture in the file, if it was shrunk.
     full_size: tuple[int, int] | None = None
     #: What the user may want to know of the file.

@@ -9,8 +9,6 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from instyle_core.images.header import SIDEWAYS
-
 Samples = NDArray[Any]  # uint8 or uint16, (H, W, C) unless said otherwise
 
 
@@ -48,14 +46,3 @@ def rescale(samples: Samples, top: int) -> Samples:
     if top == full:
         return samples.astype(dtype)
     return ((samples.clip(0, top).astype(np.uint32) * full + top // 2) // top).astype(dtype)
-
-
-def upright(samples: Samples, orientation: int) -> Samples:
-    """Apply an EXIF orientation to (H, W) or (H, W, C); 5 to 8 swap the sides."""
-    if orientation in SIDEWAYS:
-        samples = samples.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        samples = samples[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        samples = samples[::-1]
-    return samples
