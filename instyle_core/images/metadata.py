@@ -71,7 +71,9 @@ def dpi_of(file: BinaryIO, image: Image.Image) -> Resolution | None:
     """The resolution, if the file tells it."""
     try:
         sides: Any = image.info.get("dpi")
-        if sides is None:
+        # Pillow makes up 72 for a JPEG that has EXIF.
+        made_up = "exif" in image.info and image.info.get("jfif_unit", 0) not in (1, 2)
+        if sides is None or (image.format in ("JPEG", "MPO") and made_up):
             exif = _exif_of(file, image)
             factor = 2.54 if exif.get(_Base.ResolutionUnit) == _PER_CM else 1
             sides = exif[_Base.XResolution] * factor, exif[_Base.YResolution] * factor

@@ -24,11 +24,11 @@ def compare_shape(
     Raises:
         InputError: it has the proportions of the photo turned by a quarter.
     """
-    if _fits(size, wanted):
+    if fits(size, wanted):
         return []
     height, width = size
     sizes = f"{width} x {height} pixels, and the photo {wanted[1]} x {wanted[0]}"
-    if _fits((width, height), wanted):
+    if fits((width, height), wanted):
         raise InputError(
             f"the {what} lies on its side: it has {sizes}",
             where=str(path),
@@ -38,7 +38,7 @@ def compare_shape(
     return [f"the {what} is stretched, since it has other proportions than the photo: {sizes}"]
 
 
-def _fits(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
+def fits(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
     """Whether one size is the other one scaled, and rounded by less than a pixel."""
     (height, width), (tall, wide) = size, wanted
     return abs(height * wide - width * tall) < max(height + width, tall + wide)

@@ -115,7 +115,7 @@ def test_a_single_changed_channel_counts_as_repainted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", [None, P3_PROFILE])
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "webp", "tif", "tiff"])
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "webp", "avif", "jp2"])
 def test_16_bits_become_8_elsewhere(tmp_path: Path, suffix: str, profile: bytes | None) -> None:
     smooth = np.linspace(0, 65535, 32 * 32).reshape(32, 32, 1).repeat(3, axis=2).astype(np.uint16)
     extra = [(b"iCCP", b"p\0\0" + zlib.compress(profile))] if profile else []
@@ -125,9 +125,23 @@ def test_16_bits_become_8_elsewhere(tmp_path: Path, suffix: str, profile: bytes 
     with Image.open(tmp_path / f"b.{suffix}") as written:
         got = np.asarray(written)
         assert written.mode == "RGB"
-        assert written.info.get("icc_profile") == profile
+    assert read_picture(tmp_path / f"b.{suffix}").icc == profile
     want = np.floor(smooth / 257 + 0.5)
-    assert far(got, want) <= (0 if suffix.startswith("tif") else 8)
+    assert far(got, want) <= (0 if suffix == "jp2" else 8)
+    (note,) = check_output(tmp_path / f"b.{suffix}", picture)
+    assert "8 bits" in note
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bits_are_kept_where_there_is_room(tmp_path: Path, suffix: str, channels: int) -> None:
+    samples = noise(9, 8, channels, dtype=np.uint16)
+    (tmp_path / "a.png").write_bytes(png(samples))
+    picture = read_picture(tmp_path / "a.png")
+    assert check_output(tmp_path / f"b.{suffix}", picture) == ()
+    write_picture(tmp_path / f"b.{suffix}", picture.pixels, like=picture)
+    got = cv2.imread(str(tmp_path / f"b.{suffix}"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(got[..., [2, 1, 0, 3][:channels]], samples)
 
 
 def test_jpeg_keeps_color_at_full_resolution(tmp_path: Path) -> None:
@@ -191,7 +205,9 @@ def test_a_failing_write_leaves_the_old_file(
 # Checks before the work
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".tif", ".tiff"])
+@pytest.mark.parametrize(
+    "suffix", [".png", ".jpg", ".JPEG", ".webp", ".tif", ".tiff", ".avif", ".jp2"]
+)
 def test_possible_outputs(tmp_path: Path, suffix: str) -> None:
     picture = read_picture(save(tmp_path / "a.png", Image.new("RGB", (3, 2))))
     check_output(tmp_path / f"b{suffix}")
