@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from instyle_core.device import (
     keep_freed_memory,
 )
 from instyle_core.errors import InstyleError, InterruptedRun
-from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore
+from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore, tell_notes
 from instyle_core.images.picture import Picture, check_output, read_picture, write_picture
 from instyle_core.images.resize import resize
 from instyle_core.images.shape import compare_shape
@@ -119,7 +119,7 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
                 folder.complete(outcome.status, outcome.reason, machine, kept)
                 output, metadata = plan.spec.output, plan.spec.metadata
                 notes = write_picture(output, canvas, like=pictures.photo, metadata=metadata)
-                _notes(notes, tell, output)
+                tell_notes(notes, output, tell)
                 folder.publish()
         seconds = time.monotonic() - began
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
@@ -150,17 +150,17 @@ def read(plan: Plan, tell: Teller) -> Pictures:
         @cache
         def one(path: Path) -> Picture:
             picture = read_picture(path, max_megapixels=spec.max_megapixels, longest=spec.shrink)
-            _notes(picture.notes, tell, path)
+            tell_notes(picture.notes, path, tell)
             return picture
 
         @cache
         def style(path: Path) -> Tensor:
             pixels, notes = style_of(one(path))
-            _notes(notes, tell, path)
+            tell_notes(notes, path, tell)
             return pixels
 
         photo = one(spec.content)
-        _notes(check_output(spec.output, photo, metadata=spec.metadata), tell, spec.output)
+        tell_notes(check_output(spec.output, photo, metadata=spec.metadata), spec.output, tell)
         for item in plan.items.values():
             for path in item.style.images or ():
                 style(path)
@@ -168,14 +168,12 @@ def read(plan: Plan, tell: Teller) -> Pictures:
         if spec.start not in ("content", "noise"):
             path = Path(spec.start)
             picture = one(path)
-            _notes(compare_shape("start picture", path, picture.size, photo.size), tell, path)
+            tell_notes(compare_shape("start picture", path, picture.size, photo.size), path, tell)
             start = resize(picture.pixels, photo.size)
+            if picture.alpha is not None:  # the photo shows through
+                alpha = resize(picture.alpha, photo.size)
+                start = alpha * start + (1 - alpha) * photo.pixels
     return Pictures(photo, start, style)
-
-
-def _notes(notes: Iterable[str], tell: Teller, path: Path) -> None:
-    for note in notes:
-        tell(Note(f"{path}: {note}"))
 
 
 def load(plan: Plan, device: torch.device, precision: torch.dtype, tell: Teller) -> Networks:

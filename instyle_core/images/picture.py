@@ -18,7 +18,7 @@ from instyle_core.errors import InputError, InstyleError
 from instyle_core.files import picture_format, write_atomically
 from instyle_core.images.color_profiles import from_srgb, manage_color
 from instyle_core.images.decoding import decode
-from instyle_core.images.encoding import DEEP, LONGEST_SIDE, NO_TAGS, Tags, encode
+from instyle_core.images.encoding import DEEP, LONGEST_SIDE, MOST_PIXELS, NO_TAGS, Tags, encode
 from instyle_core.images.metadata import Resolution
 from instyle_core.images.samples import Samples, quantize, to_depth, to_tensor
 
@@ -170,6 +170,13 @@ def _format(path: Path, size: tuple[int, int], like: Picture | None) -> str:
     if longest is not None and max(size) > longest:
         raise InputError(
             f"{form} holds at most {longest} pixels a side, and the picture has {max(size)}",
+            where=str(path),
+            hint="name the output .png",
+        )
+    most = MOST_PIXELS.get(form)
+    if most is not None and size[0] * size[1] > most:
+        raise InputError(
+            f"{form} holds at most {most / 1e6:.4g} megapixels",
             where=str(path),
             hint="name the output .png",
         )
