@@ -71,7 +71,7 @@ def segment(
     check_output(output)
     prompt = prompt_of(select, picture.size)
     fetch_weights([segmenter, *([segmenter.refine] if segmenter.refine else [])])
-    select, segmentation = find(picture, segmenter, select, display)
+    select, segmentation = find(picture, segmenter, select, on_event=display)
     found = candidates(segmentation, select)
     chosen = choose(found, select, segmentation) if asked else None
     rows: list[dict[str, Any]] = []

@@ -74,7 +74,7 @@ def manage_color(color: Samples, icc: bytes | None) -> tuple[Samples, Samples, b
         if _is_identity(to_srgb):
             return rgb, rgb, icc
         srgb = _apply(to_srgb, rgb)
-    except (ImageCms.PyCMSError, struct.error):
+    except (ImageCms.PyCMSError, struct.error, UnicodeDecodeError):
         return rgb, rgb, None
     try:
         _transform(_SRGB, io.BytesIO(icc))

@@ -75,7 +75,7 @@ def _tiff(file: BinaryIO, image: Image.Image, tags: Facts) -> Samples | None:
         raise _undefined("signed")
     if image.mode.startswith("I;16"):
         gray = rescale(np.asarray(image), 2**bits - 1)
-        return 65535 - gray if tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE else gray
+        return 65535 - gray if tags.get(_PHOTOMETRIC, _MIN_IS_WHITE) == _MIN_IS_WHITE else gray
     if bits != 16 or image.mode not in ("RGB", "RGBA"):
         return None
     if tags.get(_PLANES) == 2:

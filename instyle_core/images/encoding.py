@@ -38,6 +38,7 @@ _ENCODING: dict[str, dict[str, Any]] = {
     "JPEG2000": {"mct": 1},
 }
 _LONGEST_JPEG_EXIF = 65533  # bytes
+_LONGEST_JPEG_PROFILE = 255 * 65519  # bytes; it is written in parts
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,11 @@ def _encode(samples: Samples, form: str, tags: Tags) -> bytes:
         return _encode_tiff(samples, tags)
     if samples.dtype == np.uint16:
         return _encode_deep_png(samples, tags)
-    if form == "JPEG" and tags.exif is not None and len(tags.exif) > _LONGEST_JPEG_EXIF:
-        raise ValueError("the EXIF is too long")
+    if form == "JPEG":  # which Pillow would write damaged
+        if len(tags.exif or b"") > _LONGEST_JPEG_EXIF:
+            raise ValueError("the EXIF is too long")
+        if len(tags.icc or b"") > _LONGEST_JPEG_PROFILE:
+            raise ValueError("the color profile is too long")
     values = {"icc_profile": tags.icc, "exif": tags.exif, "dpi": tags.dpi}
     extra = {key: value for key, value in values.items() if value is not None}
     buffer = io.BytesIO()

@@ -6,6 +6,7 @@ Nothing heavy is imported here, so that a spec can be checked with it.
 from __future__ import annotations
 
 import io
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -211,7 +212,10 @@ def _without_text(file: BinaryIO) -> BinaryIO:
         if head[4:] in (b"tEXt", b"zTXt", b"iTXt"):
             file.seek(length, 1)
         else:
-            kept += head, file.read(length)
+            data = file.read(length)
+            if len(data) < length:  # decoders would make room for what it claims to be
+                head = struct.pack(">I", max(len(data) - 4, 0)) + head[4:]
+            kept += head, data
     return io.BytesIO(b"".join([*kept, head]))
 
 

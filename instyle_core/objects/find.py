@@ -117,7 +117,7 @@ def find_object(
     Raises:
         InputError: there is no such object, or the selection lies outside of the photo.
     """
-    select, segmentation = segment(picture, segmenter, select, on_event, segmentations)
+    select, segmentation = segment(picture, segmenter, select, segmentations, on_event)
     mask = select_object(segmentation, select, on_event)
     return refine(mask, picture.pixels, segmenter)
 
@@ -126,8 +126,8 @@ def segment(
     picture: Picture,
     segmenter: Use,
     select: Select,
-    on_event: Observer = ignore,
     segmentations: dict[Any, Segmentation] | None = None,
+    on_event: Observer = ignore,
 ) -> tuple[Select, Segmentation]:
     """Segment a picture; arguments as for `find_object`.
 
