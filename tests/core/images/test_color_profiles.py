@@ -1,7 +1,6 @@
 """Color profiles, against closed forms."""
 
 import io
-import struct
 import zlib
 from pathlib import Path
 
@@ -9,20 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from instyle_core.images.picture import Picture, read_picture, write_picture
+from instyle_core.images.picture import read_picture, write_picture
 from tests.core.helpers.pictures import (
     CMYK_PROFILE,
     CYAN_LAB,
-    D65,
     GAMMA,
     GREY_PROFILE,
     MAGENTA_LAB,
     OWN_SRGB_PROFILE,
-    P3,
     P3_PROFILE,
     PILLOW_SRGB_PROFILE,
     SCANNER_PROFILE,
-    SRGB,
     as_rgb8,
     encode,
     far,
@@ -31,7 +27,6 @@ from tests.core.helpers.pictures import (
     p3_to_srgb,
     png,
     save,
-    to_xyz,
 )
 
 
@@ -126,64 +121,6 @@ def test_an_unusual_gray_profile_is_spent_on_reading(tmp_path: Path) -> None:
     picture = read_picture(path)
     assert picture.icc is None
     assert np.array_equal(as_rgb8(picture.pixels), picture.samples)
-
-
-def gamma_png(path: Path, samples: np.ndarray, *extra: tuple[bytes, bytes]) -> Picture:
-    path.write_bytes(png(samples, extra=extra))
-    return read_picture(path)
-
-
-GAMMAS = [(1.0, 1), (1.8, 1), (2.6, 3), (1.0, 3)]
-
-
-@pytest.mark.parametrize(("gamma", "channels"), GAMMAS)
-def test_gamma_of_png(tmp_path: Path, gamma: float, channels: int) -> None:
-    samples = noise(16, 16, channels)
-    chunk = (b"gAMA", struct.pack(">I", round(100000 / gamma)))
-    picture = gamma_png(tmp_path / "a.png", samples, chunk)
-    want = np.broadcast_to(np.rint(255 * encode((samples / 255) ** gamma)), (16, 16, 3))
-    assert far(as_rgb8(picture.pixels), want) <= 1
-    write_picture(tmp_path / "b.png", picture.pixels, like=picture)
-    again = read_picture(tmp_path / "b.png")
-    assert np.array_equal(again.samples, picture.samples)
-    assert np.array_equal(again.samples, np.broadcast_to(samples, (16, 16, 3)))
-    assert far(as_rgb8(again.pixels), want) <= 1
-
-
-def test_primaries_of_png(tmp_path: Path) -> None:
-    samples = noise(16, 16, 3)
-    corners = (D65, *P3)
-    chunks = [
-        (b"gAMA", struct.pack(">I", 50000)),
-        (b"cHRM", struct.pack(">8I", *(round(1e5 * value) for xy in corners for value in xy))),
-    ]
-    picture = gamma_png(tmp_path / "a.png", samples, *chunks)
-    linear = (samples / 255) ** 2 @ (np.linalg.inv(to_xyz(SRGB)) @ to_xyz(P3)).T
-    assert far(as_rgb8(picture.pixels), np.rint(255 * encode(linear))) <= 2
-
-
-@pytest.mark.parametrize(
-    "chunks",
-    [
-        [(b"gAMA", struct.pack(">I", 45455))],
-        [(b"gAMA", struct.pack(">I", 100000)), (b"sRGB", b"\0")],
-        [(b"gAMA", struct.pack(">I", 0))],
-        [(b"cHRM", struct.pack(">8I", *[0] * 8))],
-    ],
-    ids=["as sRGB has it", "beside sRGB", "zero", "no colors"],
-)
-def test_gammas_that_mean_srgb(tmp_path: Path, chunks: list[tuple[bytes, bytes]]) -> None:
-    samples = noise(16, 16, 3)
-    picture = gamma_png(tmp_path / "a.png", samples, *chunks)
-    assert picture.icc is None
-    assert np.array_equal(as_rgb8(picture.pixels), samples)
-
-
-def test_a_profile_is_believed_before_a_gamma(tmp_path: Path) -> None:
-    samples = noise(16, 16, 3)
-    chunks = [(b"gAMA", struct.pack(">I", 100000)), (b"iCCP", b"p\0\0" + zlib.compress(P3_PROFILE))]
-    picture = gamma_png(tmp_path / "a.png", samples, *chunks)
-    assert picture.icc == P3_PROFILE
 
 
 @pytest.mark.parametrize("suffix", ["tif", "jpg"])

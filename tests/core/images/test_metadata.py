@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from instyle_core.images.picture import check_output, read_picture, write_picture
@@ -124,35 +122,6 @@ def test_no_resolution_is_made_up(tmp_path: Path, suffix: str) -> None:
     assert picture.dpi is None
     write_picture(tmp_path / f"b.{suffix}", picture.pixels, like=picture)
     assert read_picture(tmp_path / f"b.{suffix}").dpi is None
-
-
-@pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_tiff_is_as_another_program_reads_it(tmp_path: Path, channels: int, dtype: type) -> None:
-    samples = noise(16, 24, channels, dtype=dtype)
-    extras = ["unassalpha"] if channels == 4 else None
-    tags = [(271, 2, 0, "Leica", True), (282, 5, 1, (300, 1), True), (296, 3, 1, 2, True)]
-    tifffile.imwrite(
-        tmp_path / "a.tif",
-        samples,
-        photometric="rgb",
-        extrasamples=extras,
-        resolution=(300, 200),
-        resolutionunit="inch",
-        metadata=None,
-        extratags=tags[:1],
-    )
-    picture = read_picture(tmp_path / "a.tif")
-    write_picture(tmp_path / "b.tif", picture.pixels, like=picture)
-    with tifffile.TiffFile(tmp_path / "b.tif") as written:
-        page = written.pages[0]
-        assert np.array_equal(page.asarray(), samples)
-        assert page.tags["Make"].value == "Leica"
-        assert page.tags["XResolution"].value == (300, 1)
-        assert page.tags["YResolution"].value == (200, 1)
-        assert page.tags["StripOffsets"].count == 1
-        if channels == 4:
-            assert page.tags["ExtraSamples"].value == (2,)
 
 
 def test_tags_of_wrong_types_are_left_out_alone(tmp_path: Path) -> None:
