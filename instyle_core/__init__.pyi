@@ -8,7 +8,7 @@ from .errors import WeightsError as WeightsError
 from .errors import did_you_mean as did_you_mean
 from .errors import first_line as first_line
 from .files import atomic_write as atomic_write
-from .images.picture import read_mask as read_mask
+from .images.masks import read_mask as read_mask
 from .images.picture import read_picture as read_picture
 from .images.picture import write_picture as write_picture
 from .interfaces.extractor import FeatureExtractor as FeatureExtractor

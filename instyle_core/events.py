@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +115,12 @@ Observer = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The observer that does nothing."""
+
+
+def tell_notes(notes: Iterable[str], of: str | Path, tell: Observer) -> None:
+    """Tell what there is to know about a file or a part of the spec."""
+    for note in notes:
+        tell(Note(f"{of}: {note}"))
 
 
 class Teller:

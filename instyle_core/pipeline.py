@@ -19,9 +19,10 @@ from instyle_core.device import (
     keep_freed_memory,
 )
 from instyle_core.errors import InstyleError, InterruptedRun, RescuedRun, SpecError
-from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore
+from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore, tell_notes
 from instyle_core.images.picture import Picture, check_output, encode_picture, read_picture
 from instyle_core.images.resize import resize
+from instyle_core.images.shape import compare_shape
 from instyle_core.objects.boxes import paste
 from instyle_core.objects.find import FoundObject, find_objects
 from instyle_core.optimization.interrupts import deferred
@@ -32,6 +33,7 @@ from instyle_core.painting.crop import Crop
 from instyle_core.painting.merge import merge
 from instyle_core.painting.networks import Networks, load_networks
 from instyle_core.painting.ranking import choose_styles
+from instyle_core.painting.style_picture import style_of
 from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs import place
 from instyle_core.runs.folder import RunFolder, settle
@@ -138,7 +140,7 @@ def run(
             resumable = outcome.status == "interrupted" and state.begun
             with tell.stage("write"):
                 kept = state if resumable else None
-                write(folder, canvas, pictures.photo, outcome, kept)
+                write(plan, folder, canvas, pictures.photo, outcome, kept, tell)
         seconds = time.monotonic() - began
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
     tell(Finished(status, output, plan.folder, seconds))
@@ -157,21 +159,28 @@ def check(plan: Plan) -> None:
 
 
 def write(
-    folder: RunFolder, canvas: Tensor, photo: Picture, outcome: Outcome, state: RunState | None
+    plan: Plan,
+    folder: RunFolder,
+    canvas: Tensor,
+    photo: Picture,
+    outcome: Outcome,
+    state: RunState | None,
+    tell: Teller,
 ) -> None:
     """Write the picture and everything else; where they can be, if not in their places.
 
     Raises:
         RescuedRun: they are elsewhere.
-        OSError, InstyleError: they cannot be written anywhere.
+        InstyleError: they cannot be written anywhere.
     """
-    output, picture = folder.output, b""
+    output, picture = plan.spec.output, b""
     try:
-        picture = encode_picture(output, canvas, like=photo)
+        picture, notes = encode_picture(output, canvas, like=photo, metadata=plan.spec.metadata)
+        tell_notes(notes, output, tell)
         folder.publish(picture, outcome.status, outcome.reason, state)
     except Exception as error:  # whatever it is, hours of work are not lost for it
         name = output.name if picture else f"{output.stem}.png"
-        picture = picture or encode_picture(Path(name), canvas)
+        picture = picture or encode_picture(Path(name), canvas)[0]
         saved = folder.rescue(name, picture, outcome.status, outcome.reason, state)
         raise RescuedRun(error, output, saved) from error
 
@@ -183,29 +192,46 @@ class Pictures:
     Attributes:
         photo: the photo.
         start: a picture of its size to start from, (3, H, W); None for the content or noise.
-        read: reads a style picture, unless it was read before.
+        style: reads a style picture, (3, h, w), unless it was read before.
     """
 
     photo: Picture
     start: Tensor | None
-    read: Callable[[Path], Picture]
+    style: Callable[[Path], Tensor]
 
 
 def read(plan: Plan, tell: Teller) -> Pictures:
     """Read all pictures first, so that a bad one is found before any work is done."""
     spec = plan.spec
     with tell.stage("read"):
-        one = partial(read_picture, max_megapixels=spec.max_megapixels, longest=spec.shrink)
-        once = cache(one)
-        photo = once(spec.content)
-        check_output(spec.output, photo)
+
+        @cache
+        def one(path: Path) -> Picture:
+            picture = read_picture(path, max_megapixels=spec.max_megapixels, longest=spec.shrink)
+            tell_notes(picture.notes, path, tell)
+            return picture
+
+        @cache
+        def style(path: Path) -> Tensor:
+            pixels, notes = style_of(one(path))
+            tell_notes(notes, path, tell)
+            return pixels
+
+        photo = one(spec.content)
+        tell_notes(check_output(spec.output, photo, metadata=spec.metadata), spec.output, tell)
         for item in plan.items.values():
             for path in item.style.images or ():
-                once(path)
+                style(path)
         start = None
         if spec.start not in ("content", "noise"):
-            start = resize(once(Path(spec.start)).pixels, photo.size)
-    return Pictures(photo, start, once)
+            path = Path(spec.start)
+            picture = one(path)
+            tell_notes(compare_shape("start picture", path, picture.size, photo.size), path, tell)
+            start = resize(picture.pixels, photo.size)
+            if picture.alpha is not None:  # the photo shows through
+                alpha = resize(picture.alpha, photo.size)
+                start = alpha * start + (1 - alpha) * photo.pixels
+    return Pictures(photo, start, style)
 
 
 def load(plan: Plan, device: torch.device, precision: torch.dtype, tell: Teller) -> Networks:
@@ -241,7 +267,7 @@ def paint(
     for found in objects[state.finished :]:
         number = found.number
         restore_random_state(state.random)
-        styles = [pictures.read(path).pixels for path in found.styles]
+        styles = [pictures.style(path) for path in found.styles]
         crop = Crop.of(found, canvas, styles, pictures.start)
         with tell.stage("stylize", number):
             on_step = _watch(number, time_left, tell, folder, state)

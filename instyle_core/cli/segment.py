@@ -51,8 +51,10 @@ def segment(
     listed, and the one that would be repainted stands out.
     """
     from instyle_core.cli.overlay import overlay
+    from instyle_core.cli.render import RunDisplay
     from instyle_core.config.spec import Select
     from instyle_core.errors import InputError
+    from instyle_core.events import tell_notes
     from instyle_core.images.picture import check_output, read_picture, write_picture
     from instyle_core.objects.find import segment as find
     from instyle_core.objects.select import candidates, choose, prompt_of
@@ -60,6 +62,8 @@ def segment(
     select = Select.model_validate(asked)
     segmenter = segmenter_of(use, select, option="--use")
     picture = read_picture(image, max_megapixels=max_megapixels)
+    display = RunDisplay()
+    tell_notes(picture.notes, image, display)
     output = output or image.with_name(f"{image.stem}-segments.png")
     if output.exists() and output.samefile(image):
         hint = "choose another with -o"
@@ -67,7 +71,7 @@ def segment(
     check_output(output)
     prompt = prompt_of(select, picture.size)
     fetch_weights([segmenter, *([segmenter.refine] if segmenter.refine else [])])
-    select, segmentation = find(picture, segmenter, select)
+    select, segmentation = find(picture, segmenter, select, on_event=display)
     found = candidates(segmentation, select)
     chosen = choose(found, select, segmentation) if asked else None
     rows: list[dict[str, Any]] = []

@@ -51,6 +51,7 @@ def rank(
     from instyle_core.config.spec import COLORS_OF_STYLE, Select, Spec
     from instyle_core.config.style_folder import StyleFolder
     from instyle_core.device import choose_device
+    from instyle_core.events import tell_notes
     from instyle_core.images.picture import read_picture
     from instyle_core.objects.boxes import box_of
     from instyle_core.objects.find import find_object
@@ -65,11 +66,12 @@ def rank(
     readers = {name: resolve("extractor", name, context()) for name in ranker.reads()}
     pictures = StyleFolder.open(folder.absolute()).pictures
     picture = read_picture(photo, max_megapixels=max_megapixels)
+    display = RunDisplay()
+    tell_notes(picture.notes, photo, display)
     finders = [use for use in (finder, finder and finder.refine) if use]
     fetch_weights([*finders, ranker, *readers.values()])
 
     device = choose_device("auto")
-    display = RunDisplay()
     mask = find_object(picture, finder, select, display) if finder else None
     margin = Spec.model_fields["margin"].default
     (ranking,) = rank_pictures(

@@ -310,6 +310,12 @@ class Spec(Params):
     max_megapixels: float = Field(
         100.0, gt=0, description="Larger pictures are refused, in millions of pixels."
     )
+    metadata: Literal["keep", "none"] = Field(
+        "keep",
+        description="What the output has of the photo's metadata: keep, what tells of the scene "
+        "(date, author, copyright, description, camera, exposure, place, resolution), or none. The "
+        "color profile is kept in any case.",
+    )
     # Last, so that it is compared with every file that the spec reads.
     output: Annotated[Path, BeforeValidator(_output)] = Field(
         description="The picture to write, relative to the spec's folder."

@@ -16,7 +16,7 @@ from instyle_core.interfaces.messages import shown
 #: The suffixes of formats that can be read, in lower case.
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
-    *(".ppm", ".pgm", ".pbm", ".pnm"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx"),
 )
 
 

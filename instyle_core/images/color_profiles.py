@@ -8,11 +8,13 @@ picture with a profile other than sRGB are read, and its repainted pixels writte
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
+from instyle_core.images.profiles import rgb_of_gray
 from instyle_core.images.samples import Samples, squeeze, to_depth
 
 _SRGB = ImageCms.createProfile("sRGB")
@@ -51,8 +53,9 @@ def manage_color(color: Samples, icc: bytes | None) -> tuple[Samples, Samples, b
     """Apply the color profile of a file, None for sRGB, to its samples (H, W, 1 or 3).
 
     Returns:
-        The RGB samples to keep, the same in sRGB, and the profile of the samples to keep. A profile
-        that converts only one way is not kept: then both are sRGB.
+        The RGB samples to keep, the same in sRGB, and the profile of the samples to keep: for a
+        gray one, an RGB profile that looks the same. A profile that converts only one way is not
+        kept: then both are sRGB.
     """
     rgb = color if color.shape[2] == 3 else np.repeat(color, 3, axis=2)
     if icc is None:
@@ -60,15 +63,18 @@ def manage_color(color: Samples, icc: bytes | None) -> tuple[Samples, Samples, b
     try:
         space = ImageCms.getOpenProfile(io.BytesIO(icc)).profile.xcolor_space.strip()
         if space == "GRAY" and color.shape[2] == 1:
-            srgb = _apply(_transform(io.BytesIO(icc), _SRGB, "L"), color)
-            return srgb, srgb, None
-        if space != "RGB":
+            as_rgb = rgb_of_gray(icc)
+            if as_rgb is None:
+                srgb = _apply(_transform(io.BytesIO(icc), _SRGB, "L"), color)
+                return srgb, srgb, None
+            icc = as_rgb
+        elif space != "RGB":
             return rgb, rgb, None
         to_srgb = _transform(io.BytesIO(icc), _SRGB)
         if _is_identity(to_srgb):
             return rgb, rgb, icc
         srgb = _apply(to_srgb, rgb)
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, struct.error, UnicodeDecodeError):
         return rgb, rgb, None
     try:
         _transform(_SRGB, io.BytesIO(icc))

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from instyle_core.errors import InputError, InstyleError
 from instyle_core.images.color_profiles import ink_to_srgb
+from instyle_core.images.cut_jpeg import without_end
+from instyle_core.images.depths import Facts, facts_of, unusual_samples
+from instyle_core.images.header import SIDEWAYS, opened, orientation_of
+from instyle_core.images.metadata import Resolution, dpi_of, scene_exif
+from instyle_core.images.profiles import profile_of
 from instyle_core.images.samples import Samples
-
-# Formats are named: by default, Pillow would also start Ghostscript for a PostScript file.
-_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-_READABLE_HINT = "use a PNG, JPEG, WebP, TIFF, BMP or GIF file"
-
-_ORIENTATION = 0x0112  # an EXIF tag
-_SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
-
-_bomb_check_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,34 +27,34 @@ class Raw:
     color: Samples  # (H, W, 1 or 3)
     alpha: Samples | None  # (H, W, 1)
     icc: bytes | None
-    exif: bytes | None
+    exif: bytes | None  # of the scene alone
+    dpi: Resolution | None
     size: tuple[int, int]  # (height, width) before it was shrunk
+    notes: tuple[str, ...] = ()
 
 
 def decode(path: Path, max_megapixels: float, longest: int | None = None) -> Raw:
     """Decode a file with one frame; a long side above `longest` pixels is shrunk to that.
 
     Raises:
-        InputError: see `instyle_core.images.read_picture`.
+        InputError: see `instyle_core.images.picture.read_picture`.
     """
-    with _input_errors(path):
-        if not path.is_file():
-            if not path.exists():
-                raise FileNotFoundError
-            kind = "a folder" if path.is_dir() else "a pipe or a device"
-            raise InputError(f"this is {kind}, not a picture", where=str(path), hint=_READABLE_HINT)
-        with path.open("rb") as file:
-            image, size = _load(path, file, max_megapixels, longest)
-            orientation, exif = _split_exif(image)
-            samples, icc = _samples(path, file, image)
+    with opened(path, max_megapixels) as (file, image):
+        size = (image.height, image.width)
+        orientation = orientation_of(file, image)
+        facts = facts_of(image)
+        image, notes = _load(file, image, longest)
+        exif, dpi = scene_exif(file, image), dpi_of(file, image)
+        samples, icc = _samples(file, image, facts)
     samples = samples.reshape(*samples.shape[:2], -1)
     if longest is not None and max(size) > longest:
         samples = _shrunk(samples, (size[0] * longest / max(size), size[1] * longest / max(size)))
     samples = np.ascontiguousarray(_upright(samples, orientation))
-    size = (size[1], size[0]) if orientation in _SIDEWAYS else size
-    if samples.shape[2] in (2, 4):
-        return Raw(samples[..., :-1], samples[..., -1:], icc, exif, size)
-    return Raw(samples, None, icc, exif, size)
+    if orientation in SIDEWAYS:
+        size, dpi = size[::-1], dpi and dpi[::-1]
+    alpha = samples[..., -1:] if samples.shape[2] in (2, 4) else None
+    color = samples if alpha is None else samples[..., :-1]
+    return Raw(color, alpha, icc, exif, dpi, size, notes)
 
 
 def _shrunk(samples: Samples, size: tuple[float, float]) -> Samples:
@@ -74,136 +67,51 @@ def _shrunk(samples: Samples, size: tuple[float, float]) -> Samples:
     return smaller.reshape(height, width, samples.shape[2])
 
 
-@contextmanager
-def _input_errors(path: Path) -> Iterator[None]:
-    """Turn whatever keeps a file from being read into an error in plain words."""
-    try:
-        yield
-    except (InstyleError, MemoryError):
-        raise
-    except Exception as error:  # decoders raise nearly anything at a damaged file
-        what, hint = _explain(path, error)
-        raise InputError(what, where=str(path), hint=hint) from error
-
-
-def _explain(path: Path, error: Exception) -> tuple[str, str]:
-    match error:
-        case FileNotFoundError():
-            return "there is no such file", "check the name and the folder"
-        case PermissionError():
-            return "the file may not be read", "check its permissions"
-        case UnidentifiedImageError() if path.stat().st_size == 0:
-            return "the file is empty", _READABLE_HINT
-        case UnidentifiedImageError():
-            return "this is not a picture that can be read", _READABLE_HINT
-        case OSError(strerror=str(reason)):
-            return f"the file cannot be read: {reason}", "check the name and the disk"
-    return f"the picture is damaged or incomplete: {error}", "get a fresh copy, or save it anew"
-
-
 def _load(
-    path: Path, file: BinaryIO, max_megapixels: float, longest: int | None
-) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode the one frame of a file; if it is too large, only its header is read.
+    file: BinaryIO, image: Image.Image, longest: int | None
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decode a picture that is open. A JPEG may lack a little at its end.
 
     Returns:
-        The picture, and its (height, width) in the file.
+        The picture, and what to tell of it.
     """
-    with _without_bomb_check():
-        image = Image.open(file, formats=_READABLE)
-        megapixels = image.width * image.height / 1e6
-        if megapixels > max_megapixels:
-            raise InputError(
-                f"the picture has {megapixels:.4g} megapixels ({image.width} x {image.height}), "
-                f"and the limit is {max_megapixels:g}",
-                where=str(path),
-                hint="make it smaller, or raise the limit, which is called max_megapixels",
-            )
-        frames = getattr(image, "n_frames", 1)
-        # Many phones write MPO, a JPEG that is followed by a preview or a depth map.
-        if frames > 1 and image.format != "MPO":
-            raise InputError(
-                f"the file has {frames} frames or pages, and a picture has one",
-                where=str(path),
-                hint="save one frame as PNG, and use that",
-            )
-        size = (image.height, image.width)
-        if longest is not None and min(size) > 0:
-            factor = longest / max(size)
-            # A JPEG can be decoded at an eighth of its size, in a fraction of the time.
-            image.draft(None, (math.ceil(size[1] * factor), math.ceil(size[0] * factor)))
-        image.load()
-    return image, size
+    load = partial(_load_at, longest=longest)
+    try:
+        load(image)
+    except OSError:
+        if image.format not in ("JPEG", "MPO"):
+            raise
+        file.seek(0)
+        image, lost = without_end(file.read(), load)
+        note = f"the end of the file is missing, and with it {lost:.2%} of the picture"
+        return image, (note,) if lost else ()
+    return image, ()
 
 
-@contextmanager
-def _without_bomb_check() -> Iterator[None]:
-    """Lift Pillow's own limit, a global variable that may be lower than ours."""
-    with _bomb_check_lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _load_at(image: Image.Image, longest: int | None) -> None:
+    if longest is not None and min(image.size) > 0:
+        factor = longest / max(image.size)
+        # A JPEG can be decoded at an eighth of its size, in a fraction of the time.
+        image.draft(None, (math.ceil(image.width * factor), math.ceil(image.height * factor)))
+    image.load()
 
 
-def _samples(path: Path, file: BinaryIO, image: Image.Image) -> tuple[Samples, bytes | None]:
+def _samples(file: BinaryIO, image: Image.Image, facts: Facts) -> tuple[Samples, bytes | None]:
     """The samples, (H, W) or (H, W, 2 to 4): gray or RGB, perhaps with alpha; and the profile."""
-    icc: bytes | None = image.info.get("icc_profile")
-    if image.format == "PNG" and _png_depth(file) == 16:
-        return _decode_deep_png(file), icc
+    icc = profile_of(file, image)
     if image.mode in ("CMYK", "LAB"):
         return np.asarray(ink_to_srgb(image, icc)), None
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16), icc
-    if image.mode in ("I", "F"):
-        raise InputError(
-            "the picture has 32-bit samples, whose black and white levels are not defined",
-            where=str(path),
-            hint="save it with 8 or 16 bits a sample",
-        )
+    unusual = unusual_samples(file, image, facts)
+    if unusual is not None:
+        return unusual, icc
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     alpha = "A" if image.has_transparency_data else ""
     return np.asarray(image.convert(mode + alpha)), icc
 
 
-def _png_depth(file: BinaryIO) -> int:
-    file.seek(24)  # signature 8, length 4, "IHDR" 4, width 4, height 4
-    return file.read(1)[0]
-
-
-def _decode_deep_png(file: BinaryIO) -> Samples:
-    """A 16-bit PNG through OpenCV, since Pillow cuts all but plain gray down to 8 bits."""
-    import cv2
-
-    file.seek(0)
-    decoded = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None:
-        raise ValueError("broken PNG data")
-    samples: Samples = decoded
-    return samples if samples.ndim == 2 else swap_red_and_blue(samples)
-
-
-def swap_red_and_blue(samples: Samples) -> Samples:
-    return samples[..., [2, 1, 0, *range(3, samples.shape[2])]]
-
-
-def _split_exif(image: Image.Image) -> tuple[int, bytes | None]:
-    """The orientation, 1 to 8, and the EXIF without it; None for damaged EXIF."""
-    orientation = 1
-    try:
-        exif = image.getexif()
-        orientation = exif.pop(_ORIENTATION, 1)
-        # In a TIFF, these tags also describe how the file itself is laid out.
-        keep = len(exif) > 0 and image.format != "TIFF"
-        return orientation, exif.tobytes() if keep else None
-    except Exception:  # of any type; the picture itself is sound
-        return orientation, None
-
-
 def _upright(samples: Samples, orientation: int) -> Samples:
     """Apply an EXIF orientation to (H, W, C); 5 to 8 swap the sides."""
-    if orientation in _SIDEWAYS:
+    if orientation in SIDEWAYS:
         samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         samples = samples[:, ::-1]

@@ -37,3 +37,12 @@ def to_depth(samples: Samples, dtype: DTypeLike) -> Samples:
 def squeeze(samples: Samples) -> Samples:
     """(H, W, 1) to (H, W), which is how Pillow and OpenCV have gray; others as they are."""
     return samples[..., 0] if samples.shape[2] == 1 else samples
+
+
+def rescale(samples: Samples, top: int) -> Samples:
+    """Samples from 0 to `top` to uint8 (for `top` up to 255) or uint16 of the full range."""
+    dtype = np.uint8 if top <= 255 else np.uint16
+    full = int(np.iinfo(dtype).max)
+    if top == full:
+        return samples.astype(dtype)
+    return ((samples.clip(0, top).astype(np.uint32) * full + top // 2) // top).astype(dtype)

@@ -51,11 +51,13 @@ class Segmentation:
         probabilities: float32 (K, H, W), of the picture's size, in [0, 1], summing to 1 over K at
             each pixel (within 1e-3).
         instances: one entry per object where the model tells objects apart, else None.
+        notes: what the user may want to know and is no error, a sentence each.
     """
 
     classes: tuple[str, ...]
     probabilities: Tensor
     instances: tuple[Instance, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Segmenter(ABC):

@@ -110,14 +110,14 @@ def find_object(
         picture: the photo.
         segmenter: finds the object.
         select: which object it is, in pixels of the photo's file.
-        on_event: is told if several objects fit.
+        on_event: is told if several objects fit, and what the segmenter notes.
         segmentations: earlier results for this photo, which are not computed again; this one is
             added.
 
     Raises:
         InputError: there is no such object, or the selection lies outside of the photo.
     """
-    select, segmentation = segment(picture, segmenter, select, segmentations)
+    select, segmentation = segment(picture, segmenter, select, segmentations, on_event)
     mask = select_object(segmentation, select, on_event)
     return refine(mask, picture.pixels, segmenter)
 
@@ -127,6 +127,7 @@ def segment(
     segmenter: Use,
     select: Select,
     segmentations: dict[Any, Segmentation] | None = None,
+    on_event: Observer = ignore,
 ) -> tuple[Select, Segmentation]:
     """Segment a picture; arguments as for `find_object`.
 
@@ -139,6 +140,8 @@ def segment(
     key = (repr(segmenter), prompt)
     if key not in segmentations:
         segmentations[key] = segmenter.create().segment(picture.pixels, prompt)
+        for note in segmentations[key].notes:
+            on_event(Note(note))
     return select, segmentations[key]
 
 

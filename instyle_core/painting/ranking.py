@@ -29,6 +29,7 @@ from instyle_core.painting.features import FeatureStack, PictureView
 from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.objective import style_at
+from instyle_core.painting.style_picture import style_of
 from instyle_core.plugin.use import Use
 
 #: Long side, in pixels, of the pictures that are compared. It is the same for all of them, so that
@@ -100,7 +101,7 @@ def rank(
         try:
             if os.path.exists(path) and os.path.samefile(path, photo):
                 raise InputError("it is the photo itself")
-            picture = read_picture(path, max_megapixels=max_megapixels).pixels
+            picture, _ = style_of(read_picture(path, max_megapixels=max_megapixels))
         except InputError as error:
             broken.append(f"{path.name}: {error.what}")
             on_event(Note(f"{path} is skipped: {error.what}"))

@@ -204,7 +204,9 @@ class _Segmenter(_Guard, Segmenter):
         if instances is not None:
             self._type("segment().instances", instances, tuple | list, "a tuple, or None")
             instances = tuple(self._instance(*pair, names, image) for pair in enumerate(instances))
-        return Segmentation(tuple(names), probabilities, instances)
+        self._type("segment().notes", seen.notes, tuple | list, "a tuple of sentences")
+        notes = tuple(map(str, seen.notes))
+        return Segmentation(tuple(names), probabilities, instances, notes)
 
     def _instance(self, number: int, found: Any, names: Sequence[str], image: Tensor) -> Instance:
         what = f"segment().instances[{number}]"

@@ -21,7 +21,8 @@ from instyle_core.config.plan import Plan, part_name
 from instyle_core.errors import InputError, InstyleError, RescuedRun
 from instyle_core.events import Event, Note, StageFinished, Step
 from instyle_core.files import write_atomically
-from instyle_core.images.picture import write_mask, write_picture
+from instyle_core.images.masks import write_mask
+from instyle_core.images.picture import write_picture
 from instyle_core.runs import report
 from instyle_core.runs.hidden import (
     HiddenFolder,
@@ -91,7 +92,7 @@ class RunFolder:
         self._objects: dict[str, dict[str, Any]] = {}
         self._resumed: list[dict[str, Any]] = []
         self._state: str | None = None
-        self._unwritten: dict[str, Callable[[Path], None]] = {}
+        self._unwritten: dict[str, Callable[[Path], object]] = {}
         self._trouble = ""
         self._told = {""}
         self._began = self._saved = time.monotonic()
@@ -127,11 +128,6 @@ class RunFolder:
             self._hidden.remove()
 
     @property
-    def output(self) -> Path:
-        """The picture to write."""
-        return self._plan.spec.output
-
-    @property
     def has_remains(self) -> bool:
         """Whether a run that died has left a checkpoint."""
         return bool(self._dead)
@@ -163,7 +159,7 @@ class RunFolder:
         self._put(f"{part}/stylized.png", lambda path: write_picture(path, stylized))
         self._objects[part] = facts
 
-    def _put(self, name: str, write: Callable[[Path], None]) -> None:
+    def _put(self, name: str, write: Callable[[Path], object]) -> None:
         """Write a file now; or at the end, if there is no room now: the painting goes on."""
         try:
             write(self._path(name))
@@ -342,7 +338,7 @@ class RunFolder:
                 return self._alone(name, picture, place)
         raise InstyleError(
             f"the picture can be written neither here nor to {elsewhere[0]} or {elsewhere[1]}",
-            where=str(self.output),
+            where=str(self._plan.spec.output),
             hint="make room or change permissions; the next run goes on from what is in "
             f"{self._hidden.path}",
         )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
-import io
+import math
 from pathlib import Path
 
-from PIL import Image, ImageOps
+import numpy as np
+
+from instyle_core.errors import InputError
+from instyle_core.images.encoding import encode
+from instyle_core.images.picture import read_picture
+from instyle_core.images.samples import quantize
 
 #: The long side of the pictures that are shown, in pixels.
 LONGEST = 384
@@ -17,7 +22,7 @@ def gallery(content: Path, output: Path, folder: Path) -> str:
     """Before, after, and the masks of the objects, side by side, as HTML.
 
     The pictures are small copies within the text, so that a saved notebook keeps them. One that is
-    not there any more is left out.
+    not there any more, or cannot be read, is left out.
 
     Args:
         content: the photo.
@@ -31,12 +36,15 @@ def gallery(content: Path, output: Path, folder: Path) -> str:
 
 
 def _figure(caption: str, path: Path) -> str:
-    with Image.open(path) as picture:
-        small = ImageOps.exif_transpose(picture)
-        small.thumbnail((LONGEST, LONGEST))
-        buffer = io.BytesIO()
-        small.convert("RGBA" if small.has_transparency_data else "RGB").save(buffer, "PNG")
-    data = base64.b64encode(buffer.getvalue()).decode()
+    try:
+        picture = read_picture(path, max_megapixels=math.inf, longest=LONGEST)
+    except InputError:
+        return ""
+    samples = quantize(picture.pixels, np.uint8)
+    if picture.alpha is not None:
+        samples = np.concatenate([samples, quantize(picture.alpha, np.uint8)], axis=2)
+    encoded, _ = encode(samples, "PNG")
+    data = base64.b64encode(encoded).decode()
     text = html.escape(caption)
     return (
         f'<figure style="margin:0"><img src="data:image/png;base64,{data}" alt="{text}">'

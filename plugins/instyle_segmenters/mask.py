@@ -15,16 +15,19 @@ class MaskSegmenter(Segmenter):
     """Reads the object from a file. The prompt is not used.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or its mask lies on its side.
     """
 
     def __init__(self, params: MaskParams) -> None:
         self._params = params
 
     def segment(self, image: Tensor, prompt: Prompt) -> Segmentation:
-        mask = read_mask(self._params.path, (image.shape[1], image.shape[2])).to(image.device)
+        notes: list[str] = []
+        size = (image.shape[1], image.shape[2])
+        mask = read_mask(self._params.path, size, on_note=notes.append).to(image.device)
         if self._params.invert:
             mask = 1 - mask
         # One instance, however many pieces it is in: the user means all of it.
         instance = Instance("object", mask, 1.0)
-        return Segmentation(("background", "object"), torch.cat([1 - mask, mask]), (instance,))
+        classes = ("background", "object")
+        return Segmentation(classes, torch.cat([1 - mask, mask]), (instance,), tuple(notes))

@@ -23,7 +23,8 @@ import yaml
 
 from instyle_core import testing
 from instyle_core.config.plan import load_plan
-from instyle_core.images.picture import write_mask, write_picture
+from instyle_core.images.masks import write_mask
+from instyle_core.images.picture import write_picture
 from instyle_core.pipeline import run
 
 

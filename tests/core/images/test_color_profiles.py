@@ -1,11 +1,12 @@
 """Color profiles, against closed forms."""
 
+import io
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from instyle_core.images.picture import read_picture, write_picture
 from tests.core.helpers.pictures import (
@@ -89,15 +90,37 @@ def test_a_profile_that_leads_one_way_is_spent_on_reading(tmp_path: Path) -> Non
 def test_gray_profile(tmp_path: Path, deep: bool) -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     chunk = b"gray\0\0" + zlib.compress(GREY_PROFILE)
-    samples = levels.astype(np.uint16) * 257 if deep else levels
+    samples = levels.astype(np.uint16) * 257 - 3 * (levels % 2) if deep else levels
     (tmp_path / "a.png").write_bytes(png(samples, extra=[(b"iCCP", chunk)]))
     picture = read_picture(tmp_path / "a.png")
     want = np.rint(255 * encode((levels / 255) ** GAMMA)).repeat(3, axis=2)
     assert far(want, np.broadcast_to(levels, want.shape)) > 10
-    assert far(picture.samples, want) <= 1
-    assert np.array_equal(as_rgb8(picture.pixels), picture.samples)
-    assert picture.samples.dtype == np.uint8
+    assert far(as_rgb8(picture.pixels), want) <= 1
+    assert np.array_equal(picture.samples, samples.repeat(3, axis=2))
+    # Untouched samples stay, and look the same.
+    pixels = picture.pixels.clone()
+    pixels[:, 0, 0] = 0.5
+    write_picture(tmp_path / "b.png", pixels, like=picture)
+    again = read_picture(tmp_path / "b.png")
+    assert np.array_equal(again.samples[1:], picture.samples[1:])
+    assert far(as_rgb8(again.pixels[:, 1:]), want[1:]) <= 1
+    assert far(as_rgb8(again.pixels[:, :1, :1]), np.full((1, 1, 3), 128)) <= 1
+    with Image.open(tmp_path / "b.png") as written:  # a second program agrees
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(written.info["icc_profile"]))
+        srgb = ImageCms.createProfile("sRGB")
+        seen = ImageCms.profileToProfile(written.convert("RGB"), profile, srgb)
+        assert seen is not None
+        assert far(np.asarray(seen)[1:], want[1:]) <= 1
+
+
+def test_an_unusual_gray_profile_is_spent_on_reading(tmp_path: Path) -> None:
+    in_lab = GREY_PROFILE.replace(b"XYZ \x07\xea", b"Lab \x07\xea", 1)
+    assert in_lab != GREY_PROFILE
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    path = save(tmp_path / "a.png", Image.fromarray(levels), icc_profile=in_lab)
+    picture = read_picture(path)
     assert picture.icc is None
+    assert np.array_equal(as_rgb8(picture.pixels), picture.samples)
 
 
 @pytest.mark.parametrize("suffix", ["tif", "jpg"])

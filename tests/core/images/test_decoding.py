@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from instyle_core.errors import InputError
-from instyle_core.images.picture import read_mask, read_picture, write_picture
+from instyle_core.images.masks import read_mask
+from instyle_core.images.picture import read_picture, write_picture
 from tests.core.helpers.pictures import (
     UPRIGHT,
     exif,

@@ -115,7 +115,7 @@ def test_a_single_changed_channel_counts_as_repainted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", [None, P3_PROFILE])
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "webp", "tif", "tiff"])
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "webp", "avif", "jp2"])
 def test_16_bits_become_8_elsewhere(tmp_path: Path, suffix: str, profile: bytes | None) -> None:
     smooth = np.linspace(0, 65535, 32 * 32).reshape(32, 32, 1).repeat(3, axis=2).astype(np.uint16)
     extra = [(b"iCCP", b"p\0\0" + zlib.compress(profile))] if profile else []
@@ -125,9 +125,23 @@ def test_16_bits_become_8_elsewhere(tmp_path: Path, suffix: str, profile: bytes 
     with Image.open(tmp_path / f"b.{suffix}") as written:
         got = np.asarray(written)
         assert written.mode == "RGB"
-        assert written.info.get("icc_profile") == profile
+    assert read_picture(tmp_path / f"b.{suffix}").icc == profile
     want = np.floor(smooth / 257 + 0.5)
-    assert far(got, want) <= (0 if suffix.startswith("tif") else 8)
+    assert far(got, want) <= (0 if suffix == "jp2" else 8)
+    (note,) = check_output(tmp_path / f"b.{suffix}", picture)
+    assert "8 bits" in note
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bits_are_kept_where_there_is_room(tmp_path: Path, suffix: str, channels: int) -> None:
+    samples = noise(9, 8, channels, dtype=np.uint16)
+    (tmp_path / "a.png").write_bytes(png(samples))
+    picture = read_picture(tmp_path / "a.png")
+    assert check_output(tmp_path / f"b.{suffix}", picture) == ()
+    write_picture(tmp_path / f"b.{suffix}", picture.pixels, like=picture)
+    got = cv2.imread(str(tmp_path / f"b.{suffix}"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(got[..., [2, 1, 0, 3][:channels]], samples)
 
 
 def test_jpeg_keeps_color_at_full_resolution(tmp_path: Path) -> None:
@@ -191,7 +205,9 @@ def test_a_failing_write_leaves_the_old_file(
 # Checks before the work
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".tif", ".tiff"])
+@pytest.mark.parametrize(
+    "suffix", [".png", ".jpg", ".JPEG", ".webp", ".tif", ".tiff", ".avif", ".jp2"]
+)
 def test_possible_outputs(tmp_path: Path, suffix: str) -> None:
     picture = read_picture(save(tmp_path / "a.png", Image.new("RGB", (3, 2))))
     check_output(tmp_path / f"b{suffix}")
@@ -236,7 +252,58 @@ def test_an_opaque_alpha_channel_is_no_loss_to_jpeg(tmp_path: Path) -> None:
     assert far(read_picture(tmp_path / "b.jpg").samples, opaque.samples) <= 1
 
 
-@pytest.mark.parametrize(("suffix", "longest"), [("webp", 16383), ("jpg", 65500)])
+def test_a_profile_that_a_format_cannot_hold(tmp_path: Path) -> None:
+    """Without it, the colors would be wrong."""
+    chunk = b"p\0\0" + zlib.compress(P3_PROFILE + bytes(17 * 2**20))
+    (tmp_path / "a.png").write_bytes(png(noise(8, 8, 3), extra=[(b"iCCP", chunk)]))
+    picture = read_picture(tmp_path / "a.png")
+    with pytest.raises(InputError, match="profile is too long") as caught:
+        check_output(tmp_path / "b.jpg", picture)
+    assert caught.value.where == str(tmp_path / "b.jpg")
+    for suffix in ("png", "webp", "tif", "avif", "jp2"):
+        assert check_output(tmp_path / f"b.{suffix}", picture) == ()
+        write_picture(tmp_path / f"b.{suffix}", picture.pixels, like=picture)
+        assert read_picture(tmp_path / f"b.{suffix}").icc == picture.icc
+
+
+def test_what_cannot_be_encoded_is_found_out_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = read_picture(save(tmp_path / "a.png", Image.fromarray(noise(20, 20, 3))))
+    sizes: list[tuple[int, int]] = []
+
+    def broken(image: Image.Image, *_: Any, **__: Any) -> None:
+        sizes.append(image.size)
+        raise OSError("encoder error")
+
+    monkeypatch.setattr(Image.Image, "save", broken)
+    with pytest.raises(InputError, match="encoder error"):
+        check_output(tmp_path / "b.webp", picture)
+    assert sizes == [(8, 8)]
+
+
+def test_a_picture_is_written_though_its_metadata_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(noise(20, 20, 3))
+    picture = read_picture(save(tmp_path / "a.png", image, exif=exif(1), icc_profile=P3_PROFILE))
+    save_it = Image.Image.save
+
+    def picky(image: Image.Image, *args: Any, **options: Any) -> None:
+        if "exif" in options:
+            raise TypeError("no such tag")
+        save_it(image, *args, **options)
+
+    monkeypatch.setattr(Image.Image, "save", picky)
+    (note,) = write_picture(tmp_path / "b.png", picture.pixels, like=picture)
+    assert "metadata" in note
+    again = read_picture(tmp_path / "b.png")
+    assert np.array_equal(again.samples, picture.samples)
+    assert again.icc == P3_PROFILE
+    assert again.exif is None
+
+
+@pytest.mark.parametrize(("suffix", "longest"), [("webp", 16383), ("jpg", 65500), ("avif", 32768)])
 def test_longest_sides(tmp_path: Path, suffix: str, longest: int) -> None:
     fits = read_picture(save(tmp_path / "a.png", Image.new("RGB", (longest, 1))))
     check_output(tmp_path / f"b.{suffix}", fits)

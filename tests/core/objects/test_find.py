@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -210,6 +211,20 @@ def test_several_objects_that_fit_are_told() -> None:
     (note,) = events
     assert isinstance(note, Note)
     assert "separate regions fit" in note.message
+
+
+def test_what_a_segmenter_notes_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def noted(self: Blob, image: Tensor, prompt: Prompt) -> Segmentation:
+        return replace(plain(self, image, prompt), notes=("the mask is stretched",))
+
+    plain = Blob.segment
+    monkeypatch.setattr(Blob, "segment", noted)
+    plan = item(1)
+    events: list[Event] = []
+    segmentations: dict[Any, Segmentation] = {}
+    for _ in range(2):
+        find_object(photo(), plan.segmenter, plan.select, events.append, segmentations)
+    assert events.count(Note("the mask is stretched")) == 1
 
 
 def test_what_was_segmented_before_is_not_segmented_again() -> None:

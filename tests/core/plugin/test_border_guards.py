@@ -134,6 +134,18 @@ def test_probabilities_are_rounded(error: float, passes: bool, sign: int) -> Non
             segmenter.segment(picture(4, 5), Prompt())
 
 
+def test_notes_of_a_segmenter_are_passed_on() -> None:
+    half = torch.full((2, 4, 5), 0.5)
+
+    def seen(notes: Any) -> Segmentation:
+        found = Segmentation(("a", "b"), half, notes=notes)
+        return guarded("segmenter", Returns(found)).segment(picture(4, 5), Prompt())
+
+    assert seen(["a word", "or two"]).notes == ("a word", "or two")
+    with pytest.raises(PluginError, match="notes"):
+        seen("a word")
+
+
 def test_a_mask_without_gradient_is_made_of_one_that_has_one() -> None:
     weight = nn.Parameter(torch.tensor(0.5))
     half = weight * torch.ones(2, 4, 5)

@@ -162,10 +162,10 @@ def test_a_picture_that_cannot_be_encoded_is_a_plain_png(
     expected = expected_picture(studio)
     original = pipeline.encode_picture
 
-    def encode(path: Path, pixels: Any, *, like: Any = None) -> bytes:
+    def encode(path: Path, pixels: Any, *, like: Any = None, **more: Any) -> Any:
         if like is not None:
             raise SystemError("what an encoder does not expect")
-        return original(path, pixels)
+        return original(path, pixels, **more)
 
     monkeypatch.setattr(pipeline, "encode_picture", encode)
     error = rescued(studio, output="out.tif")

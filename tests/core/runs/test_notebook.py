@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from instyle_core.runs.notebook import LONGEST, gallery
+from tests.core.helpers.pictures import noise, png
 from tests.core.helpers.studio import Studio
 
 
@@ -51,4 +53,20 @@ def test_the_photo_is_shown_upright(tmp_path: Path) -> None:
 
 
 def test_what_is_gone_is_left_out(tmp_path: Path) -> None:
+    assert not shown(gallery(tmp_path / "a.png", tmp_path / "b.png", tmp_path))
+
+
+def test_it_shows_what_runs_read(tmp_path: Path) -> None:
+    """Such as 16 bits, and more text than Pillow reads."""
+    text = (b"tEXt", b"workflow\0" + b"w" * 3_000_000)
+    packed = (b"zTXt", b"prompt\0\0" + zlib.compress(bytes(3_000_000)))
+    samples = noise(20, 30, 3, dtype=np.uint16)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(png(samples, extra=[text, packed]))
+    picture = shown(gallery(photo, tmp_path / "gone.png", tmp_path))["before"]
+    assert np.abs(np.asarray(picture) - samples / 257).max() <= 0.51
+
+
+def test_what_was_damaged_since_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
     assert not shown(gallery(tmp_path / "a.png", tmp_path / "b.png", tmp_path))

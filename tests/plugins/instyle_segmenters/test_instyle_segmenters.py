@@ -16,7 +16,8 @@ from torchvision.models import get_model
 import instyle_segmenters
 from instyle_core import Instance, Prompt, Segmentation, testing
 from instyle_core.config.spec import Select
-from instyle_core.images.picture import write_mask, write_picture
+from instyle_core.images.masks import write_mask
+from instyle_core.images.picture import write_picture
 from instyle_core.objects.select import select_object
 from instyle_segmenters import weights
 from instyle_segmenters.params import (

@@ -21,7 +21,7 @@ from instyle_core import (
     Targets,
     View,
 )
-from instyle_core.images.picture import read_mask
+from instyle_core.images.masks import read_mask
 from instyle_core.testing import PixelExtractor
 from instyle_toy import (
     DiceParams,

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from instyle_core.errors import InputError
-from instyle_core.images.picture import read_mask, write_mask
+from instyle_core.images.masks import read_mask, write_mask
+from instyle_core.images.shape import fits
 from tests.core.helpers.pictures import (
     FEW,
     UPRIGHT,
@@ -75,10 +76,25 @@ def test_soft_masks_keep_their_values(tmp_path: Path, dtype: type) -> None:
     assert np.array_equal(mask[0].numpy(), values / np.float32(np.iinfo(dtype).max))
 
 
-def test_color_that_varies_wins_over_alpha(tmp_path: Path) -> None:
-    samples = noise(4, 4, 2)
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_that_varies_is_the_mask(tmp_path: Path, channels: int) -> None:
+    """As in the cut-outs of rembg and ComfyUI, whose colors are the photo's."""
+    samples = noise(4, 4, channels)
     (tmp_path / "m.png").write_bytes(png(samples))
-    mask = read_mask(tmp_path / "m.png", (4, 4))
+    notes: list[str] = []
+    mask = read_mask(tmp_path / "m.png", (4, 4), on_note=notes.append)
+    assert np.array_equal(mask[0].numpy(), samples[..., -1] / np.float32(255))
+    assert len(notes) == 1
+    assert "transparency" in notes[0]
+    assert "m.png" in notes[0]
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_alpha_that_is_the_same_all_over_is_not_the_mask(tmp_path: Path, alpha: int) -> None:
+    samples = noise(4, 4, 2)
+    samples[..., 1] = alpha
+    (tmp_path / "m.png").write_bytes(png(samples))
+    mask = read_mask(tmp_path / "m.png", (4, 4), on_note=pytest.fail)
     assert np.array_equal(mask[0].numpy(), samples[..., 0] / np.float32(255))
 
 
@@ -137,6 +153,7 @@ def test_mask_values_after_any_resize(
     levels: tuple[int, ...],
     seed: int,
 ) -> None:
+    assume(not fits(shape[::-1], size) or fits(shape, size))  # else it is refused
     values = np.array(levels, np.uint8)[np.random.default_rng(seed).integers(0, len(levels), shape)]
     mask = read_mask(save(tmp_path / "m.png", Image.fromarray(values)), size)
     assert mask.shape == (1, *size)
@@ -145,6 +162,25 @@ def test_mask_values_after_any_resize(
         assert set(mask.unique().tolist()) <= {0.0, 1.0}
         if size == shape:
             assert np.array_equal(mask[0].numpy() == 1, values == values.max())
+
+
+def test_a_mask_of_other_proportions_is_noted(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = save(tmp_path / "m.png", Image.fromarray(noise(30, 40)))
+    mask = read_mask(path, (60, 60), on_note=notes.append)
+    assert mask.shape == (1, 60, 60)
+    assert len(notes) == 1
+    assert "40 x 30" in notes[0]
+    assert "60 x 60" in notes[0]
+
+
+def test_a_mask_on_its_side_is_refused(tmp_path: Path) -> None:
+    """Such as one that was made from the pixels of a phone's file, before they are turned up."""
+    path = save(tmp_path / "m.png", Image.fromarray(noise(30, 40)))
+    with pytest.raises(InputError, match="on its side") as caught:
+        read_mask(path, (400, 300))
+    assert caught.value.where == str(path)
+    assert "EXIF orientation" in (caught.value.hint or "")
 
 
 def test_a_mask_that_is_no_picture(tmp_path: Path) -> None:
