@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,7 @@ class Plan:
         extractors: those that losses and rankers read, by the names that these use.
         inputs: the files that the spec reads.
         notes: what the user should be told, such as that a parameter has a new name.
+        settings: the values that came from the user's settings, not from the spec.
     """
 
     spec: Spec
@@ -76,6 +77,7 @@ class Plan:
     extractors: Mapping[str, Use]
     inputs: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -148,6 +148,7 @@ class RunFolder:
             "status": status,
             "reason": reason,
             "spec": plan.dump(),
+            "settings": dict(plan.settings),
             "started": self._started,
             "resumed": self._resumed,
             "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-#: Names the folder of downloaded files; by default it is in the user's cache folder.
+from instyle_core.settings import cache_setting
+
+#: Names the folder of downloaded files; by default it is the user's setting, or in the user's
+#: cache folder.
 CACHE_VARIABLE = "INSTYLE_CACHE"
 
 #: Set to 1, it forbids downloads.
@@ -22,10 +25,13 @@ def user_folder(name: str, *, of_its_own: bool = True) -> Path:
 
     Args:
         name: of the folder, in the user's cache folder.
-        of_its_own: where `CACHE_VARIABLE` names a folder, whether to return a folder inside of it
-            instead of that folder itself.
+        of_its_own: where `CACHE_VARIABLE` or the user's setting names a folder, whether to return a
+            folder inside of it instead of that folder itself.
+
+    Raises:
+        InputError: the user's settings cannot be read.
     """
-    chosen = os.environ.get(CACHE_VARIABLE)
+    chosen = os.environ.get(CACHE_VARIABLE) or cache_setting()
     if chosen:
         folder = Path(chosen).expanduser().absolute()
         return folder / name if of_its_own else folder

@@ -80,7 +80,9 @@ def test_init_writes_to_standard_output(instyle: Command, studio: Studio) -> Non
     assert done.status == 0
     assert done.err == ""
     instyle("pipeline", "init", "--preset", "draft")  # to spec.yaml
-    assert done.out == (studio.folder / "spec.yaml").read_text("utf-8")
+    line, _, preset = (studio.folder / "spec.yaml").read_text("utf-8").partition("\n")
+    assert line.startswith("# yaml-language-server: $schema=")
+    assert done.out == preset
     assert not (studio.folder / "-").exists()
 
 

@@ -43,7 +43,7 @@ def command_of(err: str) -> list[str]:
     """The command that an interrupted run tells to go on with."""
     last = err.splitlines()[-1]
     assert last.startswith("  the best so far is in ")
-    program, *arguments = shlex.split(last.partition("; go on with: ")[2])
+    program, *arguments = shlex.split(last.partition("; go on with `")[2].removesuffix("`"))
     assert program == "instyle"
     return arguments
 
