@@ -78,8 +78,7 @@ def with_setting(path: Path, key: str, value: str) -> str:
         InputError: the file cannot be read or is wrong already, or its form is not one in which a
             line can be replaced.
     """
-    _read.cache_clear()
-    before, lines = _read(path), _text(path).splitlines()
+    before, lines = _parsed(path), _text(path).splitlines()
     # A text of JSON is one of TOML, too.
     line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
     number = _line("\n".join(lines), key) - 1 if key in before else len(lines)
@@ -92,11 +91,11 @@ def with_setting(path: Path, key: str, value: str) -> str:
     if written != wanted:
         what = f"the line of '{key}' cannot be replaced"
         raise InputError(what, where=str(path), hint=f"change it by hand to {line}")
+    _read.cache_clear()
     return text
 
 
-@cache
-def _read(path: Path) -> dict[str, Setting]:
+def _parsed(path: Path) -> dict[str, Setting]:
     text, where = _text(path), str(path)
     try:
         found = tomllib.loads(text)
@@ -120,6 +119,9 @@ def _read(path: Path) -> dict[str, Setting]:
             raise InputError(f"'{key}' should be a text", where=place, hint=hint)
         result[key] = Setting(value, place)
     return result
+
+
+_read = cache(_parsed)
 
 
 def _text(path: Path) -> str:

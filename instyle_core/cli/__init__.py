@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext, redirect_stderr
 from functools import cached_property
 from typing import NoReturn
 
@@ -66,9 +67,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # per cent. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     discovery.skip_damaged_metadata()
-    if "_INSTYLE_COMPLETE" in os.environ:
-        sys.stderr = None  # what a plugin prints would end up in the line that is being typed
-    with surviving() as output:
+    # While a shell completes a line, what a plugin prints would end up in that line.
+    completing = "_INSTYLE_COMPLETE" in os.environ
+    with redirect_stderr(None) if completing else nullcontext(), surviving() as output:
         status = _status_of(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
         if output.failure:

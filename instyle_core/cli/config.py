@@ -20,6 +20,8 @@ from instyle_core.settings import (
 )
 
 if TYPE_CHECKING:
+    import torch
+
     from instyle_core.config.document import Document
 
 
@@ -33,6 +35,22 @@ def user_setting(key: str) -> Setting | None:
     if found:
         _check(key, found.value, found.where)
     return found
+
+
+def user_device() -> torch.device:
+    """The device that the user has set, else the one that torch finds.
+
+    Raises:
+        InputError: this machine does not have it, or as `user_setting`.
+    """
+    from instyle_core.device import choose_device
+
+    chosen = user_setting("device")
+    try:
+        return choose_device(chosen.value if chosen else "auto")
+    except InputError as error:
+        error.where = chosen.where if chosen else None
+        raise
 
 
 def take_settings(document: Document) -> dict[str, str]:

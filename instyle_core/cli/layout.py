@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from typing import TextIO
+from typing import IO
 
 #: To have all columns side by side, a cell may take about so many lines; short ones take one.
 _LINES, _SHORT = 6, 8
@@ -15,7 +15,7 @@ _LINES, _SHORT = 6, 8
 _UNIT = re.compile(r"(\s*)(`[^`]*`\S*|\S+)")
 
 
-def width_of(stream: TextIO) -> int | None:
+def width_of(stream: IO[str]) -> int | None:
     """The columns of the terminal that a stream goes to; None elsewhere: lines may be long there.
 
     The environment variable ``COLUMNS`` overrides both.

@@ -97,7 +97,8 @@ def plan_of(spec: Path, change: Callable[[Document], None] | None = None) -> Pla
 
     plan = replace(load_plan(spec, complete), settings=taken)
     path = spec.resolve()
-    if path.is_relative_to(plan.folder) and path != plan.folder / "run.json":
+    folder = plan.folder.resolve()
+    if path.is_relative_to(folder) and path != folder / "run.json":
         what = f"the run would replace the folder {plan.folder}, which this spec is in"
         raise InputError(what, where=str(spec), hint="move the spec, or choose another output")
     return plan
@@ -110,11 +111,14 @@ def carry_out(
     import shlex
     from contextlib import nullcontext
 
+    from instyle_core.cli.config import user_device
     from instyle_core.cli.render import RunDisplay
     from instyle_core.errors import DivergedError, InterruptedRun
     from instyle_core.events import ignore
     from instyle_core.pipeline import run as run_plan
 
+    if "device" in plan.settings:
+        user_device()  # its error tells the file, not the spec
     display: Any = nullcontext(ignore) if quiet else RunDisplay()
     with display as observer:
         result = run_plan(plan, observer, resume=resume)

@@ -63,7 +63,8 @@ def say(text: str, label: str = "", color: str = "", console: Console | None = N
         console: where a bar is shown, which the text has to go above.
     """
     console = console or Console(stderr=True)
-    width = width_of(sys.stderr) if sys.stderr.isatty() else None
+    stream = console.file  # not sys.stderr, in whose place a bar puts something else
+    width = width_of(stream) if stream.isatty() else None
     styled = Text(wrap(f"{label}: {text}" if label else text, width))
     styled.stylize(color, 0, len(label) + 1 if label else 0)
     console.print(styled, soft_wrap=True)
@@ -161,7 +162,7 @@ class RunDisplay:
         elif isinstance(event, Ranked):
             what = "style of the picture" if event.item is None else f"style of object {event.item}"
             self._say(f"{what}: {next(iter(event.ranking)).name}")
-            rows = ranking_table(event.ranking, width_of(sys.stderr), most=self.MOST)
+            rows = ranking_table(event.ranking, width_of(self._console.file), most=self.MOST)
             self._say(rows.rstrip())
         elif isinstance(event, Finished):
             self._stop()

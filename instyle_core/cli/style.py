@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from instyle_core.cli.completion import plugin_names
-from instyle_core.cli.config import user_setting
+from instyle_core.cli.config import user_device
 from instyle_core.cli.layout import width_of
 from instyle_core.cli.selection import context, fetch_weights, segmenter_of, selection, use_of
 
@@ -60,7 +60,6 @@ def rank(
     from instyle_core.config.resolve import resolve
     from instyle_core.config.spec import COLORS_OF_STYLE, Select, Spec
     from instyle_core.config.style_folder import StyleFolder
-    from instyle_core.device import choose_device
     from instyle_core.images.picture import read_picture
     from instyle_core.objects.boxes import box_of
     from instyle_core.objects.find import find_object
@@ -69,8 +68,7 @@ def rank(
 
     if whole and (asked or segmenter):
         raise click.UsageError("--whole means no object, so it goes with no option that tells one")
-    chosen = user_setting("device")
-    device = choose_device(chosen.value if chosen else "auto")
+    device = user_device()
     select = Select.model_validate(asked)
     finder = None if whole else segmenter_of(segmenter, select, option="--segmenter")
     ranker = use_of("ranker", use, option="--use") if use is not None else default_ranker(context())

@@ -82,7 +82,7 @@ def _output(value: Any, info: ValidationInfo) -> Any:
         picture_format(path)
     except InputError as error:
         raise ValueError(f"{error.what}; {error.hint}") from error
-    folder = run_folder(path)
+    folder = Path(os.path.realpath(run_folder(path)))
     for source in context.get("inputs", []):
         if source == path or (path.exists() and os.path.samefile(source, path)):
             raise ValueError(f"the spec reads this picture, so choose another name: {source}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -82,8 +81,7 @@ def test_nothing_heavy_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_INSTYLE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "instyle segment a.png --use ")
     monkeypatch.setenv("COMP_CWORD", "4")
-    code = "import sys; tell, sys.stderr = sys.stderr, sys.stderr\n"
-    there = imported_by(code + command())
+    there = imported_by(command())
     assert not there & HEAVY
     assert "rich" not in there
 
@@ -104,7 +102,7 @@ def test_in_bash(instyle: Command, tmp_path: Path, studio: Studio) -> None:
     program.write_text(f"#!{sys.executable}\nfrom instyle_core.cli import main\nmain()\n")
     program.chmod(0o755)
     asked = """
-source script
+source ./script
 COMP_WORDS=(instyle models path vgg19-o) COMP_CWORD=3
 _instyle_completion instyle vgg19-o path
 printf '%s\n' "${COMPREPLY[@]}"
@@ -123,4 +121,3 @@ complete -p instyle
     reply, registered = done.stdout.splitlines()
     assert reply == "vgg19-oxford"
     assert "_instyle_completion" in registered
-    assert json.dumps(reply)

@@ -72,8 +72,8 @@ def test_long_cells_wrap_beside_the_others() -> None:
 
 def test_columns_that_would_be_too_narrow_become_lines() -> None:
     rows = [("name", "license", "size"), ("a" * 30, "MIT", "3 MB"), ("b", "", "4 MB")]
-    assert table(rows, 35).splitlines() == [
-        f"name: {'a' * 30}".replace("name: ", "name: "),
+    assert table(rows, 36).splitlines() == [
+        f"name: {'a' * 30}",
         "license: MIT",
         "size: 3 MB",
         "",
