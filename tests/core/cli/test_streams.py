@@ -89,13 +89,50 @@ def test_an_error_that_cannot_be_told_keeps_its_status(studio: Studio) -> None:
 
 
 def test_both_go_away_in_the_middle(studio: Studio) -> None:
-    """The bar of a terminal is drawn by a thread, whose errors would be printed, too."""
     studio.spec()
     line = "FORCE_COLOR=1 instyle pipeline run spec.yaml 2>&1 | head -c1"
     status, out, err = shell(line, studio.folder)
     assert (len(out), err) == (1, "")
     assert status in (0, 1)
     assert (studio.folder / "out.png").is_file()
+
+
+def test_a_terminal_that_goes_away_in_the_middle(tmp_path: Path) -> None:
+    """A thread draws the bar; its errors would be printed, and the painting has to go on."""
+    code = """
+import sys, time
+from pathlib import Path
+from instyle_core.cli.render import RunDisplay, show_error
+from instyle_core.cli.streams import surviving
+from instyle_core.errors import InputError
+from instyle_core.events import Note, StageStarted, Step
+with surviving():
+    with RunDisplay() as display:
+        assert display._live
+        display(StageStarted("stylize"))
+        sys.stdin.read(1)
+        for number in range(2, 5):
+            display(Step(None, number, 9, (4, 4), {"a": 1.0}, 1.0, 3.0, None))
+            display(Note("there is none to read this"))
+            time.sleep(0.15)
+    show_error(InputError("nor this"))
+Path("painted").touch()
+"""
+    mine, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        assert os.read(mine, 1)
+        os.close(mine)
+        out, _ = process.communicate(b"x", timeout=60)
+    assert (process.returncode, out) == (0, b"")
+    assert (tmp_path / "painted").exists()
 
 
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
