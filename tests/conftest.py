@@ -26,13 +26,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_test_uses_the_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _no_test_uses_the_cache_or_the_settings_of_the_user(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
     """Downloads and sums of style pictures go to a folder of the tests, in child processes too.
 
     Weights that ship with a package are found there, whatever the cache folder is.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSTYLE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
 
 

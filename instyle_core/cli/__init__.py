@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import warnings
+from contextlib import nullcontext, redirect_stderr
 from functools import cached_property
 from typing import NoReturn, TextIO
 
 import click
 
+from instyle_core.cli.completion import completion
+from instyle_core.cli.config import config
 from instyle_core.cli.demo import demo
 from instyle_core.cli.models import models
 from instyle_core.cli.pipeline import pipeline
 from instyle_core.cli.plugins import plugins
 from instyle_core.cli.segment import segment
+from instyle_core.cli.streams import surviving
 from instyle_core.cli.style import style
 from instyle_core.errors import CacheWarning, InstyleError
 from instyle_core.plugin import discovery
@@ -46,10 +49,12 @@ def instyle(debug: bool) -> None:
     if discovery.ENVIRONMENT_VARIABLE in os.environ:
         _, mistakes = discovery.allowed(discovery.installed()[0])
         for mistake in mistakes:
-            click.echo(f"note: {mistake.name}: {mistake.reason}", err=True)
+            from instyle_core.cli.render import show_note
+
+            show_note(f"{mistake.name}: {mistake.reason}")
 
 
-for _command in (demo, pipeline, plugins, segment, style, models):
+for _command in (completion, config, demo, pipeline, plugins, segment, style, models):
     instyle.add_command(_command)
 
 
@@ -81,10 +86,21 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.showwarning = _show_warning
     discovery.skip_damaged_metadata()
-    # A file's name may have letters that the terminal's encoding lacks.
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
-    given = sys.argv[1:] if arguments is None else arguments
+    # While a shell completes a line, what a plugin prints would end up in that line.
+    completing = "_INSTYLE_COMPLETE" in os.environ
+    with redirect_stderr(None) if completing else nullcontext(), surviving() as output:
+        status = _status_of(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+        if output.failure:
+            status = status or 1
+            if not isinstance(output.failure, BrokenPipeError):  # then its reader knows
+                reason = getattr(output.failure, "strerror", None) or output.failure
+                _show(InstyleError(f"standard output could not be written: {reason}"))
+    sys.exit(status)
+
+
+def _status_of(given: list[str]) -> int:
+    """Run a command, show what is wrong, and give the exit status."""
     debug = "--debug" in given  # accepted anywhere
     try:
         status = instyle.main(
@@ -94,25 +110,25 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         )
     except click.ClickException as error:
         error.show()
-        status = error.exit_code
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted; nothing was written", err=True)
-        status = 130
+        return 130
     except InstyleError as error:
         if debug:
             raise
-        from instyle_core.cli.render import show_error
-
-        show_error(error)
-        status = error.exit_status
-    except BrokenPipeError:
-        # The program that reads our output has ended; the rest of it cannot be written.
-        sys.stderr.close()
-        status = 1
+        _show(error)
+        return error.exit_status
     except Exception as error:
         if debug:
             raise
         click.echo(f"error: {type(error).__name__}: {error}", err=True)
         click.echo("  this should not happen; `--debug` shows where it did", err=True)
-        status = 1
-    sys.exit(status if isinstance(status, int) else 0)
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _show(error: InstyleError) -> None:
+    from instyle_core.cli.render import show_error
+
+    show_error(error)

@@ -22,8 +22,7 @@ def demo(folder: Path, quiet: bool) -> None:
     """Repaint a cat: no network, no pictures of your own needed."""
     from importlib.resources import files
 
-    from instyle_core.cli.pipeline import carry_out
-    from instyle_core.config.plan import load_plan
+    from instyle_core.cli.pipeline import carry_out, plan_of
     from instyle_core.errors import InputError
     from instyle_core.files import write_atomically
 
@@ -43,4 +42,4 @@ def demo(folder: Path, quiet: bool) -> None:
             raise InputError(what, where=str(path), hint=hint)
     for name, data in files_of_demo.items():
         write_atomically(folder / name, data)
-    carry_out(load_plan(folder / "demo.yaml"), quiet=quiet)
+    carry_out(plan_of(folder / "demo.yaml"), quiet=quiet)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from instyle_core.cli.completion import weights_names
 
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
@@ -27,7 +30,7 @@ def list_(as_json: bool) -> None:
 
     known = _known()
     if as_json:
-        rows = [
+        document = [
             {
                 **asdict(weights),
                 "used_by": users,
@@ -36,49 +39,36 @@ def list_(as_json: bool) -> None:
             }
             for weights, users in known.items()
         ]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(document, indent=2))
         return
 
-    from rich.console import Console
-    from rich.table import Table
+    from instyle_core.cli.layout import table, width_of
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Name", no_wrap=True)
-    table.add_column("Used by", overflow="fold")
-    table.add_column("State", no_wrap=True)
-    table.add_column("Size", no_wrap=True, justify="right")
-    table.add_column("License", overflow="fold")
+    rows = [("name", "state", "size", "license", "used by")]
     for weights, users in known.items():
-        size = f"{weights.megabytes:g} MB"
-        table.add_row(weights.name, ", ".join(users), _state(weights), size, weights.license)
-    Console(markup=False).print(table)
+        size = f"{max(1, round(weights.megabytes))} MB"
+        rows.append((weights.name, _state(weights), size, weights.license, ", ".join(users)))
+    click.echo(table(rows, width_of(sys.stdout)), nl=False)
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=weights_names)
 def pull(name: str) -> None:
     """Download the weights NAME, unless they are there; check them; print where they are."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
+    from instyle_core.cli.render import RunDisplay, say
+    from instyle_core.events import Download
     from instyle_core.weights.fetch import fetch, locate
 
     weights = _find(name)
     if locate(weights) is None and weights.url is not None:
-        click.echo(f"{name}: {weights.megabytes:g} MB from {weights.url}", err=True)
-    console = Console(stderr=True)
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=None)
-        path = fetch(
-            weights,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+        say(f"{name}: {weights.megabytes:g} MB from {weights.url}")
+    with RunDisplay() as display:
+        path = fetch(weights, on_progress=lambda *far: display(Download(name, *far)))
     click.echo(path)
 
 
 @models.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=weights_names)
 def verify(name: str | None) -> None:
     """Compare the hash of the weights NAME, or of all that are there, with the published one.
 
@@ -107,7 +97,7 @@ def verify(name: str | None) -> None:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=weights_names)
 def path(name: str) -> None:
     """Print where the weights NAME are."""
     from instyle_core.weights.fetch import absent, locate

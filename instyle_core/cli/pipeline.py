@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from instyle_core.cli.completion import devices
 
 if TYPE_CHECKING:
     from instyle_core.config.document import Document
@@ -31,7 +34,11 @@ def pipeline() -> None:
 @_spec
 @_set
 @click.option("--output", type=click.Path(), help="The picture to write.")
-@click.option("--device", help="Where to compute: auto, cpu, cuda, cuda:N, mps, xpu.")
+@click.option(
+    "--device",
+    shell_complete=devices,
+    help="Where to compute: auto, cpu, cuda, cuda:N, mps, xpu.",
+)
 @click.option("--seed", type=int, help="Seed of all that is random.")
 @click.option("--preview", is_flag=True, help="Small and quick, to judge the look by.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run of this spec.")
@@ -63,8 +70,6 @@ def run(
     --resume needs to go on to the same result. A second one does not wait for the step. A run that
     was killed goes on from its last checkpoint with --resume.
     """
-    from instyle_core.config.plan import load_plan
-
     options = {"output": output, "device": device, "seed": seed}
 
     def change(document: Document) -> None:
@@ -76,8 +81,38 @@ def run(
             if value is not None:
                 document.assign(name, value, f"--{name}")
 
-    plan = load_plan(spec, change)
+    plan = plan_of(spec, change)
     carry_out(plan, resume=resume, checkpoint=checkpoint, as_json=as_json, quiet=quiet)
+
+
+def plan_of(spec: Path, change: Callable[[Document], None] | None = None) -> Plan:
+    """The plan of a spec, with what it leaves out taken from the user's settings.
+
+    Raises:
+        SpecError: with everything that is wrong.
+        InputError: the file cannot be read, the run would replace it, or the user's settings are
+            wrong.
+    """
+    from dataclasses import replace
+
+    from instyle_core.cli.config import take_settings
+    from instyle_core.config.plan import load_plan
+    from instyle_core.errors import InputError
+
+    taken: dict[str, str] = {}
+
+    def complete(document: Document) -> None:
+        if change:
+            change(document)
+        taken.update(take_settings(document))
+
+    plan = replace(load_plan(spec, complete), settings=taken)
+    path = spec.resolve()
+    folder = plan.folder.resolve()
+    if path.is_relative_to(folder) and path != folder / "run.json":
+        what = f"the run would replace the folder {plan.folder}, which this spec is in"
+        raise InputError(what, where=str(spec), hint="move the spec, or choose another output")
+    return plan
 
 
 def carry_out(
@@ -92,11 +127,14 @@ def carry_out(
     import shlex
     from contextlib import nullcontext
 
+    from instyle_core.cli.config import user_device
     from instyle_core.cli.render import RunDisplay
     from instyle_core.errors import DivergedError, InterruptedRun
     from instyle_core.events import ignore
     from instyle_core.pipeline import run as run_plan
 
+    if "device" in plan.settings:
+        user_device()  # its error tells the file, not the spec
     display: Any = nullcontext(ignore) if quiet else RunDisplay()
     with display as observer:
         result = run_plan(plan, observer, resume=resume, checkpoint=checkpoint)
@@ -112,7 +150,7 @@ def carry_out(
     if result.status == "interrupted":
         # Not the spec: its values may have been changed by options.
         record = shlex.quote(str(result.folder / "run.json"))
-        on = f"go on with: instyle pipeline run {record} --resume"
+        on = f"go on with `instyle pipeline run {record} --resume`"
         if not result.resumable:
             on = "it stopped within a step, so that it cannot be resumed"
         raise InterruptedRun("interrupted", hint=f"{saved}; {on}")
@@ -153,9 +191,7 @@ def _preview(document: Document) -> None:
 @click.option(
     "--preset",
     type=click.Choice(["default", "draft", "quality", "gatys", "paper"]),
-    default="default",
-    show_default=True,
-    help="What to start from.",
+    help="What to start from.  [default: as the user has set, else 'default']",
 )
 @click.option(
     "-o",
@@ -165,20 +201,25 @@ def _preview(document: Document) -> None:
     show_default=True,
     help="The file to write; - for standard output.",
 )
-def init(preset: str, output: Path) -> None:
-    """Write a spec to start from."""
+def init(preset: str | None, output: Path) -> None:
+    """Write a spec to start from, and beside it a schema, with which editors help to fill it in."""
+    from instyle_core.cli.config import user_setting
     from instyle_core.config.plan import preset_text
     from instyle_core.errors import InputError
     from instyle_core.files import write_atomically
 
-    text = preset_text(preset)
+    chosen = None if preset else user_setting("preset")
+    text = preset_text(preset or (chosen.value if chosen else "default"))
     if str(output) == "-":
         click.echo(text, nl=False)
         return
     if output.exists():
         hint = "choose another name with -o, or remove it"
         raise InputError("this file is already there", where=str(output), hint=hint)
-    write_atomically(output, text.encode())
+    schema = output.with_name(_SCHEMA)
+    _check_schema(schema)
+    write_atomically(output, f"# yaml-language-server: $schema={_SCHEMA}\n{text}".encode())
+    write_atomically(schema, _schema().encode())
     click.echo(f"wrote {output}; set its pictures, then: instyle pipeline run {output}")
 
 
@@ -187,26 +228,56 @@ def init(preset: str, output: Path) -> None:
 @_set
 def validate(spec: Path, assignments: tuple[str, ...]) -> None:
     """Check SPEC and report every error at once."""
-    from instyle_core.config.plan import load_plan
+    from instyle_core.cli.render import show_note
 
     def change(document: Document) -> None:
         for assignment in assignments:
             document.set(assignment)
 
-    plan = load_plan(spec, change)
+    plan = plan_of(spec, change)
     for note in plan.notes:
-        click.echo(f"note: {note}", err=True)
+        show_note(note)
     count = len(plan.objects)
     what = f"{count} object{'s' if count != 1 else ''}" if count else "the whole picture"
     click.echo(f"{spec}: fine ({what} of {plan.spec.content.name})")
 
 
 @pipeline.command()
-def schema() -> None:
-    """Print the JSON Schema of specs, with the parameters of every installed plugin."""
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it to this file.")
+def schema(output: Path | None) -> None:
+    """Print the JSON Schema of specs, with the parameters of every installed plugin.
+
+    After plugins have been installed, `-o .instyle-schema.json` renews the file that
+    `instyle pipeline init` has written.
+    """
+    from instyle_core.files import write_atomically
+
+    if output is None:
+        click.echo(_schema(), nl=False)
+        return
+    _check_schema(output)
+    write_atomically(output, _schema().encode())
+    click.echo(f"wrote {output}")
+
+
+#: The file that the first line of a new spec names, in the spec's folder.
+_SCHEMA = ".instyle-schema.json"
+
+
+def _schema() -> str:
     import json
 
     from instyle_core.config.schema import spec_schema
     from instyle_core.plugin.registry import Registry
 
-    click.echo(json.dumps(spec_schema(Registry.installed()), indent=2, ensure_ascii=False))
+    return json.dumps(spec_schema(Registry.installed()), indent=2, ensure_ascii=False) + "\n"
+
+
+def _check_schema(path: Path) -> None:
+    """Refuse to write a schema in place of anything but an earlier schema."""
+    from instyle_core.config.schema import TITLE
+    from instyle_core.errors import InputError
+
+    if path.is_file() and f'"title": "{TITLE}"' not in path.read_text("utf-8", errors="replace"):
+        hint = "choose another place, or move it away"
+        raise InputError("this is already there, and is no schema", where=str(path), hint=hint)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from instyle_core.cli.completion import plugin_names
+from instyle_core.cli.layout import table, width_of, wrap
 from instyle_core.interfaces.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -41,38 +42,25 @@ def list_(context: click.Context, kind: str | None, as_json: bool) -> None:
         import json
         from dataclasses import asdict
 
-        listed = [_summary(entry) for entry in entries]
-        document = {"plugins": listed, "failures": [asdict(failure) for failure in failures]}
+        summaries = [_summary(entry) for entry in entries]
+        document = {"plugins": summaries, "failures": [asdict(failure) for failure in failures]}
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
-    header = ("kind", "name", "from", "what it does")
-    lines = [(e.plugin.kind, e.plugin.name, e.distribution, e.plugin.summary) for e in entries]
-    click.echo(_table([header, *lines]), nl=False)
+    width = width_of(sys.stdout)
+    listed = [(e.plugin.kind, e.plugin.name, e.distribution, e.plugin.summary) for e in entries]
+    click.echo(table([("kind", "name", "from", "what it does"), *listed], width), nl=False)
     if failures:
         broken = [("cannot be used", "from", "reason")]
         for failure in failures:
             name = f"{failure.kind} {failure.name}" if failure.kind else failure.name
             broken.append((name, failure.distribution, failure.reason))
-        click.secho("\n" + _table(broken), fg="red", nl=False)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows in columns, the last of which wraps. It is click's: rich takes long to import."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
-    formatter = click.HelpFormatter(width=get_terminal_size().columns)
-    cells = ["  ".join(map(str.ljust, row, widths)) for row in rows]
-    lines = [(left, row[-1]) for left, row in zip(cells, rows, strict=True)]
-    formatter.write_dl(lines, col_max=len(cells[0]))
-    return formatter.getvalue()
+        click.echo("\n" + table(broken, width), nl=False)
 
 
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=plugin_names())
 def show(name: str) -> None:
     """Show a plugin's parameters, weights and source; NAME may be DISTRIBUTION:NAME."""
-    from rich.console import Console
-    from rich.table import Table
-
     from instyle_core.config.schema import rows
     from instyle_core.plugin.registry import Registry
 
@@ -80,20 +68,19 @@ def show(name: str) -> None:
     found = registry.named(name)
     if not found:
         raise registry.unknown(name)
-    console = Console(highlight=False, markup=False)
+    width = width_of(sys.stdout)
     for entry in found:
         plugin = entry.plugin
-        console.print(f"{plugin.kind} {plugin.name}  {entry.distribution}", style="bold")
-        console.print(plugin.summary)
+        lines = [f"{plugin.kind} {plugin.name}  {entry.distribution}", plugin.summary]
         if plugin.source:
-            console.print(f"source: {plugin.source}")
+            lines.append(f"source: {plugin.source}")
         if plugin.weights:
-            console.print(f"weights: {', '.join(weights.name for weights in plugin.weights)}")
-        table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
-        for row in rows(plugin.params.model_json_schema()):
-            table.add_row(*row)
-        console.print(table if table.rows else "no parameters")
-        console.print()
+            lines.append(f"weights: {', '.join(weights.name for weights in plugin.weights)}")
+        for line in lines:
+            click.echo(wrap(line, width))
+        parameters = rows(plugin.params.model_json_schema())
+        headings = ("parameter", "type", "default", "meaning")
+        click.echo(table([headings, *parameters], width) if parameters else "no parameters\n")
 
 
 def _summary(entry: Entry) -> dict[str, Any]:

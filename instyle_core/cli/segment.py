@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from instyle_core.cli.completion import plugin_names
+from instyle_core.cli.layout import table, width_of
 from instyle_core.cli.selection import fetch_weights, segmenter_of, selection
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ _FEW = 10
     "--use",
     default=None,
     metavar="NAME",
+    shell_complete=plugin_names("segmenter"),
     help="The segmenter; with parameters as in a spec: '{use: grabcut, iterations: 8}'.",
 )
 @selection
@@ -60,14 +64,15 @@ def segment(
     from instyle_core.objects.select import candidates, choose, prompt_of
 
     select = Select.model_validate(asked)
-    segmenter = segmenter_of(use, select, option="--use")
+    inputs = [image]
+    segmenter = segmenter_of(use, select, option="--use", inputs=inputs)
     picture = read_picture(image, max_megapixels=max_megapixels)
     display = RunDisplay()
     tell_notes(picture.notes, image, display)
     output = output or image.with_name(f"{image.stem}-segments.png")
-    if output.exists() and output.samefile(image):
-        hint = "choose another with -o"
-        raise InputError("this is the input, which is never written", where=str(output), hint=hint)
+    if output.exists() and any(output.samefile(path) for path in inputs):
+        what = "this is read, and is never written"
+        raise InputError(what, where=str(output), hint="choose another with -o")
     check_output(output)
     prompt = prompt_of(select, picture.size)
     fetch_weights([segmenter, *([segmenter.refine] if segmenter.refine else [])])
@@ -129,19 +134,14 @@ def _marked(
 
 
 def _print_table(rows: list[dict[str, Any]], *, asked: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
     if not rows:
-        console.print("nothing was found")
+        click.echo("nothing was found")
         return
-    table = Table("class", "instance", "area", "box", "confidence", box=None, pad_edge=False)
-    if asked:
-        table.add_column("selected")
+    headings = ["class", "instance", "area", "box", "confidence", *(["selected"] if asked else [])]
+    cells = []
     for row in rows:
         corners = ", ".join(map(str, row["box"]))
-        cells = [row["class"], str(row["instance"]), f"{row['area']:.1%}", corners]
-        cells.append(f"{row['confidence']:.2f}")
-        table.add_row(*cells, *(["yes" if row["selected"] else ""] if asked else []))
-    console.print(table, markup=False)
+        facts = [row["class"], str(row["instance"]), f"{row['area']:.1%}", corners]
+        facts.append(f"{row['confidence']:.2f}")
+        cells.append([*facts, *(["yes" if row["selected"] else ""] if asked else [])])
+    click.echo(table([headings, *cells], width_of(sys.stdout)), nl=False)

@@ -76,17 +76,22 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
     return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), with_asked)
 
 
-def segmenter_of(written: str | None, select: Select, *, option: str) -> Use:
-    """The segmenter that an option names, or the default one for such a selection."""
+def segmenter_of(
+    written: str | None, select: Select, *, option: str, inputs: list[Path] | None = None
+) -> Use:
+    """The segmenter that an option names, or the default one for such a selection.
+
+    The files that it reads are added to `inputs`.
+    """
     from instyle_core.config.plan import default_segmenter
 
     if written is None:
         return default_segmenter(select, context())
-    return use_of("segmenter", written, option=option)
+    return use_of("segmenter", written, option=option, inputs=inputs)
 
 
-def use_of(kind: str, written: str, *, option: str) -> Use:
-    """The plugin that an option names as a spec would.
+def use_of(kind: str, written: str, *, option: str, inputs: list[Path] | None = None) -> Use:
+    """The plugin that an option names as a spec would; the files that it reads go to `inputs`.
 
     Raises:
         SpecError: with everything that is wrong with it.
@@ -101,15 +106,19 @@ def use_of(kind: str, written: str, *, option: str) -> Use:
     if document.problems:
         raise SpecError(document.problems)
     notes: list[str] = []
+    read = inputs if inputs is not None else []
     try:
-        use = resolve(kind, document.data, {**context(), "notes": notes})
+        use = resolve(kind, document.data, {**context(), "notes": notes, "inputs": read})
     except ValidationError as error:
         problems = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
         raise SpecError(
             [InputError(f"{key}: {what}" if key else what, where=option) for key, what in problems]
         ) from error
-    for note in dict.fromkeys(notes):
-        click.echo(f"note: {note}", err=True)
+    if notes:
+        from instyle_core.cli.render import show_note
+
+        for note in dict.fromkeys(notes):
+            show_note(note)
     return use
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from instyle_core.cli.completion import plugin_names
+from instyle_core.cli.config import user_device
+from instyle_core.cli.layout import width_of
 from instyle_core.cli.selection import context, fetch_weights, segmenter_of, selection, use_of
 
 
@@ -20,10 +24,16 @@ def style() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @selection
 @click.option("--whole", is_flag=True, help="Rank for the whole photo, not for an object of it.")
-@click.option("--segmenter", metavar="NAME", help="What finds the object.")
+@click.option(
+    "--segmenter",
+    metavar="NAME",
+    shell_complete=plugin_names("segmenter"),
+    help="What finds the object.",
+)
 @click.option(
     "--use",
     metavar="NAME",
+    shell_complete=plugin_names("ranker"),
     help="The ranker; with parameters as in a spec: '{use: affinity, color: 0}'.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -50,7 +60,6 @@ def rank(
     from instyle_core.config.resolve import resolve
     from instyle_core.config.spec import COLORS_OF_STYLE, Select, Spec
     from instyle_core.config.style_folder import StyleFolder
-    from instyle_core.device import choose_device
     from instyle_core.events import tell_notes
     from instyle_core.images.picture import read_picture
     from instyle_core.objects.boxes import box_of
@@ -60,6 +69,7 @@ def rank(
 
     if whole and (asked or segmenter):
         raise click.UsageError("--whole means no object, so it goes with no option that tells one")
+    device = user_device()
     select = Select.model_validate(asked)
     finder = None if whole else segmenter_of(segmenter, select, option="--segmenter")
     ranker = use_of("ranker", use, option="--use") if use is not None else default_ranker(context())
@@ -71,7 +81,6 @@ def rank(
     finders = [use for use in (finder, finder and finder.refine) if use]
     fetch_weights([*finders, ranker, *readers.values()])
 
-    device = choose_device("auto")
     mask = find_object(picture, finder, select, display) if finder else None
     margin = Spec.model_fields["margin"].default
     (ranking,) = rank_pictures(
@@ -91,6 +100,5 @@ def rank(
         document = {"ranker": ranker.dump(), "box": found, "ranking": dump_ranking(ranking)}
         click.echo(json.dumps(document, indent=2))
         return
-    from rich.console import Console
-
-    Console(highlight=False).print(ranking_table(ranking), markup=False)
+    # Not by click, which loses the letters of a file's name that an encoding lacks.
+    sys.stdout.write(ranking_table(ranking, width_of(sys.stdout)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,7 @@ class Plan:
         style_folders: those that a style is chosen from.
         root: the folder of the project: what spec and output have in common. Files in it are
             relative to one another in the record of a run.
+        settings: the values that came from the user's settings, not from the spec.
     """
 
     spec: Spec
@@ -82,6 +83,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     style_folders: tuple[Path, ...] = ()
     root: Path = Path("/")
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -12,12 +12,15 @@ from instyle_core.interfaces.params import SegmenterParams
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.registry import Registry
 
+#: The title of the schema, by which a file of it is known.
+TITLE = "instyle pipeline spec"
+
 
 def spec_schema(registry: Registry) -> dict[str, Any]:
     """The schema (JSON Schema 2020-12) for editors and for the docs."""
     schema: dict[str, Any] = _with_references(Spec.model_json_schema())
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "instyle pipeline spec"
+    schema["title"] = TITLE
     schema["required"] = [key for key in schema["required"] if key not in FROM_PRESET]
     definitions = schema.setdefault("$defs", {})
     # A style may be given as just its picture.

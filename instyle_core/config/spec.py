@@ -47,7 +47,12 @@ def _pixels(form: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _device(value: str) -> str:
+def device_name(value: str) -> str:
+    """Check that a text names a device, which need not be there.
+
+    Raises:
+        ValueError: it does not.
+    """
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", value):
         right = "'auto', 'cpu', 'cuda[:N]', 'mps' or 'xpu[:N]'"
         raise ValueError(f"should be {right}; it is {shown(value)}")
@@ -77,7 +82,7 @@ def _output(value: Any, info: ValidationInfo) -> Any:
         picture_format(path)
     except InputError as error:
         raise ValueError(f"{error.what}; {error.hint}") from error
-    folder = run_folder(path)
+    folder = Path(os.path.realpath(run_folder(path)))
     for source in context.get("inputs", []):
         if source == path or (path.exists() and os.path.samefile(source, path)):
             raise ValueError(f"the spec reads this picture, so choose another name: {source}")
@@ -285,7 +290,7 @@ class Spec(Params):
         "photo's proportions.",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of all that is random.")
-    device: Annotated[str, AfterValidator(_device)] = Field(
+    device: Annotated[str, AfterValidator(device_name)] = Field(
         "auto",
         description="Where to compute: cpu; cuda or cuda:N, a GPU of NVIDIA or AMD; mps, Apple's; "
         "xpu or xpu:N, Intel's; or auto, the GPU that torch finds, if any.",

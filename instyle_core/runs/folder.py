@@ -258,6 +258,7 @@ class RunFolder:
             "reason": reason,
             "spec": plan.dump(),
             "root": str(plan.root),
+            "settings": dict(plan.settings),
             "started": self._started,
             "resumed": self._resumed,
             "seconds": {stage: round(value, 3) for stage, value in seconds.items()},

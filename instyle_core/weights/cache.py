@@ -7,8 +7,10 @@ import warnings
 from pathlib import Path
 
 from instyle_core.errors import CacheWarning, WeightsError
+from instyle_core.settings import cache_setting
 
-#: Names the folder of downloaded files; by default it is in the user's cache folder.
+#: Names the folder of downloaded files; by default it is the user's setting, or in the user's
+#: cache folder.
 CACHE_VARIABLE = "INSTYLE_CACHE"
 
 #: Set to 1, it forbids downloads.
@@ -40,14 +42,15 @@ def user_folder(name: str, *, of_its_own: bool = True) -> Path:
 
     Args:
         name: of the folder, in the user's cache folder.
-        of_its_own: where `CACHE_VARIABLE` names a folder, whether to return a folder inside of it
-            instead of that folder itself.
+        of_its_own: where `CACHE_VARIABLE` or the user's setting names a folder, whether to return a
+            folder inside of it instead of that folder itself.
 
     Raises:
         WeightsError: nothing tells where it is: the user has no home, or `CACHE_VARIABLE` names
             the home of a user that there is not.
+        InputError: the user's settings cannot be read.
     """
-    chosen = os.environ.get(CACHE_VARIABLE)
+    chosen = os.environ.get(CACHE_VARIABLE) or cache_setting()
     try:
         if chosen:
             folder = Path(chosen).expanduser().absolute()

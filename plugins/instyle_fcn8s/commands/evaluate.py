@@ -61,7 +61,7 @@ def _print(result: Evaluation, title: str) -> None:
     figures = result.figures
     table = Table("class", title=title, title_justify="left")
     for heading in ("IoU", "pixel accuracy", "boundary F"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
 
     def shown(value: float | None) -> str:
         return "" if value is None else f"{value:.4f}"

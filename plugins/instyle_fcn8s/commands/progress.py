@@ -13,6 +13,6 @@ from rich.progress import Progress
 def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
     """Show how many of `total` are done; each call of what is yielded counts one."""
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as progress:
         bar = progress.add_task(what, total=total)
         yield lambda: progress.advance(bar)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 import lightning as L
 import torch
 from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
 from torch.utils.data import ConcatDataset, Subset
 
 from instyle_core import InputError
@@ -82,7 +82,7 @@ def run(
     if not resume:
         _write_settings(output, training)
     photos: Any = Subset(ConcatDataset(train), chosen)
-    bar = sys.stderr.isatty()
+    bar = Console(stderr=True).is_interactive
     fit(network, photos, val, recipe, hardware, output, seed=seed, resume=resume, bar=bar)
     path = export or output / f"fcn{variant}-{encoder}.safetensors"
     _export(network, path, training, val)

@@ -17,6 +17,9 @@ from tests.core.helpers.studio import Studio
 
 COMMANDS = [
     "",
+    "completion",
+    "config",
+    "config set",
     "demo",
     "pipeline",
     "pipeline run",

@@ -67,7 +67,7 @@ def test_list(cache: Path) -> None:
     lines = {line.split()[0]: line for line in succeed("list").stdout.splitlines()}
     assert "extractor net, segmenter seg" in lines["remote-net"]
     assert "not downloaded" in lines["remote-net"]
-    assert "548.1 MB" in lines["remote-net"]
+    assert "548 MB" in lines["remote-net"]
     assert "BSD-3-Clause" in lines["remote-net"]
     assert "shipped" in lines["shipped-net"].removeprefix("shipped-net")
     assert "missing package" in lines["lost-net"]
@@ -95,19 +95,14 @@ def test_list_as_json(cache: Path, tmp_path: Path, server: Any) -> None:
 def test_pull_prints_the_path_alone(cache: Path, server: Any) -> None:
     result = succeed("pull", "remote-net")
     assert result.stdout == f"{cache / 'remote.bin'}\n"
-    assert result.stderr == f"remote-net: 548.1 MB from {server.url}\n"
+    first, *lines = result.stderr.splitlines()
+    assert first == f"remote-net: 548.1 MB from {server.url}"
+    assert lines[-1] == "downloading remote-net: 1 of 1 MB"
     assert (cache / "remote.bin").read_bytes() == server.body
     again = succeed("pull", "remote-net")
     assert again.stdout == result.stdout
     assert again.stderr == ""
     assert server.requests == 1
-
-
-def test_pull_shows_a_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
-    result = succeed("pull", "remote-net")
-    assert "1.0/1.0 MB" in result.stderr
-    assert "MB" not in result.stdout
 
 
 def test_pull_downloads_what_is_damaged_again(cache: Path, server: Any) -> None:

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
+from instyle_core.config.document import Document
 from instyle_core.config.plan import PRESETS
 from tests.core.helpers.commands import Command, assert_error
 from tests.core.helpers.studio import Studio, noise, save
@@ -80,7 +82,9 @@ def test_init_writes_to_standard_output(instyle: Command, studio: Studio) -> Non
     assert done.status == 0
     assert done.err == ""
     instyle("pipeline", "init", "--preset", "draft")  # to spec.yaml
-    assert done.out == (studio.folder / "spec.yaml").read_text("utf-8")
+    line, _, preset = (studio.folder / "spec.yaml").read_text("utf-8").partition("\n")
+    assert line.startswith("# yaml-language-server: $schema=")
+    assert done.out == preset
     assert not (studio.folder / "-").exists()
 
 
@@ -97,3 +101,55 @@ def test_schema(instyle: Command, studio: Studio) -> None:
     for name in ("stencil", "tint", "clumsy", "vgg19", "content", "style", "hard", "mask"):
         assert f'"{name}"' in done.out
     assert "color" in done.out
+
+
+def test_a_schema_in_a_file(instyle: Command, tmp_path: Path) -> None:
+    path = tmp_path / "schema.json"
+    for _ in range(2):
+        done = instyle("pipeline", "schema", "-o", path)
+        assert (done.status, done.out) == (0, f"wrote {path}\n")
+        assert path.read_text("utf-8") == instyle("pipeline", "schema").out
+    path.write_text("my work")
+    assert_error(instyle("pipeline", "schema", "-o", path), 2, str(path))
+    assert path.read_text() == "my work"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_new_spec_names_a_schema_that_accepts_it(
+    instyle: Command, tmp_path: Path, preset: str
+) -> None:
+    spec = tmp_path / "new.yaml"
+    instyle("pipeline", "init", "--preset", preset, "-o", spec)
+    first, *_ = spec.read_text("utf-8").splitlines()
+    name = first.removeprefix("# yaml-language-server: $schema=")
+    schema = json.loads((tmp_path / name).read_text("utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    # Not by PyYAML: to it, as to YAML 1.1, `1e8` is a text; editors read YAML 1.2.
+    data = Document.read(spec).data
+    assert list(validator.iter_errors(data)) == []
+    assert list(validator.iter_errors({**data, "size": "large"}))
+    # As it stands in the file, so that a plugin that is installed later is known after a renewal.
+    (tmp_path / name).write_text((tmp_path / name).read_text("utf-8").replace("feather", "gone"))
+    instyle("pipeline", "schema", "-o", tmp_path / name)
+    assert json.loads((tmp_path / name).read_text("utf-8")) == schema
+
+
+def test_a_new_spec_leaves_a_file_alone_that_is_no_schema(instyle: Command, tmp_path: Path) -> None:
+    (tmp_path / ".instyle-schema.json").write_text("{}")
+    done = instyle("pipeline", "init", "-o", tmp_path / "new.yaml")
+    assert_error(done, 2, ".instyle-schema.json")
+    assert (tmp_path / ".instyle-schema.json").read_text() == "{}"
+    assert not (tmp_path / "new.yaml").exists()
+
+
+def test_a_spec_in_the_folder_that_the_run_replaces(instyle: Command, studio: Studio) -> None:
+    assert instyle("pipeline", "run", studio.spec(), "--quiet").status == 0
+    inside = studio.folder / "out.run" / "mine.yaml"
+    pictures = {"content": "../photo.png", "output": "../out.png", "style": "../style.png"}
+    studio.spec("out.run/mine.yaml", segmenter={"use": "mask", "path": "../mask.png"}, **pictures)
+    before = inside.read_bytes()
+    for command in ("run", "validate"):
+        assert_error(instyle("pipeline", command, inside), 2, "mine.yaml", "out.run")
+    assert inside.read_bytes() == before
+    record = studio.folder / "out.run" / "run.json"
+    assert instyle("pipeline", "run", record, "--quiet").status == 0

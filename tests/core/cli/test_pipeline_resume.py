@@ -43,7 +43,7 @@ def command_of(err: str) -> list[str]:
     """The command that an interrupted run tells to go on with."""
     last = err.splitlines()[-1]
     assert last.startswith("  the best so far is in ")
-    program, *arguments = shlex.split(last.partition("; go on with: ")[2])
+    program, *arguments = shlex.split(last.partition("; go on with `")[2].removesuffix("`"))
     assert program == "instyle"
     return arguments
 
@@ -200,7 +200,7 @@ def test_the_demo_tells_the_command_too(
         return run(made, on_event, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(plan, "load_plan", lambda path: load(path, change))
+        patch.setattr(plan, "load_plan", lambda path, _: load(path, change))
         patch.setattr(pipeline, "run", stopped)
         done = instyle("demo", "-o", tmp_path / "demo")
     record = tmp_path / "demo" / "cat-swirls.png.run" / "run.json"

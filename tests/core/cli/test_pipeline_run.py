@@ -78,16 +78,20 @@ def test_quiet_does_not_hide_errors(instyle: Command, studio: Studio) -> None:
     assert_error(done, 2, "size", hint=False)
 
 
-def test_on_a_terminal_there_is_a_bar_on_standard_error(
+def test_colors_that_are_forced_are_no_reason_to_animate_a_log(
     instyle: Command, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
     monkeypatch.setenv("TERM", "xterm")
+    save(
+        studio.folder / "mask.png", np.maximum(rectangle((2, 2, 9, 9)), rectangle((20, 5, 40, 30)))
+    )
     done = instyle("pipeline", "run", studio.spec())
     assert done.status == 0
     assert done.out == f"{studio.folder / 'out.png'}\n"
-    assert f"{ESCAPE}[" in done.err
-    assert "━━━" in done.err
+    assert f"{ESCAPE}[33mnote:{ESCAPE}[0m 2 separate regions" in done.err
+    assert "━" not in done.err
+    assert "\r" not in done.err
 
 
 def test_carry_out_shows_the_events_of_the_run(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import re
 from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from instyle_core.cli.render import RunDisplay, ranking_table, show_error
 from instyle_core.errors import InputError, SpecError
@@ -23,6 +21,8 @@ from instyle_core.events import (
     Step,
 )
 from instyle_core.interfaces.ranker import Rating
+from tests.core.helpers.commands import ESCAPE
+from tests.core.helpers.terminal import lines_of, terminal
 
 Captured = pytest.CaptureFixture[str]
 
@@ -54,11 +54,9 @@ def test_every_problem_of_a_spec_is_told_on_a_line_of_its_own(capsys: Captured) 
 # --- rankings -------------------------------------------------------------------------------------
 
 
-def text_of(table: Table) -> list[list[str]]:
+def text_of(table: str) -> list[list[str]]:
     """The cells of each row, heading first."""
-    file = io.StringIO()
-    Console(file=file, width=100).print(table)
-    return [line.split() for line in file.getvalue().splitlines()]
+    return [line.split() for line in table.splitlines()]
 
 
 RANKING = {
@@ -69,7 +67,7 @@ RANKING = {
 
 
 def test_a_ranking_has_a_column_for_each_figure_and_no_markup() -> None:
-    assert text_of(ranking_table(RANKING)) == [
+    assert text_of(ranking_table(RANKING, 100)) == [
         ["rank", "picture", "score", "color", "[i]", "size"],
         ["1", "[b]x.png", "0.1235", "2", "0.5"],
         ["2", "y.png", "1", "3"],
@@ -78,10 +76,10 @@ def test_a_ranking_has_a_column_for_each_figure_and_no_markup() -> None:
 
 
 def test_a_long_ranking_ends_with_how_many_more_there_are() -> None:
-    rows = text_of(ranking_table(RANKING, most=1))
+    rows = text_of(ranking_table(RANKING, 100, most=1))
     assert rows[1][1] == "[b]x.png"
     assert rows[2:] == [["and", "2", "more"]]
-    assert text_of(ranking_table(RANKING, most=3)) == text_of(ranking_table(RANKING))
+    assert text_of(ranking_table(RANKING, 100, most=3)) == text_of(ranking_table(RANKING, 100))
 
 
 # --- a run ----------------------------------------------------------------------------------------
@@ -182,19 +180,84 @@ def test_a_ranking_of_a_run_shows_the_best_ten(
     assert len(lines) == 13
 
 
-def test_on_a_terminal_there_is_a_bar_and_no_line_for_a_stage(
-    capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
+def test_hours_are_told_as_hours(capsys: Captured, clock: Clock) -> None:
     with RunDisplay() as display:
-        display(StageStarted("stylize", 0, 2))
-        display(step(45))
-        display._progress.refresh()
-        display(StageFinished("stylize", 0, 3.0))
-    printed = capsys.readouterr().err
+        display(StageStarted("stylize"))
+        clock.now += 60
+        display(step(7, 2 * 3600 + 5 * 60 + 9.9))
+        display(Finished("finished", Path("o"), Path("f"), 3599.6))
+        display(Finished("finished", Path("o"), Path("f"), 3600.0))
+    line, *ends = capsys.readouterr().err.splitlines()
+    assert line.startswith("painting: 7/90  2:05:09 of 2:06:09 left")
+    assert ends == ["finished after 59:59", "finished after 1:00:00"]
+
+
+def test_a_long_note_is_one_line_of_a_log(capsys: Captured) -> None:
+    message = f"{'word ' * 60}/a/path/{'x' * 200}.png"
+    assert shown(capsys, Note(message)) == [f"note: {message}"]
+
+
+# --- on a terminal --------------------------------------------------------------------------------
+
+SHOW = """
+import time
+from pathlib import Path
+from instyle_core.cli.render import RunDisplay, show_error
+from instyle_core.errors import InputError
+from instyle_core.events import *
+losses = {"self-similarity": 0.123456, "[b]": 2.0}
+with RunDisplay() as display:
+    display(StageStarted("stylize", 0, 2))
+    display(Step(0, 45, 90, (4, 4), losses, 2.0, 3 * 3600 + 65, None))
+    display(Note("the cat is seen in " + "many words, " * 9 + "/a/path/" + "x" * 50 + ".png"))
+    time.sleep(0.3)
+    display(StageFinished("stylize", 0, 3.0))
+    display(Finished("finished", Path("o"), Path("f"), 2.34))
+show_error(InputError("it is " + "quite " * 9 + "empty", where="a.png", hint="run `instyle a b c`"))
+"""
+
+
+def on_terminal(columns: int, **variables: str) -> str:
+    status, printed = terminal(SHOW, columns, TERM=variables.pop("TERM", "xterm"), **variables)
+    assert status == 0
+    return printed
+
+
+def test_on_a_terminal_there_is_a_bar_and_no_line_for_a_stage() -> None:
+    printed = on_terminal(120)
     assert "painting 1 of 2" in printed
     assert "45/90" in printed
     assert "━" in printed
     assert "3.0 s" not in printed
+    assert f"{ESCAPE}[33mnote:" in printed
+
+
+def test_a_narrow_terminal_shows_the_time_and_breaks_lines_between_words() -> None:
+    lines = lines_of(on_terminal(40))
+    assert not any("━" in line for line in lines)
+    joined = " ".join(" ".join(lines).split())
+    assert "painting 1 of 2 45/90 3:01:05 of 3:01:05 left" in joined
+    assert "error: a.png: it is quite" in joined
+    whole = [line for line in lines if "xxx" not in line]
+    assert max(map(len, whole)) <= 40
+    words = [word for line in lines for word in line.split()]
+    assert f"/a/path/{'x' * 50}.png" in words
+    assert "  run `instyle a b c`" in lines
+
+
+@pytest.mark.parametrize("name", ["TERM=dumb", "TTY_INTERACTIVE=0"])
+def test_plain_lines_on_a_terminal(name: str) -> None:
+    variable, value = name.split("=")
+    printed = on_terminal(40, **{variable: value, "NO_COLOR": "1"})
+    assert ESCAPE not in printed
+    assert "━" not in printed
+    lines = printed.replace("\r\n", "\n").splitlines()
+    assert "\r" not in printed.replace("\r\n", "")
+    assert "painting 1 of 2: 45/90  3:01:05 of" in lines
+    assert "painting 1 of 2: 3.0 s" in lines
+
+
+def test_without_colors_on_request() -> None:
+    printed = on_terminal(80, NO_COLOR="1")
+    assert not re.search(rf"{ESCAPE}\[[0-9;]*[34][0-9]", printed)
+    assert "note:" in printed

@@ -139,3 +139,32 @@ def test_photos_of_any_mode(studio: Studio, segment: Segment, mode: str) -> None
     assert found["box"] == list(BOX)
     seen = read(studio.folder / "seen.png")
     assert (seen.shape, seen.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
+
+
+# --- what is read is never written ----------------------------------------------------------------
+
+
+def test_the_mask_is_not_replaced_by_its_overlay(studio: Studio, segment: Segment) -> None:
+    mask = studio.folder / "photo-segments.png"
+    (studio.folder / "mask.png").rename(mask)
+    (studio.folder / "link.png").symlink_to(mask)
+    (studio.folder / "twin.png").hardlink_to(mask)
+    before = mask.read_bytes()
+    use = "{use: mask, path: photo-segments.png}"
+    assert_refused(segment(use=use), "photo-segments.png", "is read")
+    for name in ("link.png", "twin.png", f"../{studio.folder.name}/photo-segments.png"):
+        assert_refused(segment("-o", name, use=use), name, "is read")
+        assert mask.read_bytes() == before
+    assert_refused(
+        segment("-o", "photo-segments.png", use="{use: mask, path: link.png}"), "is read"
+    )
+    assert mask.read_bytes() == before
+
+
+def test_an_earlier_overlay_is_replaced(studio: Studio, segment: Segment) -> None:
+    overlay = studio.folder / "photo-segments.png"
+    assert segment().status == 0
+    first = overlay.read_bytes()
+    save(studio.folder / "mask.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    assert segment().status == 0
+    assert overlay.read_bytes() != first
