@@ -20,6 +20,9 @@ PICTURE_FORMATS = {
     ".tiff": "TIFF",
 }
 
+#: The longest sides that formats can hold, in pixels: what libjpeg and libwebp accept.
+_LONGEST_SIDES = {"JPEG": 65500, "WEBP": 16383}
+
 
 def picture_format(path: Path) -> str:
     """The format in which a picture would be written to `path`, if it can be written there.
@@ -50,6 +53,21 @@ def picture_format(path: Path) -> str:
             hint="change its permissions, or choose another",
         )
     return form
+
+
+def check_sides(path: Path, size: tuple[int, int]) -> None:
+    """Find out whether the format of a picture's name can hold so many pixels a side.
+
+    Raises:
+        InputError: it cannot.
+    """
+    form = PICTURE_FORMATS.get(path.suffix.lower(), "")
+    if max(size) > (longest := _LONGEST_SIDES.get(form, max(size))):
+        raise InputError(
+            f"{form} holds at most {longest} pixels a side, and the picture has {max(size)}",
+            where=str(path),
+            hint="name the output .png",
+        )
 
 
 @contextmanager

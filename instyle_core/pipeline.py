@@ -37,6 +37,7 @@ from instyle_core.runs.folder import RunFolder
 from instyle_core.runs.notebook import gallery
 from instyle_core.runs.resume import find
 from instyle_core.runs.state import RunState
+from instyle_core.validation import check
 from instyle_core.weights.fetch import fetch
 
 
@@ -81,6 +82,8 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
             has the same bytes as without the interruption.
 
     Raises:
+        SpecError: with everything that is known before any work, as `instyle pipeline validate`
+            tells it.
         InputError: a picture, a mask or a selection cannot be used; or there is no run that this
             plan can resume.
         WeightsError: weights are missing and cannot be downloaded.
@@ -88,6 +91,7 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
         KeyboardInterrupt: interrupted outside of the optimization.
     """
     began = time.monotonic()
+    check(plan)
     keep_freed_memory()
     device = choose_device(plan.spec.device)
     precision = choose_precision(plan.spec.precision, device)

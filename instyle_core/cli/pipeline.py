@@ -170,14 +170,20 @@ def init(preset: str, output: Path) -> None:
 @_spec
 @_set
 def validate(spec: Path, assignments: tuple[str, ...]) -> None:
-    """Check SPEC and report every error at once."""
+    """Check SPEC and report every error at once.
+
+    Files are looked into, plugins asked what they need, and the device is looked for: what is left
+    to a run is what only the pixels tell, and what networks make of them.
+    """
     from instyle_core.config.plan import load_plan
+    from instyle_core.validation import check
 
     def change(document: Document) -> None:
         for assignment in assignments:
             document.set(assignment)
 
     plan = load_plan(spec, change)
+    check(plan)
     for note in plan.notes:
         click.echo(f"note: {note}", err=True)
     count = len(plan.objects)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from instyle_core.cli.selection import fetch_weights, segmenter_of, selection
+from instyle_core.cli.selection import fetch_weights, segmenter_of, select_of, selection
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,13 +51,12 @@ def segment(
     listed, and the one that would be repainted stands out.
     """
     from instyle_core.cli.overlay import overlay
-    from instyle_core.config.spec import Select
     from instyle_core.errors import InputError
     from instyle_core.images.picture import check_output, read_picture, write_picture
     from instyle_core.objects.find import segment as find
     from instyle_core.objects.select import candidates, choose, prompt_of
 
-    select = Select.model_validate(asked)
+    select = select_of(asked)
     segmenter = segmenter_of(use, select, option="--use")
     picture = read_picture(image, max_megapixels=max_megapixels)
     output = output or image.with_name(f"{image.stem}-segments.png")

@@ -48,7 +48,13 @@ def _added(plugin: Plugin) -> dict[str, Any]:
     """What the spec adds to a plugin's own parameters: the `keys` of its kind."""
     refiner = issubclass(plugin.params, SegmenterParams) and plugin.params.refiner()
     added = {
-        "weight": {"type": "number", "minimum": 0, "default": 1, "description": "Its factor."},
+        "weight": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1e12,
+            "default": 1,
+            "description": "Its factor.",
+        },
         "refine": {
             "anyOf": [{"const": "none"}, {"$ref": "#/$defs/refiner"}],
             "default": refiner or "none",

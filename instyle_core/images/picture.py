@@ -18,7 +18,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from instyle_core.errors import InputError, InstyleError
-from instyle_core.files import picture_format, write_atomically
+from instyle_core.files import check_sides, picture_format, write_atomically
 from instyle_core.images.color_profiles import from_srgb, manage_color
 from instyle_core.images.decoding import decode, swap_red_and_blue
 from instyle_core.images.resize import resample
@@ -33,7 +33,6 @@ _ENCODING: dict[str, dict[str, Any]] = {
     "WEBP": {"quality": 95, "method": 4, "exact": True},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
-_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # what libjpeg and libwebp accept
 _LONGEST_JPEG_EXIF = 65533  # bytes
 
 
@@ -180,13 +179,7 @@ def write_mask(path: Path, mask: Tensor) -> None:
 def _check_output(path: Path, size: tuple[int, int], like: Picture | None) -> str:
     """The name of the format to write, if it can hold such a picture."""
     form = picture_format(path)
-    longest = _LONGEST_SIDE.get(form)
-    if longest is not None and max(size) > longest:
-        raise InputError(
-            f"{form} holds at most {longest} pixels a side, and the picture has {max(size)}",
-            where=str(path),
-            hint="name the output .png",
-        )
+    check_sides(path, size)
     # An alpha channel in which all is opaque can be left out.
     alpha = None if like is None else like.alpha
     if form == "JPEG" and alpha is not None and bool((alpha < 1).any()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,15 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails
 
-from instyle_core.interfaces.messages import in_words, problem, unknown_keys
+from instyle_core.interfaces.messages import in_words, problem, shown, unknown_keys
 
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
+
+#: The largest number that a parameter can have, either way; its square is finite in float32.
+LARGEST = 1e18
 
 
 class Params(BaseModel):
@@ -62,6 +67,8 @@ class Params(BaseModel):
             result = handler({key: data[key] for key in given.values()})
         except ValidationError as error:
             problems += [problem(in_words(e), e["loc"], e["input"]) for e in error.errors()]
+        told = [found["loc"] for found in problems]
+        problems += [found for found in _too_large(data) if found["loc"] not in told]
         if problems:
             raise ValidationError.from_exception_data(cls.__name__, problems)
         if info.context:
@@ -81,6 +88,16 @@ class Params(BaseModel):
     def pretrained(self) -> Sequence[Weights]:
         """The weights that will be loaded with these parameters; fetched before a run begins."""
         return ()
+
+
+def _too_large(data: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
+    """Numbers that networks could not compute with, though they are finite."""
+    for key, value in data.items():
+        for place, number in enumerate(value if isinstance(value, list | tuple) else [value]):
+            if isinstance(number, int | float) and LARGEST < abs(number) < math.inf:
+                location = (key,) if number is value else (key, place)
+                what = f"should be a number of at most {LARGEST:g} in size; it is {shown(number)}"
+                yield problem(what, location, value)
 
 
 class ExtractorParams(Params):
@@ -118,9 +135,26 @@ class RankerParams(ReaderParams):
 
 
 class SegmenterParams(Params):
-    """The parameters of a segmenter whose masks gain by a refiner; for others, `Params` will do."""
+    """The parameters of a segmenter; they also tell what it needs and what it finds.
+
+    For one whose answers would be the defaults, `Params` will do.
+    """
 
     @classmethod
     def refiner(cls) -> str | None:
         """The name of the refiner that is used where a spec does not say; None for none."""
+        return None
+
+    def needs(self) -> Sequence[str]:
+        """The keys of `select` of which an object has to have one: ``class``, ``point``, ``box``.
+
+        Empty, the default, for a segmenter that finds objects by itself.
+        """
+        return ()
+
+    def finds(self) -> Sequence[str] | None:
+        """The classes of the objects that it can find, without ``background``.
+
+        None, the default, where only the loaded network knows them.
+        """
         return None
