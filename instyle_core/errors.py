@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 class InstyleError(Exception):
@@ -67,6 +68,24 @@ class PluginError(InstyleError):
 
 class DivergedError(InstyleError):
     """The optimization stopped at a loss that is no number or has exploded."""
+
+
+class RescuedRun(InstyleError):
+    """The files of a run could not be written to their places, and are elsewhere.
+
+    Args:
+        error: why.
+        output: where the picture should be.
+        saved: where it is, in a folder with the rest.
+    """
+
+    def __init__(self, error: BaseException, output: Path, saved: Path) -> None:
+        reason = error.what if isinstance(error, InstyleError) else first_line(error)
+        hint = f"nothing is lost: it is {saved}, and all other files of the run are beside it"
+        super().__init__(
+            f"the picture is done, but is not here: {reason}", where=str(output), hint=hint
+        )
+        self.saved = saved
 
 
 class InterruptedRun(InstyleError):

@@ -120,19 +120,29 @@ def ignore(event: Event) -> None:
 class Teller:
     """Passes the events of one run on to its observers.
 
+    Painting survives its audience: an observer that can no longer write, since its terminal or pipe
+    is gone or its disk is full, is told of nothing more.
+
     Args:
         observers: each is told of every event, in this order.
         items: how many objects the run has; 0 for the whole picture.
     """
 
     def __init__(self, *observers: Observer, items: int = 0) -> None:
-        self._observers = observers
+        self._observers = [*observers]
         self._items = max(1, items)
 
     def __call__(self, event: Event) -> None:
         """Tell of an event."""
-        for observer in self._observers:
-            observer(event)
+        for observer in [*self._observers]:
+            try:
+                observer(event)
+            except OSError:
+                self._observers.remove(observer)
+            except ValueError as error:
+                if "closed file" not in str(error):
+                    raise
+                self._observers.remove(observer)
 
     @contextmanager
     def stage(self, stage: Stage, item: int | None = None) -> Iterator[None]:

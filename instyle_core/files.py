@@ -76,7 +76,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     The temporary path lies in the same folder and has the same suffix. If the block raises,
     `path` is left as it was and the temporary file is removed. A symbolic link is written through.
-    The file gets the permissions that the block creates it with, so `open` follows the umask.
+    The file gets the permissions that the block creates it with, so `open` follows the umask. It is
+    on the disk before it takes its place, so that a power cut leaves the old file or the new one.
 
     Raises:
         OSError: the temporary file cannot take the place of `path`.
@@ -85,6 +86,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
     try:
         yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

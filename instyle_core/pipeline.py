@@ -18,9 +18,9 @@ from instyle_core.device import (
     describe_machine,
     keep_freed_memory,
 )
-from instyle_core.errors import InstyleError, InterruptedRun
+from instyle_core.errors import InstyleError, InterruptedRun, RescuedRun
 from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore
-from instyle_core.images.picture import Picture, check_output, read_picture, write_picture
+from instyle_core.images.picture import Picture, check_output, encode_picture, read_picture
 from instyle_core.images.resize import resize
 from instyle_core.objects.boxes import paste
 from instyle_core.objects.find import FoundObject, find_objects
@@ -68,22 +68,41 @@ class Result:
         return gallery(self.content, self.output, self.folder)
 
 
-def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Result:
+#: The note about a run that died.
+REMAINS = (
+    "an earlier run of this output ended before it was done; `--resume` would go on with it, and "
+    "its files are removed once this run is done"
+)
+
+#: Seconds between two checkpoints.
+CHECKPOINT_S = 60.0
+
+
+def run(
+    plan: Plan,
+    on_event: Observer = ignore,
+    *,
+    resume: bool = False,
+    checkpoint: float = CHECKPOINT_S,
+) -> Result:
     """Carry out a plan.
 
-    Ctrl-C and a loss that diverges end the optimization early; the best picture so far is merged
-    and written, and the result says so. The first Ctrl-C lets the current step finish, or merging
-    and writing; a second one ends the run at once.
+    Ctrl-C, a terminal that goes away, a limit of time and a loss that diverges end the optimization
+    early; the best picture so far is merged and written, and the result says so. The first Ctrl-C
+    lets the current step finish, or merging and writing; a second one ends the run at once. A run
+    that dies can be resumed from its last checkpoint.
 
     Args:
         plan: the plan.
         on_event: is told of everything that happens.
         resume: continue the interrupted run in the plan's folder. On the same machine, the result
             has the same bytes as without the interruption.
+        checkpoint: seconds between two checkpoints.
 
     Raises:
+        RescuedRun: the files could not be written to their places, and are elsewhere.
         SpecError: with everything that is known before any work, as `instyle pipeline validate`
-            tells it.
+            tells it; an `InputError` if it is one thing.
         InputError: a picture, a mask or a selection cannot be used; or there is no run that this
             plan can resume.
         WeightsError: weights are missing and cannot be downloaded.
@@ -97,12 +116,14 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
     precision = choose_precision(plan.spec.precision, device)
     machine = describe_machine(device, precision)
     earlier = find(plan, machine) if resume else None
-    with RunFolder(plan) as folder:
+    with RunFolder(plan, machine, every=checkpoint) as folder:
         tell = Teller(folder, on_event, items=len(plan.objects))
         if earlier:
             folder.take_over(earlier)
             if earlier.changes:
                 tell(Note(earlier.changes))
+        elif folder.has_remains:
+            tell(Note(REMAINS))
         for note in plan.notes:
             tell(Note(note))
         torch.manual_seed(plan.spec.seed)
@@ -118,13 +139,32 @@ def run(plan: Plan, on_event: Observer = ignore, *, resume: bool = False) -> Res
             resumable = outcome.status == "interrupted" and state.begun
             with tell.stage("write"):
                 kept = state if resumable else None
-                folder.complete(outcome.status, outcome.reason, machine, kept)
-                write_picture(plan.spec.output, canvas, like=pictures.photo)
-                folder.publish()
+                write(folder, canvas, pictures.photo, outcome, kept)
         seconds = time.monotonic() - began
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
-    on_event(Finished(status, output, plan.folder, seconds))
+    tell(Finished(status, output, plan.folder, seconds))
     return Result(status, outcome.reason, content, output, plan.folder, seconds, resumable)
+
+
+def write(
+    folder: RunFolder, canvas: Tensor, photo: Picture, outcome: Outcome, state: RunState | None
+) -> None:
+    """Write the picture and everything else; where they can be, if not in their places.
+
+    Raises:
+        RescuedRun: they are elsewhere.
+        OSError, InstyleError: they cannot be written anywhere.
+    """
+    output, picture = folder.output, b""
+    try:
+        picture = encode_picture(output, canvas, like=photo)
+        folder.complete(outcome.status, outcome.reason, state)
+        folder.publish(picture)
+    except Exception as error:  # whatever it is, hours of work are not lost for it
+        name = output.name if picture else f"{output.stem}.png"
+        picture = picture or encode_picture(Path(name), canvas)
+        saved = folder.rescue(name, picture, outcome.status, outcome.reason, state)
+        raise RescuedRun(error, output, saved) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +235,7 @@ def paint(
         styles = [pictures.read(path).pixels for path in found.styles]
         crop = Crop.of(found, canvas, styles, pictures.start)
         with tell.stage("stylize", number):
-            on_step = _watch(number, time_left, tell)
+            on_step = _watch(number, time_left, tell, folder, state)
             on_note = partial(_note, number, tell)
             resume_from = state.optimization
             outcome = stylize(crop, found.plan, spec, networks, on_step, resume_from, on_note)
@@ -218,8 +258,10 @@ def paint(
     return canvas, outcome, state
 
 
-def _watch(number: int | None, time_left: TimeLeft, tell: Teller) -> Callable[[Progress], None]:
-    """An observer of the optimization of one object, which tells its steps."""
+def _watch(
+    number: int | None, time_left: TimeLeft, tell: Teller, folder: RunFolder, state: RunState
+) -> Callable[[Progress], None]:
+    """An observer of the optimization of one object, which tells its steps and saves its state."""
     time_left.start()
 
     def on_step(progress: Progress) -> None:
@@ -227,6 +269,9 @@ def _watch(number: int | None, time_left: TimeLeft, tell: Teller) -> Callable[[P
         left = time_left.tick(number or 0, progress.step)
         step, steps, size = progress.step, progress.steps, progress.size
         tell(Step(number, step, steps, size, progress.terms, total, left, progress.picture))
+        message = folder.checkpoint(lambda: replace(state, optimization=progress.state()))
+        if message:
+            _note(number, tell, message)
 
     return on_step
 

@@ -35,6 +35,14 @@ def pipeline() -> None:
 @click.option("--seed", type=int, help="Seed of all that is random.")
 @click.option("--preview", is_flag=True, help="Small and quick, to judge the look by.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run of this spec.")
+@click.option(
+    "--checkpoint",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to save what --resume needs after a power cut or the like.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def run(
@@ -45,13 +53,15 @@ def run(
     seed: int | None,
     preview: bool,
     resume: bool,
+    checkpoint: float,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Carry out SPEC, or repeat the run of a run.json.
 
     The first Ctrl-C lets the current step finish, then saves the best picture so far and what
-    --resume needs to go on to the same result. A second one does not wait for the step.
+    --resume needs to go on to the same result. A second one does not wait for the step. A run that
+    was killed goes on from its last checkpoint with --resume.
     """
     from instyle_core.config.plan import load_plan
 
@@ -66,11 +76,17 @@ def run(
             if value is not None:
                 document.assign(name, value, f"--{name}")
 
-    carry_out(load_plan(spec, change), resume=resume, as_json=as_json, quiet=quiet)
+    plan = load_plan(spec, change)
+    carry_out(plan, resume=resume, checkpoint=checkpoint, as_json=as_json, quiet=quiet)
 
 
 def carry_out(
-    plan: Plan, *, resume: bool = False, as_json: bool = False, quiet: bool = False
+    plan: Plan,
+    *,
+    resume: bool = False,
+    checkpoint: float = 60.0,
+    as_json: bool = False,
+    quiet: bool = False,
 ) -> Result:
     """Run a plan, show its progress, and print where the picture is."""
     import shlex
@@ -83,7 +99,7 @@ def carry_out(
 
     display: Any = nullcontext(ignore) if quiet else RunDisplay()
     with display as observer:
-        result = run_plan(plan, observer, resume=resume)
+        result = run_plan(plan, observer, resume=resume, checkpoint=checkpoint)
     if as_json:
         import json
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,9 @@ class Plan:
         extractors: those that losses and rankers read, by the names that these use.
         inputs: the files that the spec reads.
         notes: what the user should be told, such as that a parameter has a new name.
+        style_folders: those that a style is chosen from.
+        root: the folder of the project: what spec and output have in common. Files in it are
+            relative to one another in the record of a run.
         document: what the plan was made from; it tells the lines.
     """
 
@@ -77,6 +81,8 @@ class Plan:
     extractors: Mapping[str, Use]
     inputs: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    style_folders: tuple[Path, ...] = ()
+    root: Path = Path("/")
     document: Document = field(
         default_factory=lambda: Document("the spec", Path(), {}), repr=False, compare=False
     )
@@ -152,8 +158,9 @@ def load_plan(
         document = Document("the spec", Path.cwd(), deepcopy(dict(spec)))
     else:
         document = Document.read(Path(spec))
-    older = False
+    older, root = False, document.folder
     if isinstance(document.data, dict) and {"instyle", "spec"} <= document.data.keys():
+        root = _root_of(document)
         document = document.child("spec")
         older = _is_of_0_1_0(document.data)
     if older:
@@ -163,7 +170,23 @@ def load_plan(
     if change:
         change(document)
     plan = make(document, registry or Registry.installed())
+    plan = replace(plan, root=_common(root, plan.spec.output.parent))
     return replace(plan, notes=(*plan.notes, OLDER)) if older else plan
+
+
+def _root_of(record: Document) -> Path:
+    """The project's folder by a ``run.json``, which lies in a folder beside the output."""
+    written = record.data.get("root")
+    return Path(os.path.realpath(record.folder / (written if isinstance(written, str) else "..")))
+
+
+def _common(one: Path, other: Path) -> Path:
+    """The folder that both have in common; the second where that is all of the disk."""
+    try:
+        common = Path(os.path.commonpath([os.path.realpath(one), other]))
+    except ValueError:  # two drives of Windows
+        return other
+    return other if common == Path(common.anchor) else common
 
 
 def _is_of_0_1_0(spec: Any) -> bool:
@@ -205,6 +228,7 @@ def make(document: Document, registry: Registry) -> Plan:
         "extractors": extractors if isinstance(extractors, dict) else {},
         "inputs": [],
         "notes": [],
+        "style_folders": [],
         "ranker": _left_out().data.get("ranker"),
     }
     try:
@@ -226,8 +250,10 @@ def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
         for use in item.readers if item else ():
             for name in use.reads():
                 extractors[name] = spec.extractors.get(name) or resolve("extractor", name, context)
-    inputs, notes = (tuple(dict.fromkeys(context[key])) for key in ("inputs", "notes"))
-    return Plan(spec, objects, whole, extractors, inputs, notes)
+    inputs, notes, folders = (
+        tuple(dict.fromkeys(context[key])) for key in ("inputs", "notes", "style_folders")
+    )
+    return Plan(spec, objects, whole, extractors, inputs, notes, folders)
 
 
 def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:

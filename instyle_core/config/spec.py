@@ -96,8 +96,11 @@ def _output(value: Any, info: ValidationInfo) -> Any:
 
 
 def run_folder(output: Path) -> Path:
-    """The folder beside an output picture, for everything else that the run writes."""
-    return output.with_name(output.stem + ".run")
+    """The folder beside an output picture, for everything else that the run writes.
+
+    It has the whole name of the picture: `x.png` and `x.jpg` are two runs.
+    """
+    return output.with_name(output.name + ".run")
 
 
 def _start(value: Any, info: ValidationInfo) -> Any:

@@ -100,6 +100,11 @@ def write_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) ->
         InstyleError: the file cannot be written.
         ValueError: `pixels` and `like` differ in size.
     """
+    write_atomically(path, encode_picture(path, pixels, like=like))
+
+
+def encode_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) -> bytes:
+    """The bytes of the file that `write_picture` writes; errors are the same but for the file's."""
     pixels = pixels.detach().cpu()
     size = (pixels.shape[1], pixels.shape[2])
     if like is not None and like.size != size:
@@ -108,15 +113,14 @@ def write_picture(path: Path, pixels: Tensor, *, like: Picture | None = None) ->
     deep = form == "PNG" and like is not None and like.samples.dtype == np.uint16
     samples = quantize(pixels, np.uint16 if deep else np.uint8)
     if like is None:
-        write_atomically(path, _encode(samples, form))
-        return
+        return _encode(samples, form)
     if like.icc is not None:
         samples = from_srgb(samples, like.icc)
     untouched = (pixels == like.pixels).all(dim=0).numpy()
     samples = np.where(untouched[..., None], to_depth(like.samples, samples.dtype), samples)
     if like.alpha is not None and form != "JPEG":
         samples = np.concatenate([samples, quantize(like.alpha, samples.dtype)], axis=2)
-    write_atomically(path, _encode(samples, form, like.icc, like.exif))
+    return _encode(samples, form, like.icc, like.exif)
 
 
 def check_output(path: Path, like: Picture | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Delays Ctrl-C until it does no harm: between two steps, or once the files are written."""
+"""Delays signals that end a program until they do no harm: between two steps, or after writing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-#: The signals that are held back, with their default handlers. SIGTERM is how a cluster ends a job.
-_DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+#: Signals of somebody who may have no patience. SIGTERM is how a cluster ends a job.
+_ASKING = (signal.SIGINT, signal.SIGTERM)
+
+#: Signals that come more than once on their own: a terminal that goes away, a limit of processor
+#: time that is reached, after which one comes each second. Windows has neither.
+_REPEATED = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGXCPU") if hasattr(signal, name))
+
+#: The signals that are held back, with their default handlers.
+_DEFAULTS = {
+    number: signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+    for number in (*_ASKING, *_REPEATED)
+}
 
 
 class AtOnce(KeyboardInterrupt):
@@ -17,16 +27,17 @@ class AtOnce(KeyboardInterrupt):
 
 
 class _Deferral:
-    """A signal handler that notes the first signal, and raises at the second."""
+    """A signal handler that notes the first signal, and raises at the second Ctrl-C or SIGTERM."""
 
     def __init__(self) -> None:
-        self.received = False
+        self.received = self.asked = False
         self.outer: _Deferral | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
+        if self.asked and number in _ASKING:
             raise AtOnce
         self.received = True
+        self.asked = self.asked or number in _ASKING
 
     def stop_requested(self) -> bool:
         return self.received or (self.outer is not None and self.outer.stop_requested())
@@ -34,7 +45,9 @@ class _Deferral:
 
 @contextmanager
 def deferred() -> Iterator[Callable[[], bool]]:
-    """Hold back the first Ctrl-C or SIGTERM within the block; a second one raises.
+    """Hold back SIGHUP, SIGXCPU, and the first Ctrl-C or SIGTERM within the block.
+
+    A second Ctrl-C or SIGTERM raises.
 
     Each of nested blocks holds back a signal of its own. Nothing changes outside of the main
     thread, which alone receives signals, nor for a signal that the program ignores or has its own
@@ -44,7 +57,7 @@ def deferred() -> Iterator[Callable[[], bool]]:
         A function that tells whether a signal came in this block or in one around it.
 
     Raises:
-        AtOnce: at the second signal, at any place in the block.
+        AtOnce: at the second Ctrl-C or SIGTERM, at any place in the block.
     """
     handler = _Deferral()
     earlier = {}

@@ -37,6 +37,7 @@ class Progress:
         size: of the scale.
         terms: the weighted terms of the objective, by name.
         picture: makes the picture after the step, (3, H, W), in [0, 1].
+        state: makes the state after the step; its tensors change with the next one.
     """
 
     step: int
@@ -44,6 +45,7 @@ class Progress:
     size: Size
     terms: Mapping[str, float]
     picture: Callable[[], Tensor]
+    state: Callable[[], OptimizationState]
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,13 @@ def optimize(
     status: Status = "finished"
     reason = ""
     restore_random_state(state.scale.random if state.scale else state.random)
+
+    def state_now() -> OptimizationState:
+        assert run
+        within = run.state(random_at_start) if done < last_step else None
+        momentum = None if within else run.momentum()
+        return OptimizationState(done, run.best, random_state(), within, momentum)
+
     try:
         with deferred() as stop_requested:
             for size, last_step in zip(sizes, last_steps, strict=True):
@@ -150,7 +159,8 @@ def optimize(
                     run.step(settings.learning_rate_at(done + 1))
                     done += 1
                     between_steps = True
-                    on_step(Progress(done, settings.steps, run.size, run.values, run.current))
+                    now = (done, settings.steps, run.size, run.values, run.current, state_now)
+                    on_step(Progress(*now))
                     if stop_requested():
                         raise KeyboardInterrupt
                 state = OptimizationState(done, run.best, random_state(), momentum=run.momentum())
@@ -158,9 +168,7 @@ def optimize(
     except KeyboardInterrupt as interrupt:
         status, reason = "interrupted", "interrupted"
         if run and between_steps and not isinstance(interrupt, AtOnce):
-            scale_state = run.state(random_at_start) if done < last_step else None
-            momentum = None if scale_state else run.momentum()
-            state = OptimizationState(done, run.best, random_state(), scale_state, momentum)
+            state = state_now()
     except Diverged as diverged:
         status, reason = "diverged", str(diverged)
     picture = run.best if run else state.best

@@ -8,7 +8,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +18,22 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from instyle_core.config.plan import Plan, part_name
-from instyle_core.errors import InputError
+from instyle_core.errors import InputError, InstyleError, RescuedRun
 from instyle_core.events import Event, Note, StageFinished, Step
 from instyle_core.files import write_atomically
 from instyle_core.images.picture import write_mask, write_picture
 from instyle_core.runs import report
+from instyle_core.runs.hidden import (
+    HiddenFolder,
+    alone_in,
+    dead_folders,
+    move_file,
+    move_to,
+    remove_dead,
+    restore_replaced,
+)
 from instyle_core.runs.losses_csv import Row, row_of, write_rows
-from instyle_core.runs.record import STATE_FILE, hash_of, origins
+from instyle_core.runs.record import hash_of, origins, relative, state_path
 from instyle_core.runs.state import RunState, damaged, dump_state
 
 if TYPE_CHECKING:
@@ -34,36 +44,48 @@ class RunFolder:
     """Collects the files of a run in a hidden folder, and publishes it when it is complete.
 
     It is a context manager, and an observer of the run's events. The folder of an earlier run stays
-    as it is until `publish`.
+    as it is until `publish`. While the run goes on, `checkpoint` saves what it takes to go on from
+    there; should the run die, the hidden folder stays, and `instyle_core.runs.resume` finds it.
+
+    Args:
+        plan: of the run.
+        machine: facts about device and precision.
+        every: seconds between two checkpoints.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, machine: Mapping[str, Any], every: float) -> None:
         self._plan = plan
+        self._machine = machine
+        self._every = every
+        self._target = Path(os.path.realpath(plan.folder))
+        self._dead: list[Path] = []
         self._losses: list[Row] = []
         self._seconds = {"total": 0.0}
         self._notes: list[str] = []
         self._objects: dict[str, dict[str, Any]] = {}
         self._resumed: list[dict[str, Any]] = []
-        self._began = time.time()
-        self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(self._began))
+        self._state: str | None = None
+        self._unwritten: dict[str, Callable[[Path], None]] = {}
+        self._trouble = ""
+        self._told = {""}
+        self._began = self._saved = time.monotonic()
+        self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime())
 
     def __enter__(self) -> RunFolder:
-        target = self._plan.folder
-        if target.exists() and not (target / "run.json").is_file():
-            raise InputError(
-                "the run's files go here, but this is not the folder of an earlier run",
-                where=str(target),
-                hint="move it away, or choose another output",
-            )
         # Hashed now, since a file may be changed or moved away during the run.
-        self._inputs = {str(path): hash_of(path) for path in self._plan.inputs}
+        self._inputs = {path: hash_of(path) for path in self._plan.inputs}
+        restore_replaced(self._target)
+        for folder in dead_folders(self._target):
+            if (folder / "run.json").exists():
+                self._dead.append(folder)
+            else:  # it died before its first checkpoint
+                remove_dead(folder)
         try:
-            hidden = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
+            self._hidden = HiddenFolder(self._target)
+            self._folder = self._hidden.path
         except OSError as error:
-            raise InputError(
-                f"the folder cannot be written to: {error.strerror}", where=str(target.parent)
-            ) from error
-        self._hidden = Path(hidden)
+            what = f"the folder cannot be written to: {error.strerror}"
+            raise InputError(what, where=str(self._target.parent)) from error
         return self
 
     def __exit__(
@@ -72,7 +94,21 @@ class RunFolder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self._hidden, ignore_errors=True)
+        # After an error, the last checkpoint stays, to go on from.
+        if kind is None or not self._state or issubclass(kind, RescuedRun):
+            self._hidden.remove()
+        else:
+            self._hidden.release()
+
+    @property
+    def output(self) -> Path:
+        """The picture to write."""
+        return self._plan.spec.output
+
+    @property
+    def has_remains(self) -> bool:
+        """Whether a run that died has left a checkpoint."""
+        return bool(self._dead)
 
     # --- collecting -------------------------------------------------------------------------------
 
@@ -81,20 +117,33 @@ class RunFolder:
         if isinstance(event, Step):
             self._losses.append(row_of(event))
             if self._snaps(event.step):
-                path = self._path(_snapshot(part_name(event.item), event.step))
-                write_picture(path, event.picture())
+                self._snap(event)
         elif isinstance(event, StageFinished):
             self._seconds[event.stage] = self._seconds.get(event.stage, 0.0) + event.seconds
         elif isinstance(event, Note) and event.message not in self._notes:
             self._notes.append(event.message)  # a resumed run is told most of them again
 
+    def _snap(self, step: Step) -> None:
+        try:
+            write_picture(self._path(_snapshot(part_name(step.item), step.step)), step.picture())
+        except (OSError, InstyleError) as error:
+            self._trouble = f"a snapshot could not be saved: {_reason(error)}"
+
     def keep(self, item: int | None, mask: Tensor, stylized: Tensor, **facts: Any) -> None:
         """Keep the mask (1, H, W) and the stylized crop (3, h, w) of an object, and facts."""
         part = part_name(item)
         if item is not None:
-            write_mask(self._path(f"{part}/mask.png"), mask)
-        write_picture(self._path(f"{part}/stylized.png"), stylized)
+            self._put(f"{part}/mask.png", lambda path: write_mask(path, mask))
+        self._put(f"{part}/stylized.png", lambda path: write_picture(path, stylized))
         self._objects[part] = facts
+
+    def _put(self, name: str, write: Callable[[Path], None]) -> None:
+        """Write a file now; or at the end, if there is no room now: the painting goes on."""
+        try:
+            write(self._path(name))
+        except (OSError, InstyleError) as error:
+            self._trouble = f"{name} could not be saved yet: {_reason(error)}"
+            self._unwritten[name] = write
 
     def take_over(self, earlier: Earlier) -> None:
         """Take over the results of an interrupted run up to the step that it is resumed from.
@@ -124,68 +173,157 @@ class RunFolder:
         return every > 0 and step % every == 0
 
     def _path(self, name: str) -> Path:
-        path = self._hidden / name
+        path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
+    def checkpoint(self, state: Callable[[], RunState]) -> str:
+        """Save the state, unless that was done a moment ago: the run can go on from there.
+
+        Returns:
+            What could not be saved since the last call, and why; else empty. It is told only once.
+        """
+        if time.monotonic() - self._saved >= self._every:
+            before = self._state
+            try:
+                self._save("interrupted", "the program ended before the run was done", state())
+                self._remove_state(before)
+            except (
+                OSError,
+                InstyleError,
+            ) as error:  # such as a full disk, which may have room later
+                self._state = before
+                self._trouble = f"the state could not be saved: {_reason(error)}"
+            self._saved = time.monotonic()
+        trouble, self._trouble = self._trouble, ""
+        is_new = trouble not in self._told
+        self._told.add(trouble)
+        return trouble if is_new else ""
+
+    def _remove_state(self, sha256: str | None) -> None:
+        if sha256 and sha256 != self._state:
+            state_path(self._folder, sha256).unlink(missing_ok=True)
+
     # --- publishing -------------------------------------------------------------------------------
 
-    def complete(
-        self, status: str, reason: str, machine: Mapping[str, Any], state: RunState | None
-    ) -> None:
+    def complete(self, status: str, reason: str, state: RunState | None) -> None:
         """Write ``run.json``, ``losses.csv`` and ``report.html`` to the hidden folder.
 
         Args:
             status: ``finished``, ``interrupted`` or ``diverged``.
             reason: why it did not finish, else empty.
-            machine: facts about device and precision.
             state: to resume from; None for a run that cannot be resumed.
         """
-        plan, folder = self._plan, self._hidden
-        self._seconds["total"] += time.time() - self._began
+        for name, write in self._unwritten.items():
+            write(self._path(name))
+        before = self._state
+        record = self._save(status, reason, state)
+        self._remove_state(before)
+        page = report.page(record, self._losses, self._plan.spec.output.name)
+        write_atomically(self._folder / "report.html", _encoded(page))
+        self._folder.chmod(0o777 & ~_umask())
+
+    def _save(self, status: str, reason: str, state: RunState | None) -> dict[str, Any]:
+        """Write the state, ``losses.csv``, and ``run.json``, which names them; returns the last."""
+        plan, folder = self._plan, self._folder
+        seconds = {**self._seconds}
+        seconds["total"] += time.monotonic() - self._began
+        self._state = self._write_state(state) if state else None
         record = {
             "instyle": version("instyle"),
             "status": status,
             "reason": reason,
             "spec": plan.dump(),
+            "root": str(plan.root),
             "started": self._started,
             "resumed": self._resumed,
-            "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
+            "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
             "objects": self._objects,
             "losses": self._last_losses(),
             "notes": self._notes,
-            "inputs": self._inputs,
+            "inputs": {str(path): digest for path, digest in self._inputs.items()},
             **origins(plan),
-            "machine": machine,
-            "state": self._write_state(state) if state else None,
+            "machine": self._machine,
+            "state": self._state,
         }
-        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(folder / "run.json", _encoded(text))
+        text = json.dumps(relative(record, plan), indent=2, ensure_ascii=False) + "\n"
         write_atomically(folder / "losses.csv", write_rows(self._losses).encode())
-        page = report.page(record, self._losses, plan.spec.output.name)
-        write_atomically(folder / "report.html", _encoded(page))
-        folder.chmod(0o777 & ~_umask())
+        write_atomically(folder / "run.json", _encoded(text))
+        return record
 
     def _write_state(self, state: RunState) -> str:
         """Write the state; returns the SHA-256 of its file."""
         data = dump_state(state)
-        write_atomically(self._hidden / STATE_FILE, data)
-        return hashlib.sha256(data).hexdigest()
+        sha256 = hashlib.sha256(data).hexdigest()
+        write_atomically(state_path(self._folder, sha256), data)
+        return sha256
 
-    def publish(self) -> None:
-        """Move the hidden folder to its place; an earlier run's folder is replaced."""
-        folder, target = self._hidden, self._plan.folder
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            try:
-                os.replace(target, old)
-                os.replace(folder, target)
-            finally:
-                if not target.exists():  # only the first of the two was done
-                    os.replace(old, target)
-                shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(folder, target)
+    def publish(self, picture: bytes) -> None:
+        """Put the picture and the folder in their places, where they replace earlier ones.
+
+        Raises:
+            OSError, InstyleError: one of them cannot be moved there.
+        """
+        # Written here first, so that nothing lies beside the output if the run dies now.
+        staged = self._path("staged-output")
+        write_atomically(staged, picture)
+        with alone_in(self._target.parent):
+            move_file(staged, self._plan.spec.output)
+            move_to(self._folder, self._target)
+        for folder in self._dead:
+            remove_dead(folder)
+
+    def rescue(
+        self, name: str, picture: bytes, status: str, reason: str, state: RunState | None
+    ) -> Path:
+        """Save the picture within a folder that has all the rest, since `publish` has failed.
+
+        The places are tried in turn: that of the run folder, the working directory, the folder for
+        temporary files.
+
+        Returns:
+            The picture.
+
+        Raises:
+            OSError, InstyleError: it cannot be saved anywhere.
+        """
+        elsewhere = [Path.cwd(), Path(tempfile.gettempdir())]
+        attempts = [(place, state) for place in (None, *elsewhere)]
+        if state:  # a full disk may have room for the picture, if not for the state
+            attempts += [(place, None) for place in elsewhere]
+        for place, kept in attempts:
+            with suppress(OSError, InstyleError):
+                self._folder = self._copied_to(place) if place else self._hidden.path
+                self.complete(status, reason, kept)
+                write_atomically(self._folder / name, picture)
+                if place:
+                    return self._folder / name
+                with alone_in(self._target.parent):
+                    move_to(self._folder, self._target)
+                return self._target / name
+            if place:
+                shutil.rmtree(self._folder, ignore_errors=True)
+        for place in elsewhere[:-1]:
+            with suppress(OSError, InstyleError):
+                return self._alone(name, picture, place)
+        return self._alone(name, picture, elsewhere[-1])
+
+    def _copied_to(self, place: Path) -> Path:
+        prefix = f"{self._target.name[:200]}-"
+        made = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+        with suppress(OSError):  # what is there is more than nothing
+            shutil.copytree(self._hidden.path, made, dirs_exist_ok=True)
+        return made
+
+    @staticmethod
+    def _alone(name: str, picture: bytes, place: Path) -> Path:
+        made = Path(tempfile.mkdtemp(prefix=f"{name[:200]}-", dir=place))
+        try:
+            write_atomically(made / name, picture)
+        except InstyleError:
+            made.rmdir()
+            raise
+        return made / name
 
     def _last_losses(self) -> dict[str, dict[str, float]]:
         last = {row["object"]: row for row in self._losses}
@@ -193,6 +331,10 @@ class RunFolder:
         return {
             name: {k: v for k, v in row.items() if k not in hidden} for name, row in last.items()
         }
+
+
+def _reason(error: OSError | InstyleError) -> str:
+    return error.what if isinstance(error, InstyleError) else error.strerror or str(error)
 
 
 def _encoded(text: str) -> bytes:

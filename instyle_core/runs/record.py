@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +18,13 @@ from instyle_core.files import sha256_of
 from instyle_core.runs.losses_csv import Row
 from instyle_core.runs.state import RunState
 
-#: The file in the folder of an interrupted run that holds its state.
-STATE_FILE = "state.pt"
+
+def state_path(folder: Path, sha256: str) -> Path:
+    """The file with the state of an interrupted run.
+
+    It is named by its hash: it and ``run.json``, which tells the hash, cannot be replaced at once.
+    """
+    return folder / f"state-{sha256[:8]}.pt"
 
 
 def origins(plan: Plan) -> dict[str, Any]:
@@ -48,6 +55,30 @@ def hash_of(path: Path) -> str:
     except OSError as error:
         what, hint = f"the file cannot be read: {error.strerror}", "check its permissions"
         raise InputError(what, where=str(path), hint=hint) from error
+
+
+def relative(record: Any, plan: Plan) -> Any:
+    """Plain data in which files of the plan are relative to its run folder, if they move with it.
+
+    Those are the files in the folder that the spec and the output have in common; a record that is
+    copied or moved with them is that of the copies. Other paths stay absolute.
+    """
+    folder = os.path.realpath(plan.folder)
+    known = {plan.spec.output, plan.root, *plan.inputs, *plan.style_folders}
+    near = {
+        str(path): Path(os.path.relpath(path, folder)).as_posix()
+        for path in known
+        if path.is_relative_to(plan.root) or path.is_relative_to(plan.spec.output.parent)
+    }
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {near.get(key, key): walk(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [walk(item) for item in value]
+        return near.get(value, value) if isinstance(value, str) else value
+
+    return walk(record)
 
 
 class Record(BaseModel):

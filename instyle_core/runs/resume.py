@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -14,15 +15,19 @@ from pydantic import ValidationError
 from instyle_core.config.plan import Plan
 from instyle_core.errors import InputError
 from instyle_core.interfaces.messages import in_words, shown
+from instyle_core.runs.hidden import dead_folders
 from instyle_core.runs.losses_csv import Row, read_rows
-from instyle_core.runs.record import STATE_FILE, Earlier, Record, hash_of, origins
+from instyle_core.runs.record import Earlier, Record, hash_of, origins, relative, state_path
 from instyle_core.runs.state import RunState, damaged, load_state
 
 _START_AGAIN = "to start again from the beginning, leave out --resume"
 
 
 def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
-    """Find the interrupted run in the folder of a plan, and check that the plan can resume it.
+    """Find the interrupted run of a plan, and check that the plan can resume it.
+
+    That is the run in its folder, or one that died, whose last checkpoint is in a hidden folder
+    beside; the newest that can be resumed.
 
     Args:
         plan: of the run to resume.
@@ -32,17 +37,30 @@ def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
         InputError: there is no run; it has ended; the spec, a file, the weights or the device is
             another one; or one of its files is damaged.
     """
-    folder = plan.folder
+    target = Path(os.path.realpath(plan.folder))
+    dead = [folder for folder in dead_folders(target) if (folder / "run.json").exists()]
+    there = [folder for folder in (target, *dead) if (folder / "run.json").exists()]
+    newest = sorted(there, key=lambda folder: os.path.getmtime(folder / "run.json"), reverse=True)
+    errors = []
+    for folder in newest or [target]:
+        try:
+            return _find(folder, plan, machine)
+        except InputError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _find(folder: Path, plan: Plan, machine: Mapping[str, Any]) -> Earlier:
     record = _record(folder)
     _check_status(folder, record)
-    _check_sameness(plan, machine, record)
+    _check_sameness(folder, plan, machine, record)
     if record.state is None:
         raise InputError(
             "this run was interrupted within a step, before there was a state to resume from",
             where=str(folder),
             hint=_START_AGAIN,
         )
-    state = load_state(folder / STATE_FILE, record.state, machine["device"])
+    state = load_state(state_path(folder, record.state), record.state, machine["device"])
     losses = _losses(folder / "losses.csv", plan, state)
     return Earlier(folder, record, state, losses, _changes(plan, machine, record))
 
@@ -71,18 +89,18 @@ def _check_status(folder: Path, record: Record) -> None:
         raise InputError(what, where=str(folder), hint=_START_AGAIN)
 
 
-def _check_sameness(plan: Plan, machine: Mapping[str, Any], record: Record) -> None:
-    folder = str(plan.folder)
+def _check_sameness(folder: Path, plan: Plan, machine: Mapping[str, Any], record: Record) -> None:
     # Through JSON, as the record went: it has no tuples.
-    difference = _difference(record.spec, json.loads(json.dumps(plan.dump())))
+    spec = relative(json.loads(json.dumps(plan.dump())), plan)
+    difference = _difference(record.spec, spec)
     if difference:
         key, old, new = difference
         raise InputError(
             f"the spec is not that of the interrupted run: {key} was {old} and is {new}",
-            where=folder,
-            hint=f"change it back, or give {plan.folder / 'run.json'} as the spec; {_START_AGAIN}",
+            where=str(folder),
+            hint=f"change it back, or give {folder / 'run.json'} as the spec; {_START_AGAIN}",
         )
-    inputs = {str(path): hash_of(path) for path in plan.inputs}
+    inputs = relative({str(path): hash_of(path) for path in plan.inputs}, plan)
     for name in {**inputs, **record.inputs}:
         if record.inputs.get(name) != inputs.get(name):
             what, hint = "this file has changed since the run was started", "restore the old one"
@@ -90,16 +108,17 @@ def _check_sameness(plan: Plan, machine: Mapping[str, Any], record: Record) -> N
                 what, hint = "this file was not there when the run was started", "take it away"
             elif name not in inputs:
                 what = "this file was there when the run was started, and cannot be read now"
-            raise InputError(what, where=name, hint=f"{hint}; {_START_AGAIN}")
+            where = os.path.normpath(os.path.join(os.path.realpath(plan.folder), name))
+            raise InputError(what, where=where, hint=f"{hint}; {_START_AGAIN}")
     for name, sha256 in origins(plan)["weights"].items():
         if record.weights.get(name) != sha256:
             what = f"the weights '{name}' are not those that the run was started with"
             hint = f"install the version of the plugin that it was started with; {_START_AGAIN}"
-            raise InputError(what, where=folder, hint=hint)
+            raise InputError(what, where=str(folder), hint=hint)
     before, now = record.machine.get("device"), machine["device"]
     if before != now:
         what = f"the run was started on the device '{before}', but here it would use '{now}'"
-        raise InputError(what, where=folder, hint=f"resume it on '{before}'; {_START_AGAIN}")
+        raise InputError(what, where=str(folder), hint=f"resume it on '{before}'; {_START_AGAIN}")
 
 
 def _difference(old: Any, new: Any, place: str = "") -> tuple[str, str, str] | None:

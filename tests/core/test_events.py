@@ -37,7 +37,7 @@ def test_the_terminal_has_words_for_every_stage() -> None:
         (StageStarted("read"), "stage"),
         (Download("net", 1, None), "done"),
         (Note("a"), "message"),
-        (Finished("finished", Path("a.png"), Path("a.run"), 1.0), "status"),
+        (Finished("finished", Path("a.png"), Path("a.png.run"), 1.0), "status"),
         (step(), "total"),
     ],
 )

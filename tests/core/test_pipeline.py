@@ -35,7 +35,7 @@ def test_one_object(studio: Studio) -> None:
     assert result.status == "finished"
     assert result.reason == ""
     assert result.output == studio.folder / "out.png"
-    assert result.folder == studio.folder / "out.run"
+    assert result.folder == studio.folder / "out.png.run"
     assert result.seconds > 0
 
 
@@ -78,7 +78,7 @@ def test_each_object_has_its_own_style_and_losses_and_the_first_claims_its_pixel
     untouched = ~(a | b | c)
     np.testing.assert_array_equal(studio.output[untouched], studio.photo[untouched])
     # The second object's mask is what was left for it.
-    mask = read(studio.folder / "out.run" / "object-1" / "mask.png")
+    mask = read(studio.folder / "out.png.run" / "object-1" / "mask.png")
     np.testing.assert_array_equal(mask > 127, rest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from instyle_core import pipeline
-from instyle_core.errors import InputError, InstyleError, SpecError
+from instyle_core.errors import InputError, InstyleError, RescuedRun, SpecError
 from tests.core.helpers.repainted import BLUE, RED, WELL, tint
 from tests.core.helpers.studio import (
     BOX,
@@ -80,7 +81,7 @@ def test_output_formats(studio: Studio, name: str) -> None:
     x0, y0, x1, y1 = BOX
     assert np.abs(pixels[y0 + 4 : y1 - 4, x0 + 4 : x1 - 4] - BLUE).max() < 12
     assert np.abs(pixels[:6] - (10, 200, 90)).max() < 12
-    assert result.folder == studio.folder / "out.run"
+    assert result.folder == studio.folder / f"{name}.run"
 
 
 def test_names_with_spaces_and_letters_of_all_kinds(studio: Studio) -> None:
@@ -96,7 +97,7 @@ def test_names_with_spaces_and_letters_of_all_kinds(studio: Studio) -> None:
     )
     assert result.output == folder / "fertig ✓ #1 100%.png"
     assert read(result.output).shape == (HEIGHT, WIDTH, 3)
-    assert (folder / "fertig ✓ #1 100%.run" / "run.json").is_file()
+    assert (folder / "fertig ✓ #1 100%.png.run" / "run.json").is_file()
 
 
 # --- whole or not at all --------------------------------------------------------------------------
@@ -126,14 +127,17 @@ FAILURES: dict[str, dict[str, Any] | str] = {
     "report": "report.html",
     "mask": "mask.png",
     "crop": "stylized.png",
-    "snapshots": "000002.png",
 }
 
 
 @pytest.mark.parametrize("earlier", [True, False], ids=["earlier run", "no earlier run"])
 @pytest.mark.parametrize("what", list(FAILURES))
 def test_a_failure_leaves_everything_as_it_was(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch, what: str, earlier: bool
+    studio: Studio,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    what: str,
+    earlier: bool,
 ) -> None:
     if earlier:
         studio.run(snapshots=2)
@@ -143,10 +147,14 @@ def test_a_failure_leaves_everything_as_it_was(
     changes: dict[str, Any] = {"snapshots": 2, "losses": [tint(BLUE)]}
     if isinstance(failure, str):
         break_disk(monkeypatch, failure)
+        monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
     else:
         changes |= failure
-    with pytest.raises((InstyleError, RuntimeError)):
+    with pytest.raises((InstyleError, RuntimeError)) as caught:
         studio.run(**changes)
+    if isinstance(caught.value, RescuedRun):
+        assert caught.value.saved.is_relative_to(Path.cwd())
     before["spec.yaml"] = (studio.folder / "spec.yaml").read_bytes()
     assert listing(studio.folder) == before
     assert {path for path in studio.folder.rglob("*") if path.is_dir()} == folders
@@ -154,16 +162,16 @@ def test_a_failure_leaves_everything_as_it_was(
 
 def test_a_second_run_takes_the_place_of_the_first(studio: Studio) -> None:
     studio.run(snapshots=2)
-    assert (studio.folder / "out.run" / "object-0" / "snapshots").is_dir()
+    assert (studio.folder / "out.png.run" / "object-0" / "snapshots").is_dir()
     studio.run(losses=[tint(BLUE)])
-    assert not (studio.folder / "out.run" / "object-0" / "snapshots").exists()
+    assert not (studio.folder / "out.png.run" / "object-0" / "snapshots").exists()
     names = {path.name for path in studio.folder.iterdir()}
-    assert names == {"photo.png", "style.png", "mask.png", "spec.yaml", "out.png", "out.run"}
+    assert names == {"photo.png", "style.png", "mask.png", "spec.yaml", "out.png", "out.png.run"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
 def test_what_is_not_an_earlier_run_is_not_replaced(studio: Studio, kind: str) -> None:
-    target = studio.folder / "out.run"
+    target = studio.folder / "out.png.run"
     if kind == "folder":
         target.mkdir()
         (target / "diary.txt").write_text("dear diary")

@@ -157,7 +157,7 @@ def test_the_spec_s_colors_are_those_of_objects_that_do_not_say(studio: Studio) 
     assert [item.color.of for item in plan.objects] == ["content", "style"]
     assert plan.objects[0].color.by == "histogram"
     studio.run(objects=[{}], color="content")
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text())
     assert record["spec"]["color"] == {"of": "content", "by": "luminance"}
 
 

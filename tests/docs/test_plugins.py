@@ -152,7 +152,7 @@ def test_a_run_with_each_loss(installed: Installed, pictures: Path, number: int)
     (pictures / "spec.yaml").write_text(yaml.safe_dump(spec))
     printed = installed.instyle("pipeline", "run", "spec.yaml", cwd=pictures)
     assert printed.strip() == str(pictures / "painted.png")
-    table = (pictures / "painted.run" / "losses.csv").read_text().splitlines()
+    table = (pictures / "painted.png.run" / "losses.csv").read_text().splitlines()
     column = table[0].split(",").index(loss["use"])
     values = [float(line.split(",")[column]) for line in table[1:]]
     assert values[-1] < 0.7 * values[0]

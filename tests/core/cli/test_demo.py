@@ -33,7 +33,7 @@ def test_demo(instyle: Command, tmp_path: Path) -> None:
     output = Path(done.out.removesuffix("\n"))
     spec = yaml.safe_load((folder / "demo.yaml").read_text("utf-8"))
     assert output == folder / spec["output"]
-    assert (output.with_suffix(".run") / "report.html").is_file()
+    assert (output.with_name(f"{output.name}.run") / "report.html").is_file()
     photo, painted = read(folder / spec["content"]), read(output)
     assert painted.shape == photo.shape
     changed = (painted != photo).any(axis=2)

@@ -21,7 +21,7 @@ HASTY = [{"use": "tint"}, {"use": "fault", "kind": "interrupt", "at": 3}]
 
 
 def artifacts(studio: Studio) -> dict[str, bytes]:
-    found = listing(studio.folder / "out.run")
+    found = listing(studio.folder / "out.png.run")
     found["out.png"] = (studio.folder / "out.png").read_bytes()
     return {name: data for name, data in found.items() if name.endswith((".png", ".csv"))}
 
@@ -60,7 +60,7 @@ def test_a_real_interrupt_and_a_real_resume(
     )
     instyle("pipeline", "run", spec)
     expected = artifacts(studio)
-    shutil.rmtree(studio.folder / "out.run")
+    shutil.rmtree(studio.folder / "out.png.run")
     (studio.folder / "out.png").unlink()
 
     process = start("pipeline", "run", spec, folder=studio.folder)
@@ -69,7 +69,7 @@ def test_a_real_interrupt_and_a_real_resume(
     assert out == f"{studio.folder / 'out.png'}\n"
     assert "error: interrupted\n" in err
     assert "Traceback" not in err
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text("utf-8"))
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text("utf-8"))
     done = record["losses"]["object-0"]["step"]
     assert 1 <= done < 200
     assert artifacts(studio) != expected
@@ -81,7 +81,7 @@ def test_a_real_interrupt_and_a_real_resume(
     assert artifacts(studio) == expected
     # The first step tells nothing of the others, and is not told.
     assert f"painting: {min(done + 2, 200)}/200" in err
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text("utf-8"))
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text("utf-8"))
     assert record["resumed"] == [{"object": "object-0", "step": done}]
 
 
@@ -115,7 +115,12 @@ def test_by_the_spec_or_by_the_record(
 ) -> None:
     for own in (True, False):
         command = interrupted(instyle, studio, monkeypatch)
-        assert command == ["pipeline", "run", str(studio.folder / "out.run/run.json"), "--resume"]
+        assert command == [
+            "pipeline",
+            "run",
+            str(studio.folder / "out.png.run/run.json"),
+            "--resume",
+        ]
         if not own:
             command[2] = str(studio.folder / "spec.yaml")
         done = instyle(*command)
@@ -129,9 +134,9 @@ def test_the_command_fits_however_the_spec_was_changed(
 ) -> None:
     options = ("--set", "size=48", "--seed", "5", "--output", "my own.png")
     command = interrupted(instyle, studio, monkeypatch, *options)
-    assert command[2] == str(studio.folder / "my own.run" / "run.json")
+    assert command[2] == str(studio.folder / "my own.png.run" / "run.json")
     spec = ("pipeline", "run", studio.folder / "spec.yaml", "--resume", "--quiet")
-    assert_error(instyle(*spec), 2, "there is no run here", str(studio.folder / "out.run"))
+    assert_error(instyle(*spec), 2, "there is no run here", str(studio.folder / "out.png.run"))
     assert_error(instyle(*spec, *options[2:]), 2, "size was 48 and is 64")
     assert instyle(*command).out == f"{studio.folder / 'my own.png'}\n"
     assert_error(instyle(*command, "--quiet"), 2, "finished")
@@ -156,7 +161,7 @@ def test_where_it_stopped_within_a_step_no_command_is_told(
     assert "cannot be resumed" in last
     assert "--resume" not in last
     command = ("pipeline", "run", studio.folder / "spec.yaml", "--resume", "--quiet")
-    assert_error(instyle(*command), 2, "within a step", str(studio.folder / "out.run"))
+    assert_error(instyle(*command), 2, "within a step", str(studio.folder / "out.png.run"))
 
 
 def test_a_diverged_run_tells_no_command(instyle: Command, studio: Studio) -> None:
@@ -190,7 +195,7 @@ def test_the_demo_tells_the_command_too(
         patch.setattr(plan, "load_plan", lambda path: load(path, change))
         patch.setattr(pipeline, "run", stopped)
         done = instyle("demo", "-o", tmp_path / "demo")
-    record = tmp_path / "demo" / "cat-swirls.run" / "run.json"
+    record = tmp_path / "demo" / "cat-swirls.png.run" / "run.json"
     assert done.status == 130
     assert command_of(done.err) == ["pipeline", "run", str(record), "--resume"]
     assert json.loads(record.read_text("utf-8"))["state"]

@@ -42,8 +42,8 @@ def test_run_as_json(instyle: Command, studio: Studio) -> None:
     assert done.status == 0
     document = json.loads(done.out)
     assert document.pop("output") == str(studio.folder / "out.png")
-    assert document.pop("folder") == str(studio.folder / "out.run")
-    assert document == json.loads((studio.folder / "out.run" / "run.json").read_text("utf-8"))
+    assert document.pop("folder") == str(studio.folder / "out.png.run")
+    assert document == json.loads((studio.folder / "out.png.run" / "run.json").read_text("utf-8"))
     assert document["status"] == "finished"
     assert ESCAPE not in done.out + done.err
 
@@ -130,9 +130,9 @@ def test_options_change_the_spec(instyle: Command, studio: Studio) -> None:
     )
     spec = resolved(done)
     # What comes from the command line is relative to the working directory.
-    assert spec["output"] == str(elsewhere / "mine.png")
-    assert spec["objects"][0]["style"]["images"] == [str(elsewhere / "other.png")]
-    assert spec["content"] == str(studio.folder / "photo.png")
+    assert spec["output"] == "../mine.png"
+    assert spec["objects"][0]["style"]["images"] == ["../other.png"]
+    assert spec["content"] == "../../photo.png"
     assert (spec["seed"], spec["device"], spec["size"]) == (5, "cpu", 32)
     assert spec["optimizer"]["steps"] == 2
     assert spec["losses"][0]["color"] == [0, 0, 1]
@@ -178,11 +178,11 @@ def test_preview_is_small_quick_and_a_picture_of_its_own(
 
 def test_preview_leaves_the_real_picture_alone(instyle: Command, studio: Studio) -> None:
     instyle("pipeline", "run", studio.spec())
-    before = listing(studio.folder / "out.run")
+    before = listing(studio.folder / "out.png.run")
     done = instyle("pipeline", "run", studio.spec(), "--preview")
     assert done.out == f"{studio.folder / 'out-preview.png'}\n"
-    assert (studio.folder / "out-preview.run").is_dir()
-    assert listing(studio.folder / "out.run") == before
+    assert (studio.folder / "out-preview.png.run").is_dir()
+    assert listing(studio.folder / "out.png.run") == before
 
 
 def test_preview_of_an_output_from_the_command_line(instyle: Command, studio: Studio) -> None:
@@ -198,7 +198,7 @@ def test_a_run_is_repeated_from_its_record(instyle: Command, studio: Studio) -> 
     instyle("pipeline", "run", studio.spec(start="noise", seed=3))
     first = (studio.folder / "out.png").read_bytes()
     (studio.folder / "spec.yaml").unlink()
-    record = studio.folder / "out.run" / "run.json"
+    record = studio.folder / "out.png.run" / "run.json"
     done = instyle("pipeline", "run", record, "--output", "again.png")
     assert done.status == 0
     assert (studio.folder / "again.png").read_bytes() == first
@@ -281,7 +281,7 @@ def test_stopped_before_there_was_anything(
     done = instyle("pipeline", "run", studio.spec(losses=losses), "--quiet")
     assert_error(done, status, hint=False)
     assert not (studio.folder / "out.png").exists()
-    assert not (studio.folder / "out.run").exists()
+    assert not (studio.folder / "out.png.run").exists()
 
 
 def test_ctrl_c_while_the_object_is_looked_for(
@@ -321,8 +321,8 @@ def test_ctrl_c_saves_the_best_so_far(studio: Studio) -> None:
     assert ESCAPE not in err
     outside = rectangle((20, 10, 41, 31)) == 0
     np.testing.assert_array_equal(studio.output[outside], studio.photo[outside])
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text("utf-8"))
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text("utf-8"))
     assert record["status"] == "interrupted"
     assert 1 <= record["losses"]["object-0"]["step"] < 100_000
     names = {path.name for path in studio.folder.iterdir()}
-    assert names == {"photo.png", "style.png", "mask.png", "spec.yaml", "out.png", "out.run"}
+    assert names == {"photo.png", "style.png", "mask.png", "spec.yaml", "out.png", "out.png.run"}

@@ -172,17 +172,17 @@ def test_a_dump_spells_everything_out(folder: Path) -> None:
 def test_the_record_of_a_run_is_a_spec(folder: Path) -> None:
     made = load(folder, RICH)
     record = {"instyle": "0.1.0", "status": "finished", "spec": made.dump(), "seconds": {"a": 1}}
-    (folder / "out.run").mkdir()
-    again = load(folder / "out.run", json.dumps(record, indent=2), name="run.json")
+    (folder / "out.png.run").mkdir()
+    again = load(folder / "out.png.run", json.dumps(record, indent=2), name="run.json")
     assert again.dump() == made.dump()
 
 
 def test_the_record_of_a_run_of_0_1_0_moves_pixels_and_tells_that_it_differs(folder: Path) -> None:
     spec = load(folder, RICH).dump()
     del spec["optimizer"]["parametrization"]
-    (folder / "out.run").mkdir()
+    (folder / "out.png.run").mkdir()
     text = json.dumps({"instyle": "0.1.0", "spec": spec})
-    again = load(folder / "out.run", text, name="run.json")
+    again = load(folder / "out.png.run", text, name="run.json")
     assert again.spec.optimizer.parametrization == "pixels"
     assert plan.OLDER in again.notes
     assert plan.OLDER not in load(folder, RICH).notes

@@ -67,19 +67,21 @@ def test_the_output_may_be_written_through_a_link(busy: Path) -> None:
     (busy / "out.png").symlink_to("real/result.png")
     made = load(busy, f"{BUSY}output: out.png\n")
     assert made.spec.output == busy / "real" / "result.png"
-    assert made.folder == busy / "real" / "result.run"
+    assert made.folder == busy / "real" / "result.png.run"
 
 
 @pytest.mark.parametrize("inside", ["", "object-0"])
 def test_the_folder_of_the_run_holds_no_input(busy: Path, inside: str) -> None:
-    kept = busy / "out.run" / inside
+    kept = busy / "out.png.run" / inside
     kept.mkdir(parents=True)
     (busy / "start.jpg").rename(kept / "start.jpg")
     (busy / "start.jpg").symlink_to(kept / "start.jpg")
     problem = refused(busy, "out.png")
-    assert problem.startswith(f"7: output: the run would replace the folder {busy}/out.run, and ")
+    assert problem.startswith(
+        f"7: output: the run would replace the folder {busy}/out.png.run, and "
+    )
     assert "reads start.jpg from it" in problem
-    assert load(busy, f"{BUSY}output: out2.png\n").folder == busy / "out2.run"
+    assert load(busy, f"{BUSY}output: out2.png\n").folder == busy / "out2.png.run"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,13 +66,22 @@ def tinted(studio: Studio, **changes: Any) -> dict[str, Any]:
 
 def results(studio: Studio) -> dict[str, bytes]:
     """What an unbroken run and a resumed one have in common, byte for byte."""
-    found = listing(studio.folder / "out.run")
+    found = listing(studio.folder / "out.png.run")
     found["out.png"] = (studio.folder / "out.png").read_bytes()
     # These two tell of time, too.
     assert found.pop("run.json")
     assert found.pop("report.html")
     assert "losses.csv" in found
     return found
+
+
+def has_state(folder: Path) -> bool:
+    return any(folder.glob("state-*.pt"))
+
+
+def state_file(folder: Path) -> Path:
+    (path,) = folder.glob("state-*.pt")
+    return path
 
 
 def stop_at(item: int | None, step: int) -> Observer:
@@ -87,18 +97,18 @@ def unbroken(studio: Studio, plan: Plan) -> dict[str, bytes]:
     assert pipeline.run(plan).status == "finished"
     found = results(studio)
     (studio.folder / "out.png").unlink()
-    shutil.rmtree(studio.folder / "out.run")
+    shutil.rmtree(studio.folder / "out.png.run")
     return found
 
 
 def record(studio: Studio) -> dict[str, Any]:
-    return json.loads((studio.folder / "out.run" / "run.json").read_text("utf-8"))
+    return json.loads((studio.folder / "out.png.run" / "run.json").read_text("utf-8"))
 
 
 def interrupt(plan: Plan, item: int | None, step: int, *, resume: bool = False) -> Result:
     result = pipeline.run(plan, stop_at(item, step), resume=resume)
     assert (result.status, result.resumable) == ("interrupted", True)
-    assert (plan.folder / "state.pt").is_file()
+    assert state_file(plan.folder).is_file()
     torch.manual_seed(1234)  # another process stands elsewhere
     return result
 
@@ -106,7 +116,7 @@ def interrupt(plan: Plan, item: int | None, step: int, *, resume: bool = False) 
 def finish(plan: Plan, on_event: Observer = ignore) -> Result:
     result = pipeline.run(plan, on_event, resume=True)
     assert (result.status, result.reason, result.resumable) == ("finished", "", False)
-    assert not (plan.folder / "state.pt").exists()
+    assert not has_state(plan.folder)
     return result
 
 
@@ -135,4 +145,4 @@ def edit(studio: Studio, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what the run's record says."""
     changed = record(studio)
     change(changed)
-    (studio.folder / "out.run" / "run.json").write_text(json.dumps(changed), "utf-8")
+    (studio.folder / "out.png.run" / "run.json").write_text(json.dumps(changed), "utf-8")

@@ -63,7 +63,7 @@ def test_the_run_repaints_what_the_refiner_says(studio: Studio) -> None:
     studio.run(segmenter={"use": "stencil", "path": "mask.png", "refine": refine})
     x0, y0, x1, y1 = BOX
     moved = rectangle((x0 + 7, y0, x1 + 7, y1)) > 0
-    np.testing.assert_array_equal(read(studio.folder / "out.run/object-0/mask.png") > 0, moved)
+    np.testing.assert_array_equal(read(studio.folder / "out.png.run/object-0/mask.png") > 0, moved)
     changed = (studio.output != studio.photo).any(axis=2)
     assert not changed[~moved].any()
     assert changed[moved].mean() > 0.9

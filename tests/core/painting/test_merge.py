@@ -120,15 +120,15 @@ def test_run_json_tells_how_far_each_seam_shows(studio: Studio) -> None:
     # Long and in small steps, since Adam swings a little about its goal.
     well = {"use": "adam", "steps": 150, "scales": 1, "learning_rate": 0.02}
     studio.run(objects=[item], optimizer=well)
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text())
     seam = record["objects"]["object-0"]["seam"]
     assert seam["jump"] == pytest.approx(153, abs=2)
     assert seam["halo"] == 0
     studio.run(objects=[{**item, "merger": {"use": "feather", "width": 8}}], optimizer=well)
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text())
     blended = record["objects"]["object-0"]["seam"]
     assert blended["jump"] < seam["jump"]
     assert blended["halo"] > 0
     studio.run(objects=None, losses=[gray])  # a whole picture has no seam
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text())
     assert "seam" not in record["objects"]["picture"]

@@ -155,7 +155,7 @@ def test_a_style_that_loses_its_colors_is_not_judged_by_them(studio: Studio, by:
 
 def test_the_report_has_the_ranking(studio: Studio) -> None:
     studio.run(style=NEAR)
-    page = (studio.folder / "out.run" / "report.html").read_text("utf-8")
+    page = (studio.folder / "out.png.run" / "report.html").read_text("utf-8")
     order = [page.index(f"<td>{name}</td>") for name in distances(RED)]
     assert order == sorted(order)
 
@@ -230,7 +230,7 @@ def test_the_record_of_a_run_repeats_it(studio: Studio, styles: Path) -> None:
     first = unbroken(studio, plan := studio.plan(style=NEAR, losses=losses))
     assert pipeline.run(plan).status == "finished"
     before = style_of(studio)
-    again = load_plan(studio.folder / "out.run" / "run.json")
+    again = load_plan(studio.folder / "out.png.run" / "run.json")
     (studio.folder / "out.png").unlink()
     assert pipeline.run(again).status == "finished"
     assert results(studio) == first
@@ -349,5 +349,5 @@ def test_a_name_may_be_any_bytes(studio: Studio, styles: Path) -> None:
     assert results(studio) == first
     assert style_of(studio)["chosen"] == str(styles / name)
     assert name in names(style_of(studio)["ranking"])
-    assert pipeline.run(load_plan(studio.folder / "out.run" / "run.json")).status == "finished"
+    assert pipeline.run(load_plan(studio.folder / "out.png.run" / "run.json")).status == "finished"
     assert results(studio) == first

@@ -40,16 +40,17 @@ def test_the_spec_is_resolved_with_every_default(studio: Studio) -> None:
     from instyle_core import pipeline
 
     resolved = record(pipeline.run(load_plan(spec)))["spec"]
-    style = {"images": [str(folder / "style.png")], "scale": 1.0}
+    # Files of the project are relative to the run's folder, so that it can be copied and moved.
+    style = {"images": ["../style.png"], "scale": 1.0}
     assert resolved["version"] == 1
-    assert resolved["content"] == str(folder / "photo.png")
-    assert resolved["output"] == str(folder / "out.png")
+    assert resolved["content"] == "../photo.png"
+    assert resolved["output"] == "../out.png"
     assert resolved["objects"] == [{"select": {"instance": "largest"}}]
     assert resolved["style"] == style
     assert resolved["segmenter"] == {
         "use": "stencil",
         "refine": "none",
-        "path": str(folder / "mask.png"),
+        "path": "../mask.png",
         "name": "thing",
         "instances": False,
     }
@@ -89,7 +90,7 @@ def test_hashes_of_what_was_read(studio: Studio) -> None:
     result = studio.run(start="start.png", seed=17)
     names = ("photo.png", "style.png", "mask.png", "start.png")
     expected = {
-        str(studio.folder / name): hashlib.sha256((studio.folder / name).read_bytes()).hexdigest()
+        f"../{name}": hashlib.sha256((studio.folder / name).read_bytes()).hexdigest()
         for name in names
     }
     assert record(result)["inputs"] == expected
@@ -106,7 +107,7 @@ def test_hashes_are_of_the_files_as_they_were_read(studio: Studio) -> None:
 
     result = studio.run(on_event)
     assert result.status == "finished"
-    assert record(result)["inputs"][str(studio.folder / "photo.png")] == expected
+    assert record(result)["inputs"]["../photo.png"] == expected
 
 
 def test_hashes_of_the_weights(studio: Studio) -> None:

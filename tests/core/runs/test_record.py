@@ -13,8 +13,9 @@ import pytest
 from pydantic import ValidationError
 
 from instyle_core.errors import InputError
-from instyle_core.runs.record import STATE_FILE, Record, hash_of, origins
+from instyle_core.runs.record import Record, hash_of, origins
 from instyle_vgg.weights import OXFORD
+from tests.core.helpers.interrupted import has_state
 from tests.core.helpers.studio import Studio
 
 #: The least that a record holds.
@@ -88,7 +89,7 @@ def test_a_run_s_own_record_is_one(studio: Studio) -> None:
     record = Record.model_validate(written)
     assert record.model_dump() == {key: written[key] for key in Record.model_fields}
     assert record.status == "finished"
-    assert not (result.folder / STATE_FILE).exists()
+    assert not has_state(result.folder)
 
 
 def test_what_older_versions_did_not_write_has_a_default() -> None:

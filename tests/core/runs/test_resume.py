@@ -128,7 +128,7 @@ def test_interrupted_again_and_again(
     scales: int,
     snapshots: int,
 ) -> None:
-    shutil.rmtree(studio.folder / "out.run", ignore_errors=True)
+    shutil.rmtree(studio.folder / "out.png.run", ignore_errors=True)
     solver = {**optimizer, "steps": 6, "scales": scales}
     plan = studio.plan(**changes(studio, solver, snapshots=snapshots, size=64))
     expected = unbroken(studio, plan)
@@ -206,7 +206,7 @@ def test_the_record_of_a_resumed_run(studio: Studio) -> None:
 def test_a_record_keeps_when_it_was_started_and_what_was_told_then(studio: Studio) -> None:
     plan = studio.plan()
     interrupt(plan, 0, 1)
-    path = studio.folder / "out.run" / "run.json"
+    path = studio.folder / "out.png.run" / "run.json"
     earlier = record(studio)
     earlier |= {"started": "2001-02-03T04:05:06+0000", "notes": ["it rained"]}
     earlier["seconds"]["read"] = earlier["seconds"]["total"] = 1000
@@ -222,7 +222,7 @@ def test_a_record_keeps_when_it_was_started_and_what_was_told_then(studio: Studi
 
 def test_the_report_of_a_resumed_run_shows_every_step(studio: Studio) -> None:
     def lines() -> list[str]:
-        report = (studio.folder / "out.run" / "report.html").read_text("utf-8")
+        report = (studio.folder / "out.png.run" / "report.html").read_text("utf-8")
         return sorted(re.findall('points="(.*?)"', report))
 
     plan = studio.plan(**changes(studio))

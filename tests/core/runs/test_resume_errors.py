@@ -10,7 +10,7 @@ import pytest
 from instyle_core import pipeline
 from instyle_core.config.plan import Plan, load_plan
 from instyle_core.events import Event, Note
-from tests.core.helpers.interrupted import edit, interrupt, refusal, tinted
+from tests.core.helpers.interrupted import edit, has_state, interrupt, refusal, tinted
 from tests.core.helpers.studio import Studio
 
 
@@ -27,13 +27,13 @@ def plan(studio: Studio) -> Plan:
 
 def test_there_is_no_run(studio: Studio) -> None:
     error = refusal(studio.plan(), studio)
-    assert error.where == str(studio.folder / "out.run")
+    assert error.where == str(studio.folder / "out.png.run")
     assert "no run" in error.what
 
 
 @pytest.mark.parametrize("kind", ["file", "empty folder"])
 def test_there_is_something_else(studio: Studio, kind: str) -> None:
-    target = studio.folder / "out.run"
+    target = studio.folder / "out.png.run"
     if kind == "file":
         target.write_text("dear diary")
     else:
@@ -61,7 +61,7 @@ def test_a_resumed_run_may_diverge(studio: Studio) -> None:
     plan = studio.plan(losses=[{"use": "tint"}, {"use": "fault", "at": 3}])
     interrupt(plan, 0, 1)
     assert pipeline.run(plan, resume=True).status == "diverged"
-    assert not (studio.folder / "out.run" / "state.pt").exists()
+    assert not has_state(studio.folder / "out.png.run")
     assert "diverged" in refusal(plan, studio).what
 
 
@@ -109,7 +109,7 @@ def test_another_spec(studio: Studio, plan: Plan, name: str) -> None:
     other = studio.plan(**{**common, **changes})
     error = refusal(other, studio)
     assert words in error.what
-    assert error.where == str(studio.folder / "out.run")
+    assert error.where == str(studio.folder / "out.png.run")
     pipeline.run(plan, resume=True)  # the run itself can go on all the same
 
 
@@ -117,7 +117,7 @@ def test_the_same_spec_written_otherwise(studio: Studio, plan: Plan) -> None:
     """By its record, and with a default spelled out."""
     spelled = studio.plan(**tinted(studio, margin=0.04, seed=0))
     assert spelled.dump() == plan.dump()
-    own = load_plan(studio.folder / "out.run" / "run.json")
+    own = load_plan(studio.folder / "out.png.run" / "run.json")
     assert pipeline.run(own, resume=True).status == "finished"
 
 

@@ -19,6 +19,7 @@ from tests.core.helpers.interrupted import (
     L_BFGS,
     changes,
     finish,
+    has_state,
     interrupt,
     record,
     results,
@@ -93,7 +94,7 @@ def test_a_second_ctrl_c_stops_at_once(studio: Studio, monkeypatch: pytest.Monke
     assert ended == [1, 2]
     assert (result.status, result.resumable) == ("interrupted", False)
     assert (studio.output != studio.photo).any()
-    assert not (studio.folder / "out.run" / "state.pt").exists()
+    assert not has_state(studio.folder / "out.png.run")
     assert record(studio)["state"] is None
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -176,7 +177,7 @@ def test_ctrl_c_between_two_steps_of_different_objects(
     assert (result.status, result.resumable) == ("interrupted", True)
     step = {"merging": 0}.get(what, 1)  # what is begun is stopped after a step
     assert record(studio)["losses"].get("object-1", {"step": 0})["step"] == step
-    assert (studio.folder / "out.run" / "object-1").exists() == bool(step)
+    assert (studio.folder / "out.png.run" / "object-1").exists() == bool(step)
     finish(plan)
     assert results(studio) == expected
 
@@ -236,7 +237,7 @@ def test_interrupted_before_it_goes_on_nothing_changes(studio: Studio, stage: st
 def test_interrupted_before_the_first_step_there_is_nothing_to_resume(studio: Studio) -> None:
     with pytest.raises(InterruptedRun):
         studio.run(losses=[{"use": "fault", "kind": "interrupt"}])
-    assert not (studio.folder / "out.run").exists()
+    assert not (studio.folder / "out.png.run").exists()
 
 
 def test_interrupted_within_the_first_step_after_it_went_on(

@@ -157,9 +157,9 @@ def test_a_file_has_no_code_in_it(tmp_path: Path) -> None:
 
 
 def test_the_error_about_a_damaged_file_has_reason_place_and_hint() -> None:
-    error = damaged(Path("out.run/losses.csv"), "a row is missing")
+    error = damaged(Path("out.png.run/losses.csv"), "a row is missing")
     assert str(error) == (
-        "out.run/losses.csv: this file is damaged, so the run cannot be resumed: a row is missing "
-        "(to start again from the beginning, leave out --resume)"
+        "out.png.run/losses.csv: this file is damaged, so the run cannot be resumed: a row is "
+        "missing (to start again from the beginning, leave out --resume)"
     )
     assert error.exit_status == 2

@@ -59,7 +59,7 @@ def test_a_class_and_no_segmenter_is_enough(tmp_path: Path, instyle: Command) ->
     path = tmp_path / "spec.yaml"
     path.write_text(yaml.safe_dump(spec))
     assert instyle("pipeline", "run", path, "--quiet").status == 0
-    mask = np.asarray(Image.open(tmp_path / "out.run/object-0/mask.png")) > 127
+    mask = np.asarray(Image.open(tmp_path / "out.png.run/object-0/mask.png")) > 127
     photo = np.rint(read_picture(CAT).pixels.permute(1, 2, 0).numpy() * 255)
     out = np.asarray(Image.open(tmp_path / "out.png").convert("RGB"))
     changed = (out != photo).any(axis=2)

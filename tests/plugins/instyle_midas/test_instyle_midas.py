@@ -74,11 +74,11 @@ def test_a_run_by_the_command_line(studio: Studio, folder: Path, instyle: Comman
     assert done.status == 0, done.err
     assert "tint" in done.err
     assert "depth" in done.err
-    record = json.loads((studio.folder / "out.run" / "run.json").read_text())
+    record = json.loads((studio.folder / "out.png.run" / "run.json").read_text())
     assert record["spec"]["extractors"]["near"]["model"] == str(studio.folder / "net")
     assert {str(path) for path in (studio.folder / "net").iterdir()} <= {*record["inputs"]}
     first = studio.output
-    assert instyle("pipeline", "run", studio.folder / "out.run" / "run.json").status == 0
+    assert instyle("pipeline", "run", studio.folder / "out.png.run" / "run.json").status == 0
     assert np.array_equal(studio.output, first)
 
 
