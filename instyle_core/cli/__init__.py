@@ -90,7 +90,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # The program that reads our output has ended; the rest of it cannot be written.
         sys.stderr.close()
         status = 1
-    except Exception as error:
+    except SystemExit:
+        raise  # the shell's completion ends in this way, and so may the command of a plugin
+    except BaseException as error:  # a library written in Rust raises what is no Exception
         if debug:
             raise
         click.echo(f"error: {type(error).__name__}: {error}", err=True)

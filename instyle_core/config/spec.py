@@ -49,7 +49,7 @@ def _pixels(form: str) -> BeforeValidator:
 
 
 def _device(value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", value):
+    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]{1,2})?", value):
         right = "'auto', 'cpu', 'cuda[:N]', 'mps' or 'xpu[:N]'"
         raise ValueError(f"should be {right}; it is {shown(value)}")
     return value
@@ -80,7 +80,7 @@ def _output(value: Any, info: ValidationInfo) -> Any:
         raise ValueError(f"{error.what}; {error.hint}") from error
     folder = run_folder(path)
     for source in context.get("inputs", []):
-        if source == path or (path.exists() and os.path.samefile(source, path)):
+        if source == path or (os.path.exists(path) and os.path.samefile(source, path)):
             raise ValueError(f"the spec reads this picture, so choose another name: {source}")
         if source.is_relative_to(folder):
             raise ValueError(

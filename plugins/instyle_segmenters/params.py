@@ -204,7 +204,7 @@ def _folder_or_name(value: Any, info: ValidationInfo) -> Any:
 
 
 Source = Annotated[str, BeforeValidator(_folder_or_name)]
-Three = Annotated[list[float], Field(min_length=3, max_length=3)]
+Three = Annotated[list[Annotated[float, Field(ge=-1e3, le=1e3)]], Field(min_length=3, max_length=3)]
 
 
 class SmpParams(SegmenterParams):
@@ -273,8 +273,8 @@ class SmpParams(SegmenterParams):
                 "needs trained weights: either `weights`, a file, or `pretrained`, a folder or the "
                 "name of a model on huggingface.co"
             )
-        if self.std and min(self.std) <= 0:
-            raise ValueError("`std` should be above 0")
+        if self.std and min(self.std) < 1e-3:
+            raise ValueError("`std` should be at least 0.001")
         return self
 
     def finds(self) -> Sequence[str]:
