@@ -22,8 +22,9 @@ from instyle_core.interfaces.messages import in_words, problem, shown, unknown_k
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
 
-#: The largest number that a parameter can have, either way; its square is finite in float32.
-LARGEST = 1e18
+#: The largest number that a parameter can have, either way: in float32, the sum of its squares over
+#: all pixels of a large picture is finite.
+LARGEST = 1e12
 
 
 class Params(BaseModel):
