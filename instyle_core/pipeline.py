@@ -158,8 +158,7 @@ def write(
     output, picture = folder.output, b""
     try:
         picture = encode_picture(output, canvas, like=photo)
-        folder.complete(outcome.status, outcome.reason, state)
-        folder.publish(picture)
+        folder.publish(picture, outcome.status, outcome.reason, state)
     except Exception as error:  # whatever it is, hours of work are not lost for it
         name = output.name if picture else f"{output.stem}.png"
         picture = picture or encode_picture(Path(name), canvas)

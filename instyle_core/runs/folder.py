@@ -192,7 +192,6 @@ class RunFolder:
                 OSError,
                 InstyleError,
             ) as error:  # such as a full disk, which may have room later
-                self._state = before
                 self._trouble = f"the state could not be saved: {_reason(error)}"
             self._saved = time.monotonic()
         trouble, self._trouble = self._trouble, ""
@@ -228,7 +227,7 @@ class RunFolder:
         plan, folder = self._plan, self._folder
         seconds = {**self._seconds}
         seconds["total"] += time.monotonic() - self._began
-        self._state = self._write_state(state) if state else None
+        digest = self._write_state(state) if state else None
         record = {
             "instyle": version("instyle"),
             "status": status,
@@ -244,11 +243,12 @@ class RunFolder:
             "inputs": {str(path): digest for path, digest in self._inputs.items()},
             **origins(plan),
             "machine": self._machine,
-            "state": self._state,
+            "state": digest,
         }
         text = json.dumps(relative(record, plan), indent=2, ensure_ascii=False) + "\n"
         write_atomically(folder / "losses.csv", write_rows(self._losses).encode())
         write_atomically(folder / "run.json", _encoded(text))
+        self._state = digest
         return record
 
     def _write_state(self, state: RunState) -> str:
@@ -258,15 +258,20 @@ class RunFolder:
         write_atomically(state_path(self._folder, sha256), data)
         return sha256
 
-    def publish(self, picture: bytes) -> None:
+    def publish(self, picture: bytes, status: str, reason: str, state: RunState | None) -> None:
         """Put the picture and the folder in their places, where they replace earlier ones.
 
+        Args:
+            picture: the bytes of its file.
+            status: as for `complete`, and so the others.
+
         Raises:
-            OSError, InstyleError: one of them cannot be moved there.
+            OSError, InstyleError: one of them cannot be written, or moved there.
         """
         # Written here first, so that nothing lies beside the output if the run dies now.
         staged = self._path("staged-output")
         write_atomically(staged, picture)
+        self.complete(status, reason, state)
         with alone_in(self._target.parent):
             move_file(staged, self._plan.spec.output)
             move_to(self._folder, self._target)
@@ -294,8 +299,9 @@ class RunFolder:
         for place, kept in attempts:
             with suppress(OSError, InstyleError):
                 self._folder = self._copied_to(place) if place else self._hidden.path
-                self.complete(status, reason, kept)
+                # First, so that the last checkpoint is still there if there is no room at all.
                 write_atomically(self._folder / name, picture)
+                self.complete(status, reason, kept)
                 if place:
                     return self._folder / name
                 with alone_in(self._target.parent):

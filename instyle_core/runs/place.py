@@ -29,15 +29,16 @@ def problems(output: Path, folder: Path) -> list[InputError]:
 
 def _of_file(output: Path) -> InputError | None:
     path = Path(os.path.realpath(output))
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    found = _problem(path, "the picture")
+    if found and os.path.exists(path) and not (path.is_file() or path.is_dir()):
         return None  # a pipe or a device is written to, never replaced
-    return _problem(path, "the picture")
+    return found
 
 
 def _of_folder(folder: Path) -> InputError | None:
     path = Path(os.path.realpath(folder))
     found = _problem(path, "the run folder")
-    if found is None and path.exists() and not (path / "run.json").is_file():
+    if found is None and _exists(path) and not (path / "run.json").is_file():
         what = "the run's files go here, but this is not the folder of an earlier run"
         return _error(path, what, "move it away, or choose another output")
     return found

@@ -48,7 +48,15 @@ def command_of(err: str) -> list[str]:
     return arguments
 
 
-@pytest.mark.parametrize(("number", "use"), [(signal.SIGINT, "lbfgs"), (signal.SIGTERM, "adam")])
+@pytest.mark.parametrize(
+    ("number", "use"),
+    [
+        (signal.SIGINT, "lbfgs"),
+        (signal.SIGTERM, "adam"),
+        (signal.SIGHUP, "adam"),
+        (signal.SIGXCPU, "adam"),
+    ],
+)
 def test_a_real_interrupt_and_a_real_resume(
     instyle: Command, studio: Studio, number: signal.Signals, use: str
 ) -> None:

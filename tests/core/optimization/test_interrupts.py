@@ -11,7 +11,9 @@ import pytest
 
 from instyle_core.optimization.interrupts import AtOnce, deferred
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+ASKING = [signal.SIGINT, signal.SIGTERM]
+REPEATED = [signal.SIGHUP, signal.SIGXCPU]
+SIGNALS = [*ASKING, *REPEATED]
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,8 @@ def defaults() -> Iterator[None]:
     """The handlers that a program begins with, whatever the tests run in."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in SIGNALS[1:]:
+        signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -29,8 +32,8 @@ def handlers() -> list[Any]:
     return [signal.getsignal(number) for number in SIGNALS]
 
 
-@pytest.mark.parametrize("first", SIGNALS)
-@pytest.mark.parametrize("second", SIGNALS)
+@pytest.mark.parametrize("first", ASKING)
+@pytest.mark.parametrize("second", ASKING)
 def test_the_first_is_held_back_and_the_second_raises(
     first: signal.Signals, second: signal.Signals
 ) -> None:
@@ -49,6 +52,21 @@ def test_the_first_is_held_back_and_the_second_raises(
     with pytest.raises(AtOnce):
         work()
     assert reached == ["after the first"]
+    assert handlers() == before
+
+
+@pytest.mark.parametrize("first", REPEATED)
+@pytest.mark.parametrize("second", SIGNALS)
+@pytest.mark.parametrize("swapped", [True, False])
+def test_what_comes_more_than_once_on_its_own_never_raises(
+    first: signal.Signals, second: signal.Signals, swapped: bool
+) -> None:
+    """A terminal that goes away, and a limit of time: neither is somebody without patience."""
+    before = handlers()
+    with deferred() as asked:
+        for number in (second, first) if swapped else (first, second):
+            signal.raise_signal(number)
+        assert asked()
     assert handlers() == before
 
 
