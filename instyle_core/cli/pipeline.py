@@ -145,6 +145,8 @@ def _preview(document: Document) -> None:
     output = document.data.get("output")
     if isinstance(output, str):
         path = absolute(output, document.folder)
+        if not path.name:
+            return  # the check of the document reports that
         preview = path.with_stem(f"{path.stem}-preview")
         document.assign("output", str(preview), "--preview")
 

@@ -33,6 +33,7 @@ _RIGHT = {
     "path_type": "should be the name of a file",
     "string_pattern_mismatch": "should match the pattern {pattern}",
     "string_type": "should be a text, in quotes if need be",
+    "string_unicode": "should be a text in UTF-8",
     "tuple_type": "should be a list, such as [a, b]",
     "union_tag_invalid": "{discriminator} should be one of {expected_tags}",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,8 @@ class Params(BaseModel):
             result = handler({key: data[key] for key in given.values()})
         except ValidationError as error:
             problems += [problem(in_words(e), e["loc"], e["input"]) for e in error.errors()]
+        except UnicodeEncodeError:
+            problems += _not_unicode(data)
         told = [found["loc"] for found in problems]
         problems += [found for found in _too_large(data) if found["loc"] not in told]
         if problems:
@@ -89,6 +92,22 @@ class Params(BaseModel):
     def pretrained(self) -> Sequence[Weights]:
         """The weights that will be loaded with these parameters; fetched before a run begins."""
         return ()
+
+
+def _not_unicode(data: Mapping[str, Any]) -> list[InitErrorDetails]:
+    """Values that pydantic could not repeat in an error: names of files that are not there."""
+    what = "is no text in UTF-8, nor the name of a file that is there"
+    wrong = [key for key, value in data.items() if not _is_unicode(value)]
+    found = [problem(f"{shown(data[key])} {what}", (key,)) for key in wrong]
+    return found or [problem(f"a text {what}", ())]
+
+
+def _is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _too_large(data: Mapping[str, Any]) -> Iterator[InitErrorDetails]:

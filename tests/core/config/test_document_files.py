@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from instyle_core.config.document import Document
 from instyle_core.config.plan import load_plan
-from instyle_core.errors import InputError
+from instyle_core.errors import InputError, SpecError
 from tests.core.helpers.pictures import FEW
 
 
@@ -88,3 +88,36 @@ def test_a_record_of_anybody_is_refused_in_words(
 def test_a_dictionary_of_anything_is_refused_in_words(spec: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         load_plan(spec)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("device", "\udcff"),
+        ("content", "\udcff.jpg"),
+        ("start", "\udcff"),
+        ("style", {"choose_from": "\udcff"}),
+        ("tile", "\udcff"),
+        ("output", "no\udcff/x.png"),
+        ("precision", "\udcff"),
+        ("segmenter", {"use": "smp", "pretrained": "\udcff"}),
+        ("segmenter", {"use": "fcn8s", "\udcff": 1}),
+    ],
+)
+def test_half_a_character_is_told_with_its_key(folder: Path, key: str, value: Any) -> None:
+    files = {"content": folder / "photo.jpg", "style": str(folder / "painting.jpg")}
+    spec = {"version": 1, **files, "output": str(folder / "out.png"), key: value}
+    with pytest.raises(SpecError) as caught:
+        load_plan(spec)
+    (problem,) = caught.value.problems
+    assert f"{key}" in problem.what
+    assert "\\udcff" in problem.what
+    assert "codec" not in problem.what
+
+
+def test_a_name_that_is_not_utf_8_is_a_file(folder: Path) -> None:
+    (folder / "photo.jpg").rename(folder / "photo\udcff.jpg")
+    (folder / "a.json").write_text(
+        '{"version": 1, "content": "photo\\udcff.jpg", "style": "painting.jpg", "output": "o.png"}'
+    )
+    assert load_plan(folder / "a.json").spec.content == folder / "photo\udcff.jpg"
