@@ -20,8 +20,9 @@ PICTURE_FORMATS = {
     ".tiff": "TIFF",
 }
 
-#: The longest sides that formats can hold, in pixels: what libjpeg and libwebp accept.
-_LONGEST_SIDES = {"JPEG": 65500, "WEBP": 16383}
+#: The longest sides, in pixels, and the most pixels that formats can hold.
+_LONGEST_SIDES = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}
+_MOST_PIXELS = {"AVIF": 2**28}
 
 
 def picture_format(path: Path) -> str:
@@ -55,19 +56,20 @@ def picture_format(path: Path) -> str:
     return form
 
 
-def check_sides(path: Path, size: tuple[int, int]) -> None:
-    """Find out whether the format of a picture's name can hold so many pixels a side.
+def check_size(path: Path, size: tuple[int, int]) -> None:
+    """Find out whether the format that a picture's name tells can hold a picture of a size.
 
     Raises:
         InputError: it cannot.
     """
     form = PICTURE_FORMATS.get(path.suffix.lower(), "")
+    what = None
     if max(size) > (longest := _LONGEST_SIDES.get(form, max(size))):
-        raise InputError(
-            f"{form} holds at most {longest} pixels a side, and the picture has {max(size)}",
-            where=str(path),
-            hint="name the output .png",
-        )
+        what = f"{form} holds at most {longest} pixels a side, and the picture has {max(size)}"
+    elif size[0] * size[1] > (most := _MOST_PIXELS.get(form, size[0] * size[1])):
+        what = f"{form} holds at most {most / 1e6:.4g} megapixels"
+    if what:
+        raise InputError(what, where=str(path), hint="name the output .png")
 
 
 @contextmanager

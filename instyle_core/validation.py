@@ -15,7 +15,7 @@ from typing import Any, get_args
 from instyle_core.config.document import Location
 from instyle_core.config.plan import ObjectPlan, Plan
 from instyle_core.errors import InputError, SpecError, did_you_mean
-from instyle_core.files import PICTURE_FORMATS, check_sides
+from instyle_core.files import PICTURE_FORMATS, check_size
 from instyle_core.images.header import Header, opened, read_header
 from instyle_core.interfaces.input_files import Holds
 from instyle_core.interfaces.pictures import Size
@@ -106,8 +106,9 @@ class _Files:
             self._picture(("start",), spec.start)
         if header is None:
             return None
-        longest = min(max(header.size), spec.shrink or max(header.size))
-        self._look(("output",), spec.output, lambda path: check_sides(path, (longest, longest)))
+        shrink = min(1.0, (spec.shrink or max(header.size)) / max(header.size))
+        size = round(header.size[0] * shrink), round(header.size[1] * shrink)
+        self._look(("output",), spec.output, lambda path: check_size(path, size))
         is_jpeg = PICTURE_FORMATS[spec.output.suffix.lower()] == "JPEG"
         if is_jpeg and header.has_alpha and self._look(("content",), spec.content, _is_transparent):
             what, hint = "JPEG cannot hold the transparency of the photo", "name it .png or .webp"

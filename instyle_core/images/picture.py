@@ -18,7 +18,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from instyle_core.errors import InputError, InstyleError
-from instyle_core.files import check_sides, picture_format, write_atomically
+from instyle_core.files import check_size, picture_format, write_atomically
 from instyle_core.images.color_profiles import from_srgb, manage_color
 from instyle_core.images.decoding import decode, swap_red_and_blue
 from instyle_core.images.resize import resample
@@ -183,7 +183,7 @@ def write_mask(path: Path, mask: Tensor) -> None:
 def _check_output(path: Path, size: tuple[int, int], like: Picture | None) -> str:
     """The name of the format to write, if it can hold such a picture."""
     form = picture_format(path)
-    check_sides(path, size)
+    check_size(path, size)
     # An alpha channel in which all is opaque can be left out.
     alpha = None if like is None else like.alpha
     if form == "JPEG" and alpha is not None and bool((alpha < 1).any()):

@@ -38,7 +38,7 @@ def test_there_is_something_else(studio: Studio, kind: str) -> None:
         target.write_text("dear diary")
     else:
         target.mkdir()
-    assert "no run" in refusal(studio.plan(), studio).what
+    assert "not the folder of an earlier run" in refusal(studio.plan(), studio).what
 
 
 def test_the_run_is_finished(studio: Studio) -> None:
