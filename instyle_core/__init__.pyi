@@ -13,6 +13,8 @@ from .images.picture import read_picture as read_picture
 from .images.picture import write_picture as write_picture
 from .interfaces.extractor import FeatureExtractor as FeatureExtractor
 from .interfaces.input_files import InputFile as InputFile
+from .interfaces.input_files import InputPicture as InputPicture
+from .interfaces.input_files import InputWeights as InputWeights
 from .interfaces.input_files import existing_file as existing_file
 from .interfaces.input_files import spec_path as spec_path
 from .interfaces.loss import Loss as Loss

@@ -25,6 +25,10 @@ PICTURE_FORMATS = {
     ".jp2": "JPEG2000",
 }
 
+#: The longest sides, in pixels, and the most pixels that formats can hold.
+_LONGEST_SIDES = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}
+_MOST_PIXELS = {"AVIF": 2**28}
+
 
 def picture_format(path: Path) -> str:
     """The format in which a picture would be written to `path`, if it can be written there.
@@ -60,6 +64,22 @@ def picture_format(path: Path) -> str:
 #: The names of `atomic_write`'s temporary files; and of downloads that are not finished.
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}(\..*)?|.*\.part")
 _LEFT_BEHIND_S = 7 * 24 * 3600.0
+
+
+def check_size(path: Path, size: tuple[int, int]) -> None:
+    """Find out whether the format that a picture's name tells can hold a picture of a size.
+
+    Raises:
+        InputError: it cannot.
+    """
+    form = PICTURE_FORMATS.get(path.suffix.lower(), "")
+    what = None
+    if max(size) > (longest := _LONGEST_SIDES.get(form, max(size))):
+        what = f"{form} holds at most {longest} pixels a side, and the picture has {max(size)}"
+    elif size[0] * size[1] > (most := _MOST_PIXELS.get(form, size[0] * size[1])):
+        what = f"{form} holds at most {most / 1e6:.4g} megapixels"
+    if what:
+        raise InputError(what, where=str(path), hint="name the output .png")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from instyle_core.device import (
     describe_machine,
     keep_freed_memory,
 )
-from instyle_core.errors import InstyleError, InterruptedRun, RescuedRun, SpecError
+from instyle_core.errors import InstyleError, InterruptedRun, RescuedRun
 from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore, tell_notes
 from instyle_core.images.picture import Picture, check_output, encode_picture, read_picture
 from instyle_core.images.resize import resize
@@ -35,11 +35,11 @@ from instyle_core.painting.networks import Networks, load_networks
 from instyle_core.painting.ranking import choose_styles
 from instyle_core.painting.style_picture import style_of
 from instyle_core.painting.stylize import levels_for, stylize
-from instyle_core.runs import place
 from instyle_core.runs.folder import RunFolder, settle
 from instyle_core.runs.notebook import gallery
 from instyle_core.runs.resume import find
 from instyle_core.runs.state import RunState
+from instyle_core.validation import check
 from instyle_core.weights.fetch import obtain
 
 
@@ -103,6 +103,8 @@ def run(
 
     Raises:
         RescuedRun: the files could not be written to their places, and are elsewhere.
+        SpecError: with everything that is known before any work, as `instyle pipeline validate`
+            tells it; an `InputError` if it is one thing.
         InputError: a picture, a mask or a selection cannot be used; or there is no run that this
             plan can resume.
         WeightsError: weights are missing and cannot be downloaded.
@@ -110,13 +112,13 @@ def run(
         KeyboardInterrupt: interrupted outside of the optimization.
     """
     began = time.monotonic()
+    check(plan)
     keep_freed_memory()
     device = choose_device(plan.spec.device)
     precision = choose_precision(plan.spec.precision, device)
     machine = describe_machine(device, precision)
     settle(plan)
     earlier = find(plan, machine) if resume else None
-    check(plan)
     with RunFolder(plan, machine, every=checkpoint) as folder:
         tell = Teller(folder, on_event, items=len(plan.objects))
         if earlier:
@@ -145,17 +147,6 @@ def run(
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
     tell(Finished(status, output, plan.folder, seconds))
     return Result(status, outcome.reason, content, output, plan.folder, seconds, resumable)
-
-
-def check(plan: Plan) -> None:
-    """Find out before any work what would stop a run at its end.
-
-    Raises:
-        SpecError: with all of it; an `InputError` if it is one thing.
-    """
-    found = place.problems(plan.spec.output, plan.folder)
-    if found:
-        raise SpecError(found) if len(found) > 1 else found[0]
 
 
 def write(

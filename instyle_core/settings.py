@@ -32,7 +32,10 @@ def settings_file() -> Path | None:
     """The user's file, which need not exist; None where there is no home to keep it in."""
     from platformdirs import user_config_path
 
-    path = user_config_path("instyle", appauthor=False) / "config.toml"
+    try:
+        path = user_config_path("instyle", appauthor=False) / "config.toml"
+    except (RuntimeError, OSError):  # of a user whom the system does not know
+        return None
     return path if path.is_absolute() else None
 
 

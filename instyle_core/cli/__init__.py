@@ -119,7 +119,9 @@ def _status_of(given: list[str]) -> int:
             raise
         _show(error)
         return error.exit_status
-    except Exception as error:
+    except SystemExit:
+        raise  # the shell's completion ends in this way, and so may the command of a plugin
+    except BaseException as error:  # a library written in Rust raises what is no Exception
         if debug:
             raise
         click.echo(f"error: {type(error).__name__}: {error}", err=True)

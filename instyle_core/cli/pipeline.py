@@ -183,6 +183,8 @@ def _preview(document: Document) -> None:
     output = document.data.get("output")
     if isinstance(output, str):
         path = absolute(output, document.folder)
+        if not path.name:
+            return  # the check of the document reports that
         preview = path.with_stem(f"{path.stem}-preview")
         document.assign("output", str(preview), "--preview")
 
@@ -227,14 +229,20 @@ def init(preset: str | None, output: Path) -> None:
 @_spec
 @_set
 def validate(spec: Path, assignments: tuple[str, ...]) -> None:
-    """Check SPEC and report every error at once."""
+    """Check SPEC and report every error at once.
+
+    Files are looked into, plugins asked what they need, and the device is looked for: what is left
+    to a run is what only the pixels tell, and what networks make of them.
+    """
     from instyle_core.cli.render import show_note
+    from instyle_core.validation import check
 
     def change(document: Document) -> None:
         for assignment in assignments:
             document.set(assignment)
 
     plan = plan_of(spec, change)
+    check(plan)
     for note in plan.notes:
         show_note(note)
     count = len(plan.objects)

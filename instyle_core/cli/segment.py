@@ -12,7 +12,7 @@ import click
 
 from instyle_core.cli.completion import plugin_names
 from instyle_core.cli.layout import table, width_of
-from instyle_core.cli.selection import fetch_weights, segmenter_of, selection
+from instyle_core.cli.selection import fetch_weights, segmenter_of, select_of, selection
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,14 +56,13 @@ def segment(
     """
     from instyle_core.cli.overlay import overlay
     from instyle_core.cli.render import RunDisplay
-    from instyle_core.config.spec import Select
     from instyle_core.errors import InputError
     from instyle_core.events import tell_notes
     from instyle_core.images.picture import check_output, read_picture, write_picture
     from instyle_core.objects.find import segment as find
     from instyle_core.objects.select import candidates, choose, prompt_of
 
-    select = Select.model_validate(asked)
+    select = select_of(asked)
     inputs = [image]
     segmenter = segmenter_of(use, select, option="--use", inputs=inputs)
     picture = read_picture(image, max_megapixels=max_megapixels)

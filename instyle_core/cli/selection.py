@@ -76,6 +76,25 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
     return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), with_asked)
 
 
+def select_of(asked: dict[str, Any]) -> Select:
+    """The selection that options tell.
+
+    Raises:
+        SpecError: with everything that is wrong with it.
+    """
+    from pydantic import ValidationError
+
+    from instyle_core.config.spec import Select
+    from instyle_core.errors import InputError, SpecError
+
+    try:
+        return Select.model_validate(asked)
+    except ValidationError as error:
+        raise SpecError(
+            [InputError(e["msg"], where=f"--{e['loc'][0]}") for e in error.errors()]
+        ) from error
+
+
 def segmenter_of(
     written: str | None, select: Select, *, option: str, inputs: list[Path] | None = None
 ) -> Use:

@@ -11,7 +11,14 @@ import click
 from instyle_core.cli.completion import plugin_names
 from instyle_core.cli.config import user_device
 from instyle_core.cli.layout import width_of
-from instyle_core.cli.selection import context, fetch_weights, segmenter_of, selection, use_of
+from instyle_core.cli.selection import (
+    context,
+    fetch_weights,
+    segmenter_of,
+    select_of,
+    selection,
+    use_of,
+)
 
 
 @click.group()
@@ -58,7 +65,7 @@ def rank(
     from instyle_core.cli.render import RunDisplay, ranking_table
     from instyle_core.config.plan import default_ranker
     from instyle_core.config.resolve import resolve
-    from instyle_core.config.spec import COLORS_OF_STYLE, Select, Spec
+    from instyle_core.config.spec import COLORS_OF_STYLE, Spec
     from instyle_core.config.style_folder import StyleFolder
     from instyle_core.events import tell_notes
     from instyle_core.images.picture import read_picture
@@ -70,7 +77,7 @@ def rank(
     if whole and (asked or segmenter):
         raise click.UsageError("--whole means no object, so it goes with no option that tells one")
     device = user_device()
-    select = Select.model_validate(asked)
+    select = select_of(asked)
     finder = None if whole else segmenter_of(segmenter, select, option="--segmenter")
     ranker = use_of("ranker", use, option="--use") if use is not None else default_ranker(context())
     readers = {name: resolve("extractor", name, context()) for name in ranker.reads()}

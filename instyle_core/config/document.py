@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import os
+import stat
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from instyle_core.config.scalars import Doubtful, Loader, text_of, value_of
 from instyle_core.errors import InputError
 
 #: The keys and indices that lead to a value, such as ``("objects", 0, "style")``.
@@ -18,14 +20,30 @@ Location = tuple[str | int, ...]
 
 #: More values than any spec has; a few nested aliases can stand for billions.
 _MOST_VALUES = 100_000
+_TOO_MANY = f"there are more than {_MOST_VALUES:,} values"
+
+#: More levels than any spec has.
+_DEEPEST = 50
+
+#: More bytes than any spec or record of a run has.
+_MOST_BYTES = 8_000_000
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1, but with numbers such as ``1e4``; it also collects keys that are there twice."""
+class _Loader(Loader):
+    """Collects keys that are there twice, and gives up on more values than any spec has."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, name: str) -> None:
         super().__init__(text)
         self.repeated: list[yaml.Node] = []
+        self._name = name
+        self._nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        self._nodes += 1
+        if self._nodes > 2 * _MOST_VALUES:  # keys are nodes, too
+            line = self.get_mark().line + 1  # type: ignore[no-untyped-call]
+            raise InputError(_TOO_MANY, where=f"{self._name}:{line}")
+        return super().compose_node(parent, index)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -37,13 +55,17 @@ class _Loader(yaml.SafeLoader):
                 seen.add(key.value)
         return node
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Resolve ``<<``. Each key is kept once: merges of merges would multiply them."""
+        super().flatten_mapping(node)
+        last = {
+            key.value if isinstance(key, yaml.ScalarNode) else id(key): (key, child)
+            for key, child in node.value
+        }
+        node.value = list(last.values())
 
-# In YAML 1.1, only `1.0e+4` is a number; people write `1e4`, as in YAML 1.2 and JSON.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
+
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 class CommandLineText(str):
@@ -65,7 +87,9 @@ class Document:
         folder: the one that relative paths in it start from.
         data: the content.
         places: where each value came from, such as ``spec.yaml:12``, by its location.
-        problems: what was found wrong so far: keys that are there twice, assignments that failed.
+        problems: what was found wrong so far: keys that are there twice, values with two readings,
+            assignments that failed.
+        doubtful: where values are about which `problems` has said enough.
     """
 
     name: str
@@ -73,6 +97,7 @@ class Document:
     data: Any
     places: dict[Location, str] = field(default_factory=dict)
     problems: list[InputError] = field(default_factory=list)
+    doubtful: set[Location] = field(default_factory=set)
 
     @classmethod
     def read(cls, path: Path) -> Document:
@@ -82,7 +107,7 @@ class Document:
             InputError: there is no such file, it cannot be read, or it is not a YAML text.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = _bytes_of(path).decode("utf-8")
         except FileNotFoundError as error:
             hint = "`instyle pipeline init -o spec.yaml` writes one to start from"
             raise InputError("there is no such file", where=str(path), hint=hint) from error
@@ -92,7 +117,9 @@ class Document:
         except UnicodeDecodeError as error:
             what, hint = "this is no text", "a spec is a text file in UTF-8"
             raise InputError(what, where=str(path), hint=hint) from error
-        return cls.parse(text, str(path), path.resolve().parent)
+        except ValueError as error:  # such as a NUL in it
+            raise InputError(f"this is no name of a file: {error}", where=str(path)) from error
+        return cls.parse(text, str(path), Path(os.path.realpath(path)).parent)
 
     @classmethod
     def parse(cls, text: str, name: str, folder: Path) -> Document:
@@ -103,7 +130,7 @@ class Document:
         """
         document = cls(name, folder, None)
         try:
-            loader = _Loader(text)
+            loader = _Loader(text, name)
             node = loader.get_single_node()
             if node is not None:
                 document.data = document._build(loader, node, (), ())
@@ -131,33 +158,49 @@ class Document:
         if node in around:
             raise self._refusal(node, "an alias stands for something that contains it")
         if len(self.places) > _MOST_VALUES:
-            raise self._refusal(node, f"there are more than {_MOST_VALUES:,} values")
+            raise self._refusal(node, _TOO_MANY)
+        if len(location) > _DEEPEST:
+            raise self._refusal(node, "this is nested too deeply")
         around = (*around, node)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._refusal(node, f"{node.tag} is no type that a setting has")
         if isinstance(node, yaml.SequenceNode):
             return [
                 self._build(loader, child, (*location, index), around)
                 for index, child in enumerate(node.value)
             ]
         if isinstance(node, yaml.MappingNode):
-            loader.flatten_mapping(
-                node
-            )  # resolves `<<`; own keys come last, and so override others
+            # Resolves `<<`; own keys come last, and so override others.
+            loader.flatten_mapping(node)
             entries = {}
             for key, child in node.value:
-                if not isinstance(key, yaml.ScalarNode):
-                    raise self._refusal(key, "a key should be a plain text")
-                # A key is the text as written: `on` is not true, and `1` not a number.
-                entries[str(key.value)] = child
-                self.places[*location, key.value] = self._line(key)
+                name = self._key(key)
+                entries[name] = child
+                self.places[*location, name] = self._line(key)
             return {
                 key: self._build(loader, child, (*location, key), around)
                 for key, child in entries.items()
             }
+        assert isinstance(node, yaml.ScalarNode)
         try:
-            return loader.construct_object(node)
-        except ValueError as error:  # such as a date in a thirteenth month
-            what = f"'{node.value}' cannot be read: {error}"
-            raise self._refusal(node, what, "a text needs quotes around it") from error
+            return value_of(loader, node)
+        except Doubtful as error:
+            self.problems.append(self.error(location, str(error), error.hint))
+            self.doubtful.add(location)
+            return None
+
+    def _key(self, node: yaml.Node) -> str:
+        """A key is the text as written: `on` is not true, and `1` not a number."""
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._refusal(node, "a key should be a plain text")
+        try:
+            text = text_of(str(node.value))
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise self._refusal(node, "a key should be a plain text") from error
+        except Doubtful as error:
+            raise self._refusal(node, str(error)) from error
+        return text
 
     def _refusal(self, node: yaml.Node, what: str, hint: str | None = None) -> InputError:
         return InputError(what, where=self._line(node), hint=hint)
@@ -165,7 +208,8 @@ class Document:
     def child(self, key: str) -> Document:
         """The part of the document under a key of its top level."""
         places = {loc[1:]: place for loc, place in self.places.items() if loc[:1] == (key,)}
-        return Document(self.name, self.folder, self.data[key], places, self.problems)
+        doubtful = {loc[1:] for loc in self.doubtful if loc[:1] == (key,)}
+        return Document(self.name, self.folder, self.data[key], places, self.problems, doubtful)
 
     def place(self, location: Sequence[str | int]) -> str:
         """Where a value was written; if it is not there, the nearest thing around it."""
@@ -173,6 +217,13 @@ class Document:
             if (place := self.places.get(tuple(location[:end]))) is not None:
                 return place
         return self.name
+
+    def error(
+        self, location: Sequence[str | int], what: str, hint: str | None = None
+    ) -> InputError:
+        """An error about a value, with its key and the place where it was written."""
+        key = ".".join(map(str, location))
+        return InputError(f"{key}: {what}" if key else what, where=self.place(location), hint=hint)
 
     def set(self, assignment: str) -> None:
         """Apply one ``--set`` of the command line, such as ``objects.0.style=x.jpg``.
@@ -191,8 +242,10 @@ class Document:
         except InputError as error:
             self.problems.append(InputError(error.what, where=where, hint=error.hint))
             return
-        self.problems += [InputError(problem.what, where=where) for problem in value.problems]
-        self.assign(dotted, value.data, where)
+        for problem in value.problems:
+            self.problems.append(InputError(problem.what, where=where, hint=problem.hint))
+        if not value.problems:
+            self.assign(dotted, value.data, where)
 
     def assign(self, dotted: str, value: Any, where: str) -> None:
         """Put a value from the command line in place of the document's own.
@@ -233,6 +286,28 @@ class Document:
         for inner in [loc for loc in self.places if loc[: len(location)] == location]:
             del self.places[inner]
         self.places[location] = where
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The content of a file, which is not waited for as that of a pipe would be.
+
+    Raises:
+        InputError: it is a pipe or a device, or too large.
+        OSError: it cannot be read.
+        ValueError: no file can have such a name.
+    """
+
+    def open_at_once(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise InputError("this is a pipe or a device, not a file", where=str(path))
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        what = f"this is no spec: it has more than {_MOST_BYTES:,} bytes"
+        raise InputError(what, where=str(path))
+    return data
 
 
 def _part(target: Any, key: str, around: Location, where: str) -> str | int:

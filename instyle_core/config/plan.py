@@ -73,6 +73,7 @@ class Plan:
         root: the folder of the project: what spec and output have in common. Files in it are
             relative to one another in the record of a run.
         settings: the values that came from the user's settings, not from the spec.
+        document: what the plan was made from; it tells the lines.
     """
 
     spec: Spec
@@ -84,6 +85,9 @@ class Plan:
     style_folders: tuple[Path, ...] = ()
     root: Path = Path("/")
     settings: Mapping[str, str] = field(default_factory=dict)
+    document: Document = field(
+        default_factory=lambda: Document("the spec", Path(), {}), repr=False, compare=False
+    )
 
     @property
     def folder(self) -> Path:
@@ -114,6 +118,10 @@ class Plan:
         """The weights that the run will load."""
         return tuple(dict.fromkeys(w for use in self.uses for w in use.pretrained()))
 
+    def error(self, location: Location, what: str, hint: str | None = None) -> InputError:
+        """An error about a value of the spec, with the place where it was written."""
+        return self.document.error(_real(self.document.data, location), what, hint)
+
     def dump(self) -> dict[str, Any]:
         """The resolved spec as plain data: absolute paths, every default spelled out."""
         plain = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -141,6 +149,8 @@ def load_plan(
             directory.
         change: is given the document before it is checked, for the options of a command line.
         registry: the plugins; the installed ones when None.
+
+    Files are not looked into; `run` does that before any work.
 
     Raises:
         SpecError: with everything that is wrong.
@@ -227,11 +237,12 @@ def make(document: Document, registry: Registry) -> Plan:
     try:
         spec = Spec.model_validate(document.data, context=context)
     except ValidationError as error:
-        problems += [_translate(document, e) for e in error.errors()]
+        found = [(_real(document.data, e["loc"]), e["msg"]) for e in error.errors()]
+        problems += [document.error(loc, m) for loc, m in found if loc not in document.doubtful]
     if problems:
         different = {str(problem): problem for problem in problems}
         raise SpecError(sorted(different.values(), key=_by_line))
-    return _plan(spec, context)
+    return replace(_plan(spec, context), document=document)
 
 
 def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
@@ -298,27 +309,18 @@ def _object(spec: Spec, item: ObjectSpec, context: Mapping[str, Any]) -> ObjectP
 
 
 def _missing_styles(document: Document) -> list[InputError]:
-    if document.data.get("style") is not None:
+    if document.data.get("style") is not None or ("style",) in document.doubtful:
         return []
     hint = "add one, such as `style: painting.jpg`"
     objects = document.data.get("objects")
     if objects is None:
         return [InputError("missing key 'style'", where=document.place(()), hint=hint)]
     return [
-        InputError(
-            f"objects.{index}: missing key 'style'",
-            where=document.place(("objects", index)),
-            hint=hint,
-        )
+        document.error(("objects", index), "missing key 'style'", hint)
         for index, item in enumerate(objects if isinstance(objects, list) else ())
         if isinstance(item, dict) and item.get("style") is None
+        if ("objects", index, "style") not in document.doubtful
     ]
-
-
-def _translate(document: Document, error: Any) -> InputError:
-    location = _real(document.data, error["loc"])
-    around = f"{'.'.join(map(str, location))}: " if location else ""
-    return InputError(around + error["msg"], where=document.place(location))
 
 
 def _real(data: Any, location: Iterable[str | int]) -> Location:

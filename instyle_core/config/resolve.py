@@ -70,7 +70,9 @@ def resolve(kind: str, value: Any, context: Mapping[str, Any]) -> Use:
 
     # An entry has the plugin's own parameters and what the spec adds to those of its kind: the
     # factor of a loss in the objective, and what refines the masks of a segmenter.
-    plugin, added, own = entry.plugin, KINDS[kind].keys, entry.plugin.params.spec_keys()
+    plugin, added = entry.plugin, KINDS[kind].keys
+    with called(who(plugin, entry.distribution), "spec_keys() of its parameters"):
+        own = plugin.params.spec_keys()
     given = {key: item for key, item in value.items() if key != "use"}
     problems = unknown_keys(given, {**{key: key for key in added}, **own})
     notes: list[str] = []
@@ -108,7 +110,7 @@ def _refiner(
 
 
 class _Weighted(Params):
-    weight: float = Field(1.0, ge=0)
+    weight: float = Field(1.0, ge=0, le=1e12)
 
 
 P = TypeVar("P", bound=Params)

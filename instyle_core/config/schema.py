@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from instyle_core.config.spec import FROM_PRESET, Spec
+from instyle_core.errors import PluginError
 from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.params import SegmenterParams
+from instyle_core.plugin.border import called
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.registry import Registry
 
@@ -49,12 +52,21 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
 
 def _added(plugin: Plugin) -> dict[str, Any]:
     """What the spec adds to a plugin's own parameters: the `keys` of its kind."""
-    refiner = issubclass(plugin.params, SegmenterParams) and plugin.params.refiner()
+    refiner = None
+    if issubclass(plugin.params, SegmenterParams):
+        with suppress(PluginError), called(f"the segmenter '{plugin.name}'", "refiner()"):
+            refiner = plugin.params.refiner()
     added = {
-        "weight": {"type": "number", "minimum": 0, "default": 1, "description": "Its factor."},
+        "weight": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1e12,
+            "default": 1,
+            "description": "Its factor.",
+        },
         "refine": {
             "anyOf": [{"const": "none"}, {"$ref": "#/$defs/refiner"}],
-            "default": refiner or "none",
+            "default": refiner if isinstance(refiner, str) else "none",
             "description": "What lets its masks follow the photo's edges.",
         },
     }

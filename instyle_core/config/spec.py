@@ -30,6 +30,7 @@ from instyle_core.files import picture_format
 from instyle_core.interfaces.input_files import InputFile, existing_file, spec_path
 from instyle_core.interfaces.messages import shown
 from instyle_core.interfaces.params import Params
+from instyle_core.interfaces.pictures import Size
 from instyle_core.plugin.use import Use
 
 #: The keys that a spec may leave out because the default preset supplies them.
@@ -53,7 +54,7 @@ def device_name(value: str) -> str:
     Raises:
         ValueError: it does not.
     """
-    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", value):
+    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]{1,2})?", value):
         right = "'auto', 'cpu', 'cuda[:N]', 'mps' or 'xpu[:N]'"
         raise ValueError(f"should be {right}; it is {shown(value)}")
     return value
@@ -84,7 +85,7 @@ def _output(value: Any, info: ValidationInfo) -> Any:
         raise ValueError(f"{error.what}; {error.hint}") from error
     folder = Path(os.path.realpath(run_folder(path)))
     for source in context.get("inputs", []):
-        if source == path or (path.exists() and os.path.samefile(source, path)):
+        if source == path or (os.path.exists(path) and os.path.samefile(source, path)):
             raise ValueError(f"the spec reads this picture, so choose another name: {source}")
         if source.is_relative_to(folder):
             raise ValueError(
@@ -117,6 +118,42 @@ def _start(value: Any, info: ValidationInfo) -> Any:
 class Select(Params):
     """Which object: any of class, point and box; among several, `instance`."""
 
+    @field_validator("point")
+    @classmethod
+    def _not_negative(cls, point: tuple[int, int] | None) -> tuple[int, int] | None:
+        if point and min(point) < 0:
+            raise ValueError(f"should be [x, y] from 0 on; it is {shown(point)}")
+        return point
+
+    @field_validator("box")
+    @classmethod
+    def _not_empty(
+        cls, box: tuple[int, int, int, int] | None, info: ValidationInfo
+    ) -> tuple[int, int, int, int] | None:
+        if not box:
+            return box
+        x0, y0, x1, y1 = box
+        if not (0 <= x0 < x1 and 0 <= y0 < y1):
+            right = "[x0, y0, x1, y1] with 0 <= x0 < x1 and 0 <= y0 < y1"
+            raise ValueError(f"should be {right}; it is {shown(box)}")
+        if point := info.data.get("point"):  # absent where it is wrong itself
+            x, y = point
+            if not (x0 <= x < x1 and y0 <= y < y1):
+                raise ValueError(f"the point {shown(point)} is not in it; it is {shown(box)}")
+        return box
+
+    def outside(self, size: Size) -> dict[str, tuple[str, str]]:
+        """What lies outside of a picture of (height, width): by key, what is wrong and a hint."""
+        height, width = size
+        found = {}
+        if self.point and not (self.point[0] < width and self.point[1] < height):
+            what = f"the point {shown(self.point)} is outside of the picture"
+            found["point"] = what, f"x goes from 0 to {width - 1}, y from 0 to {height - 1}"
+        if self.box and not (self.box[2] <= width and self.box[3] <= height):
+            what = f"the box {shown(self.box)} reaches outside of the picture"
+            found["box"] = what, f"the picture is {width} pixels wide and {height} high"
+        return found
+
     class_name: str | None = Field(
         None, alias="class", description="Class of the object, such as cat."
     )
@@ -145,7 +182,7 @@ class Style(Params):
     )
 
     images: list[InputFile] | None = Field(None, min_length=1, description="Style pictures.")
-    weights: list[Annotated[float, Field(gt=0)]] | None = Field(
+    weights: list[Annotated[float, Field(gt=0, le=1e9)]] | None = Field(
         None, description="One positive weight for each of `images`; equal ones when left out."
     )
     choose_from: InputFolder | None = Field(

@@ -26,10 +26,6 @@ from instyle_core.images.samples import Samples, squeeze
 #: Formats that hold 16 bits a sample.
 DEEP = ("PNG", "TIFF")
 
-#: Pixels a side that the libraries accept.
-LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}
-MOST_PIXELS = {"AVIF": 2**28}  # what libavif reads
-
 _ENCODING: dict[str, dict[str, Any]] = {
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},

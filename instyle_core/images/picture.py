@@ -15,10 +15,10 @@ import numpy as np
 from torch import Tensor
 
 from instyle_core.errors import InputError, InstyleError
-from instyle_core.files import picture_format, write_atomically
+from instyle_core.files import check_size, picture_format, write_atomically
 from instyle_core.images.color_profiles import from_srgb, manage_color
 from instyle_core.images.decoding import decode
-from instyle_core.images.encoding import DEEP, LONGEST_SIDE, MOST_PIXELS, NO_TAGS, Tags, encode
+from instyle_core.images.encoding import DEEP, NO_TAGS, Tags, encode
 from instyle_core.images.metadata import Resolution
 from instyle_core.images.samples import Samples, quantize, to_depth, to_tensor
 
@@ -173,20 +173,7 @@ def check_output(
 def _format(path: Path, size: tuple[int, int], like: Picture | None) -> str:
     """The name of the format to write, if it can hold such a picture."""
     form = picture_format(path)
-    longest = LONGEST_SIDE.get(form)
-    if longest is not None and max(size) > longest:
-        raise InputError(
-            f"{form} holds at most {longest} pixels a side, and the picture has {max(size)}",
-            where=str(path),
-            hint="name the output .png",
-        )
-    most = MOST_PIXELS.get(form)
-    if most is not None and size[0] * size[1] > most:
-        raise InputError(
-            f"{form} holds at most {most / 1e6:.4g} megapixels",
-            where=str(path),
-            hint="name the output .png",
-        )
+    check_size(path, size)
     # An alpha channel in which all is opaque can be left out.
     alpha = None if like is None else like.alpha
     if form == "JPEG" and alpha is not None and bool((alpha < 1).any()):

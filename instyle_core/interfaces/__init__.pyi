@@ -2,6 +2,8 @@
 
 from .extractor import FeatureExtractor as FeatureExtractor
 from .input_files import InputFile as InputFile
+from .input_files import InputPicture as InputPicture
+from .input_files import InputWeights as InputWeights
 from .loss import Loss as Loss
 from .loss import SummedLoss as SummedLoss
 from .loss import Sums as Sums

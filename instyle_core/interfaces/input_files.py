@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ValidationInfo
 
@@ -44,3 +45,17 @@ def absolute(path: str | Path, folder: Path | None) -> Path:
 #: A file that a parameter names: relative to the spec's folder, checked to be there when the spec
 #: is validated, and absolute afterwards.
 InputFile = Annotated[Path, BeforeValidator(existing_file)]
+
+
+@dataclass(frozen=True)
+class Holds:
+    """Marks a parameter with what its file has to hold; that is checked before a run begins."""
+
+    what: Literal["picture", "weights"]
+
+
+#: An `InputFile` that is a picture of a format that instyle reads.
+InputPicture = Annotated[Path, BeforeValidator(existing_file), Holds("picture")]
+
+#: An `InputFile` that `instyle_core.read_state_dict` can read: of safetensors or of torch.
+InputWeights = Annotated[Path, BeforeValidator(existing_file), Holds("weights")]

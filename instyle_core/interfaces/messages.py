@@ -33,6 +33,7 @@ _RIGHT = {
     "path_type": "should be the name of a file",
     "string_pattern_mismatch": "should match the pattern {pattern}",
     "string_type": "should be a text, in quotes if need be",
+    "string_unicode": "should be a text in UTF-8",
     "tuple_type": "should be a list, such as [a, b]",
     "union_tag_invalid": "{discriminator} should be one of {expected_tags}",
 }
@@ -60,7 +61,9 @@ def in_words(error: ErrorDetails) -> str:
 
 def problem(message: str, location: tuple[str | int, ...], value: Any = None) -> InitErrorDetails:
     """An error of our own, for a `ValidationError`."""
-    # The message is taken as it is: braces in it are no fields.
+    # The message is taken as it is: braces in it are no fields. pydantic fails at halves of
+    # characters, which keys and names of files may have.
+    message = message.encode("utf-8", "backslashreplace").decode()
     error = PydanticCustomError("instyle", "{message}", {"message": message})
     return InitErrorDetails(type=error, loc=location, input=value)
 
@@ -99,7 +102,8 @@ def shown(value: Any) -> str:
 
 
 def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    small = isinstance(value, float) and abs(value) < 1e15
+    return int(value) if small and value.is_integer() else value
 
 
 def _entries(count: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,16 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails
 
-from instyle_core.interfaces.messages import in_words, problem, unknown_keys
+from instyle_core.interfaces.messages import in_words, problem, shown, unknown_keys
 
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
+
+#: The largest number that a parameter can have, either way: in float32, the sum of its squares over
+#: all pixels of a large picture is finite.
+LARGEST = 1e12
 
 
 class Params(BaseModel):
@@ -62,6 +69,10 @@ class Params(BaseModel):
             result = handler({key: data[key] for key in given.values()})
         except ValidationError as error:
             problems += [problem(in_words(e), e["loc"], e["input"]) for e in error.errors()]
+        except UnicodeEncodeError:
+            problems += _not_unicode(data)
+        told = [found["loc"] for found in problems]
+        problems += [found for found in _too_large(data) if found["loc"] not in told]
         if problems:
             raise ValidationError.from_exception_data(cls.__name__, problems)
         if info.context:
@@ -81,6 +92,32 @@ class Params(BaseModel):
     def pretrained(self) -> Sequence[Weights]:
         """The weights that will be loaded with these parameters; fetched before a run begins."""
         return ()
+
+
+def _not_unicode(data: Mapping[str, Any]) -> list[InitErrorDetails]:
+    """Values that pydantic could not repeat in an error: names of files that are not there."""
+    what = "is no text in UTF-8, nor the name of a file that is there"
+    wrong = [key for key, value in data.items() if not _is_unicode(value)]
+    found = [problem(f"{shown(data[key])} {what}", (key,)) for key in wrong]
+    return found or [problem(f"a text {what}", ())]
+
+
+def _is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _too_large(data: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
+    """Numbers that networks could not compute with, though they are finite."""
+    for key, value in data.items():
+        for place, number in enumerate(value if isinstance(value, list | tuple) else [value]):
+            if isinstance(number, int | float) and LARGEST < abs(number) < math.inf:
+                location = (key,) if number is value else (key, place)
+                what = f"should be a number of at most {LARGEST:g} in size; it is {shown(number)}"
+                yield problem(what, location, value)
 
 
 class ExtractorParams(Params):
@@ -118,9 +155,26 @@ class RankerParams(ReaderParams):
 
 
 class SegmenterParams(Params):
-    """The parameters of a segmenter whose masks gain by a refiner; for others, `Params` will do."""
+    """The parameters of a segmenter; they also tell what it needs and what it finds.
+
+    For one whose answers would be the defaults, `Params` will do.
+    """
 
     @classmethod
     def refiner(cls) -> str | None:
         """The name of the refiner that is used where a spec does not say; None for none."""
+        return None
+
+    def needs(self) -> Sequence[str]:
+        """The keys of `select` of which an object has to have one: ``class``, ``point``, ``box``.
+
+        Empty, the default, for a segmenter that finds objects by itself.
+        """
+        return ()
+
+    def finds(self) -> Sequence[str] | None:
+        """The classes of the objects that it can find, without ``background``.
+
+        None, the default, where only the loaded network knows them.
+        """
         return None

@@ -29,23 +29,10 @@ def prompt_of(select: Select, size: Size) -> Prompt:
     """The prompt for the segmenter, checked against the size of the picture.
 
     Raises:
-        InputError: the point or the box lies outside of the picture, or the box is empty.
+        InputError: the point or the box lies outside of the picture.
     """
-    height, width = size
-    if select.point is not None:
-        x, y = select.point
-        if not (0 <= x < width and 0 <= y < height):
-            raise InputError(
-                f"the point {list(select.point)} is outside of the picture",
-                hint=f"x goes from 0 to {width - 1}, y from 0 to {height - 1}",
-            )
-    if select.box is not None:
-        x0, y0, x1, y1 = select.box
-        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-            raise InputError(
-                f"the box {list(select.box)} is empty or reaches outside of the picture",
-                hint=f"[x0, y0, x1, y1] with 0 <= x0 < x1 <= {width} and 0 <= y0 < y1 <= {height}",
-            )
+    for what, hint in select.outside(size).values():
+        raise InputError(what, hint=hint)
     return Prompt(select.class_name, select.point, select.box)
 
 

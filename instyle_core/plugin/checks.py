@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,15 @@ def problem_of_record(record: object) -> str | None:
     weights = record.weights
     if not (isinstance(weights, tuple) and all(isinstance(w, Weights) for w in weights)):
         return f"its weights are {weights!r}, not a tuple of instyle_core.Weights"
+    for file in weights:
+        texts = (file.name, file.file, file.license, file.summary, file.url or file.package)
+        if not all(isinstance(text, str) for text in texts):
+            return (
+                f"its weights {file.name!r} have a name, file, license or the like that is no text"
+            )
+        if not isinstance(file.megabytes, int | float) or not isinstance(file.beside, tuple):
+            return f"its weights {file.name!r} have a size that is no number, or files in no tuple"
+        hash(file.beside)
     return None
 
 
@@ -71,7 +81,12 @@ def problem_of_params(params: type[Params]) -> str | None:
     try:
         if not params.__pydantic_complete__:  # a type was not defined yet when the class was
             params.model_rebuild()
-        params.model_json_schema()
+        schema = params.model_json_schema()
+        json.dumps(schema, allow_nan=False, ensure_ascii=False).encode()
+        if not isinstance(schema.get("properties", {}), dict):
+            raise TypeError("the properties of their schema are no mapping")
+        if not isinstance(schema.get("required", []), list):
+            raise TypeError("what their schema requires is no list")
     except Exception as error:
         return f"its parameters cannot be described: {first_line(error)}"
     fields = {*params.model_fields, *params.spec_keys()}

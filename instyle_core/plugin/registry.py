@@ -220,9 +220,11 @@ class Registry:
         claims: dict[str, list[tuple[Source, click.Command]]] = defaultdict(list)
         for source, command in self._results("instyle_commands", failures):
             with _kept(failures, source):
-                if not (isinstance(command, click.Command) and command.name):
+                named = isinstance(command, click.Command) and command.name
+                if not (named and isinstance(named, str)):
                     what = f"instyle_commands returned {command!r}, which is no named click command"
                     raise InputError(what)
+                command.get_short_help_str()  # what `instyle --help` shows of it
                 claims[command.name].append((source, command))
         commands: dict[str, click.Command] = {}
         for name, claim in claims.items():

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, InstanceOf, TypeAdapter, ValidationError
 
 from instyle_core.errors import InstyleError, PluginError
-from instyle_core.interfaces.params import Params, ReaderParams
+from instyle_core.interfaces.params import Params, ReaderParams, SegmenterParams
 from instyle_core.plugin.border import called, guard
 from instyle_core.plugin.discovery import UNVERSIONED
 from instyle_core.plugin.hookspecs import Plugin
@@ -88,6 +88,14 @@ class Use:
         """Of a segmenter, the refiner that is used where a spec does not say."""
         return self._ask("refiner") if hasattr(self.params, "refiner") else None
 
+    def needs(self) -> Sequence[str]:
+        """Of a segmenter, the keys of `select` of which an object has to have one; or nothing."""
+        return self._ask("needs") if isinstance(self.params, SegmenterParams) else ()
+
+    def finds(self) -> Sequence[str] | None:
+        """Of a segmenter, the classes that it can find; None where that is not known yet."""
+        return self._ask("finds") if isinstance(self.params, SegmenterParams) else None
+
     def dump(self) -> dict[str, Any]:
         """As it would be written in a spec, every default spelled out."""
         added: dict[str, Any] = {}
@@ -127,6 +135,8 @@ _ANSWERS: Mapping[str, tuple[Any, str]] = {
     "reach": (_Pixels | None, "a whole number of pixels, or None"),
     "pretrained": (Sequence[InstanceOf[Weights]], "a list of instyle_core.Weights"),
     "refiner": (str | None, "the name of a refiner, or None"),
+    "needs": (Sequence[Literal["class", "point", "box"]], "a list of 'class', 'point' and 'box'"),
+    "finds": (Sequence[str] | None, "a list of names, or None"),
 }
 
 

@@ -10,33 +10,13 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
-from pydantic import BaseModel, Field, Json, ValidationError
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
 from instyle_core import WeightsError, atomic_write, read_state_dict
+from instyle_fcn8s.description import HINT, read_metadata
 from instyle_fcn8s.encoders import is_encoder
 from instyle_fcn8s.network import FCN
-from instyle_fcn8s.params import Variant
-
-_HINT = "use a file that was written by this plugin"
-
-
-class Metadata(BaseModel):
-    """The description of a network in its file; all values are strings there.
-
-    Attributes:
-        classes: their names, ``background`` first.
-        encoder: as segmentation-models-pytorch calls it.
-        variant: ``32s``, ``16s`` or ``8s``.
-        training: how it was trained: recipe, data, scores, and the SHA-256 of the list of photos.
-    """
-
-    classes: Json[list[str]] = Field(min_length=2)
-    encoder: str
-    variant: Variant
-    training: Json[dict[str, Any]] = Field(default_factory=dict)
 
 
 def save(path: Path, network: FCN, training: dict[str, Any] | None = None) -> None:
@@ -69,15 +49,6 @@ def _half(tensor: Tensor) -> Tensor:
     return half if bool(torch.isfinite(half).all()) else tensor
 
 
-def read_metadata(path: Path) -> Metadata:
-    """The description of a network in its file; its tensors are not read.
-
-    Raises:
-        WeightsError: as `load` does.
-    """
-    return _open(path, tensors=False)[0]
-
-
 def load(path: Path) -> FCN:
     """Read a network, in evaluation mode and float32.
 
@@ -85,7 +56,8 @@ def load(path: Path) -> FCN:
         WeightsError: the file is missing, damaged or no safetensors file, does not describe its
             network, names an unknown encoder, or holds other tensors than its network has.
     """
-    metadata, tensors = _open(path)
+    metadata = read_metadata(path)
+    tensors = read_state_dict(path)
     if not is_encoder(metadata.encoder):
         raise WeightsError(
             f"the file's encoder {metadata.encoder!r} is unknown to segmentation-models-pytorch "
@@ -102,27 +74,7 @@ def load(path: Path) -> FCN:
                 f"the tensor {name!r} is {have} in the file and {want} in FCN-{metadata.variant} "
                 f"on {metadata.encoder} with {len(metadata.classes)} classes",
                 where=str(path),
-                hint=_HINT,
+                hint=HINT,
             )
     network.load_state_dict(tensors)
     return network.eval()
-
-
-def _open(path: Path, *, tensors: bool = True) -> tuple[Metadata, dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = Metadata.model_validate(file.metadata() or {})
-        return metadata, read_state_dict(path) if tensors else {}
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"this is no safetensors file, or it is damaged: {error}",
-            where=str(path),
-            hint="check the path, or get the file again",
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise WeightsError(
-            f"the file's metadata does not describe a network: {first['loc'][0]}: {first['msg']}",
-            where=str(path),
-            hint=_HINT,
-        ) from error

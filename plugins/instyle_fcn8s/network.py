@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from instyle_fcn8s.params import Variant
+from instyle_fcn8s.description import Variant
 
 #: The strides of the feature maps that each variant scores, coarse to fine.
 STRIDES: dict[Variant, tuple[int, ...]] = {"32s": (32,), "16s": (32, 16), "8s": (32, 16, 8)}

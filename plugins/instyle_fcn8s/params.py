@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from instyle_core import InputFile, SegmenterParams, Weights
-from instyle_fcn8s.weights import ANIMALS
-
-#: The stride of the finest feature map that is scored.
-Variant = Literal["32s", "16s", "8s"]
+from instyle_core import InputWeights, SegmenterParams, Weights, WeightsError
+from instyle_fcn8s.description import Variant, read_metadata
+from instyle_fcn8s.weights import ANIMALS, CLASSES
 
 
 class FCN8sParams(SegmenterParams):
     """The parameters of ``fcn8s``."""
 
-    weights: InputFile | None = Field(
+    weights: InputWeights | None = Field(
         default=None,
         description="File of trained weights (safetensors) that also describes the network and its "
         "classes; those that ship with instyle when left out.",
@@ -41,6 +39,27 @@ class FCN8sParams(SegmenterParams):
         description="The longest side that the network sees, in pixels; a longer picture is shrunk "
         "for it, and the probabilities are enlarged again.",
     )
+
+    @model_validator(mode="after")
+    def _is_of_this_network(self) -> Self:
+        if self.weights is None:
+            return self
+        try:
+            file = read_metadata(self.weights)
+        except WeightsError as error:
+            raise ValueError(f"{error.what}: {error.where}; {error.hint}") from error
+        for name in ("encoder", "variant"):
+            wanted, actual = getattr(self, name), getattr(file, name)
+            if wanted not in (None, actual):
+                raise ValueError(
+                    f"the weights are of the {name} {actual}, not {wanted}; leave `{name}` out, or "
+                    f"set it to {actual}: {self.weights}"
+                )
+        return self
+
+    def finds(self) -> Sequence[str]:
+        names = read_metadata(self.weights).classes if self.weights else CLASSES
+        return [name for name in names if name != "background"]
 
     def pretrained(self) -> Sequence[Weights]:
         return () if self.weights else (ANIMALS,)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core import InputError, Prompt, Segmentation, Segmenter, fetch
+from instyle_core import Prompt, Segmentation, Segmenter, fetch
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.weights import ANIMALS
@@ -19,7 +19,6 @@ class FCN8s(Segmenter):
 
     Raises:
         WeightsError: the file of weights cannot be used.
-        InputError: the file is of another encoder or variant than the parameters ask for.
     """
 
     def __init__(self, params: FCN8sParams) -> None:
@@ -27,16 +26,6 @@ class FCN8s(Segmenter):
         self._size = params.size
         self._mirror = params.mirror
         self._network = checkpoint.load(path)
-        for name, wanted, actual in (
-            ("encoder", params.encoder, self._network.encoder_name),
-            ("variant", params.variant, self._network.variant),
-        ):
-            if wanted not in (None, actual):
-                raise InputError(
-                    f"the weights are of the {name} {actual}, not {wanted}",
-                    where=str(path),
-                    hint=f"leave `{name}` out, or set it to {actual}",
-                )
 
     # Not inference_mode: its tensors cannot be saved for a backward pass, and masks are.
     @torch.no_grad()

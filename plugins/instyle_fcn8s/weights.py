@@ -13,3 +13,6 @@ ANIMALS = Weights(
     summary="FCN-8s on EfficientNet-Lite0: cat, cow, dog, horse, person and sheep.",
     package="instyle_fcn8s",
 )
+
+#: What these weights find.
+CLASSES = ("cat", "cow", "dog", "horse", "person", "sheep")

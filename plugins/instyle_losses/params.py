@@ -35,7 +35,7 @@ class FeatureParams(ReducedParams):
         "`extractors`.",
     )
     layers: Layers = Field(description="The layers that are compared, at least one.")
-    layer_weights: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(
+    layer_weights: tuple[Annotated[float, Field(ge=0, le=1e9)], ...] | None = Field(
         default=None,
         description="One number for each layer, not negative; all equal when left out. Scaled to a "
         "sum of 1, except that the reduction `sum` takes them as they are, and 1 when left out.",
@@ -113,6 +113,7 @@ class LaplacianParams(ReducedParams):
     pixel_range: float = Field(
         default=1.0,
         gt=0,
+        le=1e5,
         description="The value of white in the reductions `mean` and `sum`: 255 for weights as in "
         "Li et al. Nothing changes with `relative`.",
     )

@@ -26,6 +26,7 @@ class AffinityParams(RankerParams):
     features: float = Field(
         default=1.0,
         ge=0,
+        le=1e6,
         description="Weight of the distance of the features, which is 0 for the object itself and "
         "1 where nothing is like it; 0 leaves the network out.",
     )
@@ -33,6 +34,7 @@ class AffinityParams(RankerParams):
         default=0.005,
         validation_alias=AliasChoices("color", "colour"),
         ge=0,
+        le=1e6,
         description="Weight of the distance of the colors, for each unit of CIELAB (Delta E). "
         "With the default, both distances vary about equally among paintings; a larger one prefers "
         "the object's colors, a smaller one its shapes.",

@@ -17,21 +17,42 @@ from pydantic import (
     model_validator,
 )
 
-from instyle_core import InputFile, Params, Weights, existing_file, spec_path
-from instyle_segmenters.weights import PUBLISHED, Model
+from instyle_core import (
+    InputPicture,
+    InputWeights,
+    SegmenterParams,
+    Weights,
+    existing_file,
+    spec_path,
+)
+from instyle_segmenters.weights import PUBLISHED, Model, classes_of, tells_apart
 
 
-class MaskParams(Params):
+class OneObjectParams(SegmenterParams):
+    """The parameters of what finds a single object, which has no other name."""
+
+    def finds(self) -> Sequence[str]:
+        return ("object",)
+
+
+class PointedParams(OneObjectParams):
+    """The parameters of what cuts out an object that is pointed at."""
+
+    def needs(self) -> Sequence[str]:
+        return ("box", "point")
+
+
+class MaskParams(OneObjectParams):
     """The parameters of ``mask``."""
 
-    path: InputFile = Field(
+    path: InputPicture = Field(
         description="The mask: a PNG or another picture file of any size, white where the object "
         "is. Gray is a soft edge; the object's pixels are those above one half."
     )
     invert: bool = Field(default=False, description="Whether the object is black instead.")
 
 
-class GrabCutParams(Params):
+class GrabCutParams(PointedParams):
     """The parameters of ``grabcut``."""
 
     iterations: int = Field(
@@ -42,7 +63,7 @@ class GrabCutParams(Params):
     )
 
 
-class SnakeParams(Params):
+class SnakeParams(PointedParams):
     """The parameters of ``snake``."""
 
     method: Literal["chan-vese", "geodesic"] = Field(
@@ -71,7 +92,7 @@ class SnakeParams(Params):
     )
 
 
-class RegionParams(Params):
+class RegionParams(PointedParams):
     """The parameters of ``region``."""
 
     method: Literal["walker", "growing"] = Field(
@@ -114,7 +135,7 @@ Classes = Annotated[
 ]
 
 
-class TorchvisionParams(Params):
+class TorchvisionParams(SegmenterParams):
     """The parameters of ``torchvision``."""
 
     model: Model = Field(
@@ -122,7 +143,7 @@ class TorchvisionParams(Params):
         description="The network, by torchvision's name. `maskrcnn_...` tell objects of one class "
         "apart and know the 80 classes of COCO; the others know the 20 of VOC.",
     )
-    weights: InputFile | None = Field(
+    weights: InputWeights | None = Field(
         default=None,
         description="Your own weights for it: a state_dict as .safetensors or .pth. The published "
         "ones, a download, when left out.",
@@ -156,6 +177,11 @@ class TorchvisionParams(Params):
     def pretrained(self) -> Sequence[Weights]:
         return () if self.weights else (PUBLISHED[self.model],)
 
+    def finds(self) -> Sequence[str]:
+        # Of Mask R-CNN, the first class is the background whatever it is called.
+        own = self.classes and self.classes[tells_apart(self.model) :]
+        return [name for name in own or classes_of(self.model) if name != "background"]
+
 
 #: What a folder of segmentation-models-pytorch holds.
 CONFIG, STATE = "config.json", "model.safetensors"
@@ -178,17 +204,17 @@ def _folder_or_name(value: Any, info: ValidationInfo) -> Any:
 
 
 Source = Annotated[str, BeforeValidator(_folder_or_name)]
-Three = Annotated[list[float], Field(min_length=3, max_length=3)]
+Three = Annotated[list[Annotated[float, Field(ge=-1e3, le=1e3)]], Field(min_length=3, max_length=3)]
 
 
-class SmpParams(Params):
+class SmpParams(SegmenterParams):
     """The parameters of ``smp``."""
 
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": ["weights"]}, {"required": ["pretrained"]}]}
     )
 
-    weights: InputFile | None = Field(
+    weights: InputWeights | None = Field(
         default=None,
         description="The weights: a state_dict as .safetensors or .pth. Either this or "
         "`pretrained`.",
@@ -247,6 +273,11 @@ class SmpParams(Params):
                 "needs trained weights: either `weights`, a file, or `pretrained`, a folder or the "
                 "name of a model on huggingface.co"
             )
-        if self.std and min(self.std) <= 0:
-            raise ValueError("`std` should be above 0")
+        if self.std and min(self.std) < 1e-3:
+            raise ValueError("`std` should be at least 0.001")
         return self
+
+    def finds(self) -> Sequence[str]:
+        # A network of more than one channel is refused without names.
+        names = self.classes or ["object"]
+        return [name for name in names if name != "background"]

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from instyle_core.errors import InstyleError
-from instyle_core.files import atomic_write, remove_leftovers, sha256_of, write_atomically
+from instyle_core.errors import InputError, InstyleError
+from instyle_core.files import (
+    atomic_write,
+    check_size,
+    remove_leftovers,
+    sha256_of,
+    write_atomically,
+)
 
 
 def test_a_new_file_holds_the_data_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -154,3 +160,23 @@ def test_sha256_of(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256_of(tmp_path / "abc") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "fits"),
+    [
+        ("a.jpg", (65500, 1), True),
+        ("a.JPEG", (1, 65501), False),
+        ("a.webp", (16383, 16383), True),
+        ("a.webp", (16384, 1), False),
+        ("a.png", (10**6, 10**6), True),
+        ("a.tif", (10**6, 10**6), True),
+    ],
+)
+def test_sizes_that_formats_hold(name: str, size: tuple[int, int], fits: bool) -> None:
+    if fits:
+        check_size(Path(name), size)
+        return
+    with pytest.raises(InputError, match="pixels a side") as caught:
+        check_size(Path(name), size)
+    assert caught.value.where == name

@@ -218,7 +218,7 @@ def test_an_output_that_cannot_hold_the_photo_is_found_out_before_any_work(studi
     events: list[Event] = []
     with pytest.raises(InputError, match="transparency"):
         studio.run(events.append, output="out.jpg")
-    assert {event.stage for event in events if isinstance(event, StageStarted)} == {"read"}
+    assert events == []
 
 
 def test_missing_weights_are_found_out_before_any_work(studio: Studio) -> None:

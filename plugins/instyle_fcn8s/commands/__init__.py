@@ -135,7 +135,7 @@ def evaluate(**options: Any) -> None:
 def classes(weights: Path | None) -> None:
     """List the classes that weights can find."""
     from instyle_core import fetch
-    from instyle_fcn8s.checkpoint import read_metadata
+    from instyle_fcn8s.description import read_metadata
     from instyle_fcn8s.weights import ANIMALS
 
     for name in read_metadata(weights or fetch(ANIMALS)).classes:

@@ -17,8 +17,8 @@ from torch import Tensor
 from torchvision.utils import draw_segmentation_masks
 
 from instyle_core import Prompt, fetch
-from instyle_fcn8s import checkpoint
 from instyle_fcn8s.commands.progress import counted
+from instyle_fcn8s.description import read_metadata
 from instyle_fcn8s.evaluation import Evaluation, evaluate
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
@@ -39,7 +39,7 @@ def run(
     """See ``instyle fcn8s evaluate --help``."""
     photos = open_voc(data, split)
     path = weights or fetch(ANIMALS)
-    metadata = checkpoint.read_metadata(path)
+    metadata = read_metadata(path)
     params = FCN8sParams(weights=path, mirror=mirror, **({"size": size} if size else {}))
     segmenter = FCN8s(params)
 

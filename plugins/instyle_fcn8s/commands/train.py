@@ -20,9 +20,9 @@ from torch.utils.data import ConcatDataset, Subset
 from instyle_core import InputError
 from instyle_fcn8s import checkpoint, encoders
 from instyle_fcn8s.commands.progress import counted
+from instyle_fcn8s.description import Variant
 from instyle_fcn8s.evaluation import evaluate
 from instyle_fcn8s.network import FCN
-from instyle_fcn8s.params import Variant
 from instyle_fcn8s.recipes import PRESETS, Recipe
 from instyle_fcn8s.training import Hardware, fit
 from instyle_fcn8s.voc import CLASSES, Photos, Summary, open_sbd, open_voc, summarize

@@ -127,7 +127,7 @@ def test_a_spec_without_a_device(
     left_out = studio.spec("left-out.yaml", device=None)
     assert run(instyle, left_out) == {"device": "cpu", "settings": {"device": "cpu"}}
     # The record of it has the device, so that it is repeated as it was.
-    assert run(instyle, studio.folder / "out.run" / "run.json")["settings"] == {}
+    assert run(instyle, studio.folder / "out.png.run" / "run.json")["settings"] == {}
     assert run(instyle, left_out, "--device", "auto")["settings"] == {}
     assert run(instyle, studio.spec(device="auto")) == {"device": "auto", "settings": {}}
 

@@ -144,12 +144,14 @@ def test_a_new_spec_leaves_a_file_alone_that_is_no_schema(instyle: Command, tmp_
 
 def test_a_spec_in_the_folder_that_the_run_replaces(instyle: Command, studio: Studio) -> None:
     assert instyle("pipeline", "run", studio.spec(), "--quiet").status == 0
-    inside = studio.folder / "out.run" / "mine.yaml"
+    inside = studio.folder / "out.png.run" / "mine.yaml"
     pictures = {"content": "../photo.png", "output": "../out.png", "style": "../style.png"}
-    studio.spec("out.run/mine.yaml", segmenter={"use": "mask", "path": "../mask.png"}, **pictures)
+    studio.spec(
+        "out.png.run/mine.yaml", segmenter={"use": "mask", "path": "../mask.png"}, **pictures
+    )
     before = inside.read_bytes()
     for command in ("run", "validate"):
-        assert_error(instyle("pipeline", command, inside), 2, "mine.yaml", "out.run")
+        assert_error(instyle("pipeline", command, inside), 2, "mine.yaml", "out.png.run")
     assert inside.read_bytes() == before
-    record = studio.folder / "out.run" / "run.json"
+    record = studio.folder / "out.png.run" / "run.json"
     assert instyle("pipeline", "run", record, "--quiet").status == 0

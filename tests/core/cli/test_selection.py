@@ -50,8 +50,8 @@ def test_one_object_by_point_box_and_class(
     [
         (["--point", "15,30"], ["no object was found at the point [15, 30]"]),
         (["--point", "60,3"], ["outside", "from 0 to 59"]),
-        (["--point", "-1,3"], ["outside"]),
-        (["--box", "5,5,5,9"], ["empty"]),
+        (["--point", "-1,3"], ["--point: should be [x, y] from 0 on"]),
+        (["--box", "5,5,5,9"], ["--box: ", "x0 < x1"]),
         (["--box", "0,0,61,9"], ["outside"]),
         (["--box", "13,30,19,40"], ["no object was found in the box"]),
         (["--class", "dog"], ["'dog'", "object"]),

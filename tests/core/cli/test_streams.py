@@ -68,7 +68,7 @@ def test_what_is_done_stays_done(studio: Studio, command: str, lost: str) -> Non
     if command == "segment":
         assert (studio.folder / "photo-segments.png").is_file()
     else:
-        assert {"out.png", "out.run/run.json"} <= listing(studio.folder).keys()
+        assert {"out.png", "out.png.run/run.json"} <= listing(studio.folder).keys()
 
 
 @pytest.mark.parametrize("lost", ["2>/dev/full", "2>&-", "2> >(head -c0)"])

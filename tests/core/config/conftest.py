@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from instyle_core.config import plan
 from tests.core.helpers.fake_plugins import PRESETS, RECORDS, Checker, registry_of
@@ -12,10 +13,10 @@ from tests.core.helpers.fake_plugins import PRESETS, RECORDS, Checker, registry_
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Validation looks whether files are there, not into them."""
+    """Files of a spec; each is a picture of one pixel."""
     (tmp_path / "paintings").mkdir()
     for name in ("photo.jpg", "painting.jpg", "other.jpg", "mask.png", "paintings/a.jpg"):
-        (tmp_path / name).touch()
+        Image.new("RGB", (1, 1)).save(tmp_path / name)
     return tmp_path
 
 

@@ -105,7 +105,7 @@ def test_the_command_line_tells_them_all(
     assert hints == ["  add one, such as `style: painting.jpg`"]
 
 
-HEAVY = ("torch", "torchvision", "kornia", "cv2", "scipy", "timm", "PIL", "numpy")
+HEAVY = ("torch", "torchvision", "kornia", "cv2", "scipy", "timm")
 
 
 @pytest.mark.parametrize(("text", "status"), [(SPEC, 0), (BAD, 2)])

@@ -95,7 +95,7 @@ from tests.core.helpers.specs import SPEC
         ("size:", "size: should be a whole number; it is empty"),
         ("margin: wide", "margin: should be a number; it is 'wide'"),
         ("margin: {a: 1}", "margin: should be a number; it is a mapping"),
-        ("margin: .inf", "margin: should be a finite number; it is inf"),
+        ("margin: .inf", "margin: '.inf' is no finite number"),
         ("device: 0", "device: should be a text, in quotes if need be; it is 0"),
         ("content: 5", "content: should be the name of a file; it is 5"),
         ("output: [a.png]", "output: should be the name of a file; it is ['a.png']"),
@@ -107,7 +107,7 @@ from tests.core.helpers.specs import SPEC
         ),
         (
             "objects: [{select: {class: no}}]",
-            "objects.0.select.class: should be a text, in quotes if need be; it is false",
+            "objects.0.select.class: no can be read as false and as 'no'",
         ),
         ("style: 5", "style: should be a mapping, such as {key: value}; it is 5"),
         (

@@ -9,9 +9,10 @@ import pytest
 
 from instyle_core import pipeline
 from instyle_core.config.plan import Plan, load_plan
+from instyle_core.errors import InputError
 from instyle_core.events import Event, Note
 from tests.core.helpers.interrupted import edit, has_state, interrupt, refusal, tinted
-from tests.core.helpers.studio import Studio
+from tests.core.helpers.studio import Studio, listing
 
 
 @pytest.fixture
@@ -38,7 +39,11 @@ def test_there_is_something_else(studio: Studio, kind: str) -> None:
         target.write_text("dear diary")
     else:
         target.mkdir()
-    assert "no run" in refusal(studio.plan(), studio).what
+    plan = studio.plan()
+    before = listing(studio.folder)
+    with pytest.raises(InputError, match="not the folder of an earlier run"):
+        pipeline.run(plan, resume=True)
+    assert listing(studio.folder) == before
 
 
 def test_the_run_is_finished(studio: Studio) -> None:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from instyle_core import WeightsError
 from instyle_fcn8s import checkpoint
+from instyle_fcn8s.description import read_metadata
 from instyle_fcn8s.network import FCN
 
 CLASSES = ("background", "cat", "dog")
@@ -97,16 +98,16 @@ def test_it_tells_how_it_came_to_be(tmp_path: Path, network: FCN) -> None:
     path = tmp_path / "a" / "new" / "folder" / "network.safetensors"
     training = {"recipe": {"epochs": 3}, "val": {"mean_iou": 0.5}, "photo": "Häschen"}
     checkpoint.save(path, network, training)
-    metadata = checkpoint.read_metadata(path)
+    metadata = read_metadata(path)
     assert metadata.training == training
     assert (metadata.classes, metadata.encoder) == ([*CLASSES], "mobilenet_v2")
     assert metadata.variant == "16s"
 
 
 def test_a_file_that_does_not_tell(file: Path) -> None:
-    assert checkpoint.read_metadata(file).training == {}
+    assert read_metadata(file).training == {}
     save_file(load_file(file), file, METADATA)
-    assert checkpoint.read_metadata(file).training == {}
+    assert read_metadata(file).training == {}
 
 
 # --- writing --------------------------------------------------------------------------------------

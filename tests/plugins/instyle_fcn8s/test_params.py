@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
+from safetensors.numpy import save_file
 
 import instyle_refiners
-from instyle_core import testing
+from instyle_core import fetch, testing
+from instyle_fcn8s.description import read_metadata
 from instyle_fcn8s.params import FCN8sParams
-from instyle_fcn8s.weights import ANIMALS
+from instyle_fcn8s.weights import ANIMALS, CLASSES
 
 
 def test_weights_that_ship_are_those_of_no_file() -> None:
@@ -19,10 +22,28 @@ def test_weights_that_ship_are_those_of_no_file() -> None:
     assert (ANIMALS.package, ANIMALS.url) == ("instyle_fcn8s", None)
 
 
-def test_weights_of_a_file(tmp_path: Path) -> None:
+def test_what_is_found(tmp_path: Path) -> None:
+    assert FCN8sParams().finds() == ["cat", "cow", "dog", "horse", "person", "sheep"]
+    file = tmp_path / "network.safetensors"
+    own = {"classes": '["background", "gnu"]', "encoder": "resnet18", "variant": "8s"}
+    save_file({"x": np.zeros(1)}, file, own)
+    params = FCN8sParams(weights=file)
+    assert params.pretrained() == ()
+    assert params.finds() == ["gnu"]
+
+
+def test_the_weights_that_ship_find_what_is_told() -> None:
+    assert read_metadata(fetch(ANIMALS)).classes == ["background", *CLASSES]
+
+
+def test_a_file_that_is_no_network_of_ours(tmp_path: Path) -> None:
     file = tmp_path / "network.safetensors"
     file.touch()
-    assert FCN8sParams(weights=file).pretrained() == ()
+    with pytest.raises(ValidationError, match="no safetensors file, or it is damaged"):
+        FCN8sParams(weights=file)
+    save_file({"x": np.zeros(1)}, file)
+    with pytest.raises(ValidationError, match="does not describe a network"):
+        FCN8sParams(weights=file)
 
 
 def test_a_refiner_of_that_name_is_there() -> None:

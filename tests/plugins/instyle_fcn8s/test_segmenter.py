@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core import InputError, Prompt, testing
+from instyle_core import Prompt, testing
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import FCN8sParams
@@ -85,8 +86,8 @@ def test_probabilities_can_weight_what_is_differentiated(file: Path) -> None:
     ],
 )
 def test_weights_of_another_network(file: Path, params: dict[str, str], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        FCN8s(FCN8sParams.model_validate({"weights": file, **params}))
+    with pytest.raises(ValidationError, match=message):
+        FCN8sParams.model_validate({"weights": file, **params})
 
 
 def test_weights_of_the_network_that_was_asked_for(file: Path) -> None:

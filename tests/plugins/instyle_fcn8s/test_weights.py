@@ -9,7 +9,7 @@ import pytest
 
 import instyle_fcn8s
 from instyle_core import fetch
-from instyle_fcn8s.checkpoint import read_metadata
+from instyle_fcn8s.description import read_metadata
 from instyle_fcn8s.weights import ANIMALS
 
 ROOT = Path(__file__).parents[3]

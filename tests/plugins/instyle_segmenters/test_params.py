@@ -111,7 +111,7 @@ def test_a_name_on_the_hub_stays_as_it_is(name: str) -> None:
         ({"pretrained": "a/b/c"}, "neither a folder nor the name of a model"),
         ({"pretrained": "."}, "no such file"),
         ({"pretrained": 3}, "a text"),
-        ({"pretrained": "a/b", "std": [0.2, 0.0, 0.2]}, "above 0"),
+        ({"pretrained": "a/b", "std": [0.2, 0.0, 0.2]}, "at least 0.001"),
         ({"pretrained": "a/b", "mean": [0.2]}, "at least 3"),
         ({"pretrained": "a/b", "classes": ["a", "b", "a"]}, "differ from one another"),
         ({"pretrained": "a/b", "encoder": "a b"}, "pattern"),

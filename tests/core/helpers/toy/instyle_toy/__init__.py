@@ -32,13 +32,16 @@ MISSING = Weights(
 )
 
 
-class StencilParams(Params):
+class StencilParams(SegmenterParams):
     path: InputFile
     name: str = "thing"
     instances: bool = False
 
+    def finds(self) -> Sequence[str]:
+        return (self.name,)
 
-class CoarseParams(SegmenterParams, StencilParams):
+
+class CoarseParams(StencilParams):
     @classmethod
     def refiner(cls) -> str:
         return "shift"
