@@ -194,13 +194,9 @@ class Document:
         if not isinstance(node, yaml.ScalarNode):
             raise self._refusal(node, "a key should be a plain text")
         try:
-            text = text_of(str(node.value))
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise self._refusal(node, "a key should be a plain text") from error
+            return text_of(str(node.value))
         except Doubtful as error:
             raise self._refusal(node, str(error)) from error
-        return text
 
     def _refusal(self, node: yaml.Node, what: str, hint: str | None = None) -> InputError:
         return InputError(what, where=self._line(node), hint=hint)

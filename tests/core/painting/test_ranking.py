@@ -51,7 +51,7 @@ def test_the_nearest_picture_is_the_style(studio: Studio, styles: Path) -> None:
     expected = distances(RED)
     assert studio.run(style=NEAR).status == "finished"
     written = style_of(studio)
-    assert written["chosen"] == str(styles / next(iter(expected)))
+    assert written["chosen"] == f"../styles/{next(iter(expected))}"
     assert names(written["ranking"]) == list(expected)
     for rated, distance in zip(written["ranking"], expected.values(), strict=True):
         # The object's rim is resampled with the noise around it.
@@ -196,10 +196,10 @@ def test_none_can_be_read(studio: Studio, styles: Path) -> None:
         (styles / name).write_text("no picture")
     with pytest.raises(InputError, match="no picture in this folder can be read") as caught:
         studio.run(style=NEAR)
-    assert caught.value.where == str(styles)
+    assert caught.value.where is not None
+    assert caught.value.where.startswith(str(studio.folder / "spec.yaml"))
     assert caught.value.hint is not None
-    assert caught.value.hint.startswith("blue.png: ")
-    assert caught.value.hint.endswith("; and 1 more")
+    assert "blue.png: this is not a picture that can be read" in caught.value.hint
     assert not (studio.folder / "out.png").exists()
 
 
@@ -275,7 +275,7 @@ def test_a_folder_that_has_changed_keeps_a_run_from_going_on(
 
 def test_the_hashes_of_the_pictures_are_kept(studio: Studio, styles: Path) -> None:
     studio.run(style=NEAR)
-    assert {str(styles / name) for name in COLORS} < set(record(studio)["inputs"])
+    assert {f"../styles/{name}" for name in COLORS} < set(record(studio)["inputs"])
 
 
 # --- what a ranker sees ---------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def test_a_name_may_be_any_bytes(studio: Studio, styles: Path) -> None:
     interrupt(plan, 0, 2)
     finish(plan)
     assert results(studio) == first
-    assert style_of(studio)["chosen"] == str(styles / name)
+    assert style_of(studio)["chosen"] == f"../styles/{name}"
     assert name in names(style_of(studio)["ranking"])
     assert pipeline.run(load_plan(studio.folder / "out.png.run" / "run.json")).status == "finished"
     assert results(studio) == first
