@@ -179,8 +179,7 @@ def load_plan(
 def _root_of(record: Document) -> Path:
     """The project's folder by a ``run.json``, which lies in a folder beside the output."""
     written = record.data.get("root")
-    known = isinstance(written, str) and "\0" not in written
-    return Path(os.path.realpath(record.folder / (written if known else "..")))
+    return Path(os.path.realpath(record.folder / (written if isinstance(written, str) else "..")))
 
 
 def _common(one: Path, other: Path) -> Path:

@@ -28,7 +28,11 @@ Command = Callable[..., Done]
 
 def start(*arguments: str | Path, folder: Path) -> subprocess.Popen[str]:
     """Start ``instyle`` in a process of its own, with the toy plugin installed."""
-    code = "import sys; from instyle_core.cli import main; main(sys.argv[1:])"
+    # The tests may be run by nohup, which ignores SIGHUP.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+        "from instyle_core.cli import main; main(sys.argv[1:])"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=folder,

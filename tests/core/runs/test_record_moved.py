@@ -88,7 +88,7 @@ def test_folders_of_one_project(tmp_path: Path, studio: Studio) -> None:
     assert json.loads((again.folder / "run.json").read_text())["spec"] == record["spec"]
 
 
-@pytest.mark.parametrize("root", [5, None, "\0", "/", "x" * 5000, ["a"]])
+@pytest.mark.parametrize("root", [5, None, "/", "x" * 5000, ["a"]])
 def test_a_record_with_a_strange_root_is_read(studio: Studio, root: Any) -> None:
     result = pipeline.run(studio.plan())
     path = result.folder / "run.json"
