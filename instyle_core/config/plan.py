@@ -69,7 +69,6 @@ class Plan:
         extractors: those that losses and rankers read, by the names that these use.
         inputs: the files that the spec reads.
         notes: what the user should be told, such as that a parameter has a new name.
-        style_folders: those that a style is chosen from.
         root: the folder of the project: what spec and output have in common. Files in it are
             relative to one another in the record of a run.
         settings: the values that came from the user's settings, not from the spec.
@@ -82,7 +81,6 @@ class Plan:
     extractors: Mapping[str, Use]
     inputs: tuple[Path, ...]
     notes: tuple[str, ...] = ()
-    style_folders: tuple[Path, ...] = ()
     root: Path = Path("/")
     settings: Mapping[str, str] = field(default_factory=dict)
     document: Document = field(
@@ -230,7 +228,6 @@ def make(document: Document, registry: Registry) -> Plan:
         "extractors": extractors if isinstance(extractors, dict) else {},
         "inputs": [],
         "notes": [],
-        "style_folders": [],
         "ranker": _left_out().data.get("ranker"),
     }
     try:
@@ -252,10 +249,8 @@ def _plan(spec: Spec, context: Mapping[str, Any]) -> Plan:
         for use in item.readers if item else ():
             for name in use.reads():
                 extractors[name] = spec.extractors.get(name) or resolve("extractor", name, context)
-    inputs, notes, folders = (
-        tuple(dict.fromkeys(context[key])) for key in ("inputs", "notes", "style_folders")
-    )
-    return Plan(spec, objects, whole, extractors, inputs, notes, folders)
+    inputs, notes = (tuple(dict.fromkeys(context[key])) for key in ("inputs", "notes"))
+    return Plan(spec, objects, whole, extractors, inputs, notes)
 
 
 def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:

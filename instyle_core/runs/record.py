@@ -67,7 +67,9 @@ def relative(record: Any, plan: Plan) -> Any:
     copied or moved with them is that of the copies. Other paths stay absolute.
     """
     folder = os.path.realpath(plan.folder)
-    known = {plan.spec.output, plan.root, *plan.inputs, *plan.style_folders}
+    # A parameter may name the folder of files that are read.
+    folders = {parent for path in plan.inputs for parent in path.parents}
+    known = {plan.spec.output, plan.root, *plan.inputs, *folders}
     near = {
         str(path): Path(os.path.relpath(path, folder)).as_posix()
         for path in known

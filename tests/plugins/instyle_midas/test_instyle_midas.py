@@ -75,8 +75,8 @@ def test_a_run_by_the_command_line(studio: Studio, folder: Path, instyle: Comman
     assert "tint" in done.err
     assert "depth" in done.err
     record = json.loads((studio.folder / "out.png.run" / "run.json").read_text())
-    assert record["spec"]["extractors"]["near"]["model"] == str(studio.folder / "net")
-    assert {str(path) for path in (studio.folder / "net").iterdir()} <= {*record["inputs"]}
+    assert record["spec"]["extractors"]["near"]["model"] == "../net"
+    assert {f"../net/{path.name}" for path in (studio.folder / "net").iterdir()} <= {*record["inputs"]}
     first = studio.output
     assert instyle("pipeline", "run", studio.folder / "out.png.run" / "run.json").status == 0
     assert np.array_equal(studio.output, first)
@@ -101,7 +101,7 @@ def test_a_damaged_network(studio: Studio, folder: Path, instyle: Command) -> No
     shutil.copytree(folder, studio.folder / "net")
     (studio.folder / "net" / "model.safetensors").write_bytes(b"nothing")
     done = instyle("pipeline", "run", studio.spec(losses=LOSSES, extractors=near("net")))
-    assert_error(done, 3, "cannot load the network", str(studio.folder / "net"))
+    assert_error(done, 2, "damaged", str(studio.folder / "net" / "model.safetensors"))
     assert not (studio.folder / "out.png").exists()
 
 
