@@ -76,7 +76,8 @@ def test_a_run_by_the_command_line(studio: Studio, folder: Path, instyle: Comman
     assert "depth" in done.err
     record = json.loads((studio.folder / "out.png.run" / "run.json").read_text())
     assert record["spec"]["extractors"]["near"]["model"] == "../net"
-    assert {f"../net/{path.name}" for path in (studio.folder / "net").iterdir()} <= {*record["inputs"]}
+    names = {f"../net/{path.name}" for path in (studio.folder / "net").iterdir()}
+    assert names <= {*record["inputs"]}
     first = studio.output
     assert instyle("pipeline", "run", studio.folder / "out.png.run" / "run.json").status == 0
     assert np.array_equal(studio.output, first)
