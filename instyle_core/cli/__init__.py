@@ -20,7 +20,7 @@ from instyle_core.cli.plugins import plugins
 from instyle_core.cli.segment import segment
 from instyle_core.cli.streams import surviving
 from instyle_core.cli.style import style
-from instyle_core.errors import CacheWarning, InstyleError
+from instyle_core.errors import CacheWarning, InstyleError, described
 from instyle_core.plugin import discovery
 
 
@@ -124,7 +124,7 @@ def _status_of(given: list[str]) -> int:
     except BaseException as error:  # a library written in Rust raises what is no Exception
         if debug:
             raise
-        click.echo(f"error: {type(error).__name__}: {error}", err=True)
+        click.echo(f"error: {described(error)}", err=True)
         click.echo("  this should not happen; `--debug` shows where it did", err=True)
         return 1
     return status if isinstance(status, int) else 0

@@ -113,10 +113,9 @@ def plugin_list(number: int, chance: random.Random, site: Path) -> tuple[str, li
         code = PRELUDE + hook + f"    return [record(**{{'{key}': {value}}})]\n"
     elif how == "parameters":
         fault = chance.choice(PARAMETERS)
-        body = fault if fault.startswith("def") else fault
         code = plain.replace("class Params_(LossParams):\n    pass", "").replace(
             "ODD = Value()",
-            f"ODD = Value()\nfrom pydantic import Field\nclass Params_(LossParams):\n    {body}\n",
+            f"ODD = Value()\nfrom pydantic import Field\nclass Params_(LossParams):\n    {fault}\n",
         )
     elif how == "source":
         fault = chance.choice(["\0", "def (", "x = '\udcff'", "\ufeff\ufeff", "(" * 5000])

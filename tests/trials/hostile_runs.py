@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hostile_weights import Canary, deflated, flipped, saved
 from project import make_project
 
 from instyle_core import pipeline
@@ -40,18 +41,9 @@ TENSORS = [
     lambda t: torch.zeros(3, 8, 8), lambda t: torch.sparse_coo_tensor([[0]], [1.0], (2**40,)),
     lambda t: t.to(torch.complex64), lambda t: torch.empty(t.shape, device="meta"), lambda t: 1,
     lambda t: t.clone().requires_grad_() if t.is_floating_point() else t, lambda t: [t],
-    lambda t: t * 1e30, lambda t: torch.zeros(3, 4000, 4000), lambda t: torch.nn.Parameter(t.float()),
+    lambda t: t * 1e30, lambda t: torch.zeros(3, 4000, 4000),
+    lambda t: torch.nn.Parameter(t.float()),
 ]  # fmt: skip
-
-
-class Canary:
-    """A pickle of it makes a file when it is read without care."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __reduce__(self) -> Any:
-        return (os.mkdir, (str(self._path),))
 
 
 def prepare_run(folder: Path) -> None:
@@ -186,8 +178,6 @@ def _leaf_of_state(content: Any, chance: random.Random) -> tuple[Any, Any]:
 
 
 def _bytes(chance: random.Random, run: Path, around: Path) -> tuple[str, Any]:
-    from hostile_inputs import deflated, flipped, saved
-
     whole = _state(run).read_bytes()
     kinds = {
         "pickle": lambda: pickle.dumps(Canary(around / "canary"), protocol=2),
