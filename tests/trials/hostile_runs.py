@@ -182,7 +182,7 @@ def _bytes(chance: random.Random, run: Path, around: Path) -> tuple[str, Any]:
     kinds = {
         "pickle": lambda: pickle.dumps(Canary(around / "canary"), protocol=2),
         "torch": lambda: saved({"format": 5, "finished": Canary(around / "canary")}),
-        "bomb": lambda: deflated(saved({"format": 5, "random": torch.zeros(3 * 10**8)})),
+        "bomb": lambda: deflated(saved({"format": 5, "random": torch.zeros(10**7)})),
         "cut": lambda: whole[: len(whole) // 2],
         "flipped": lambda: flipped(whole, chance),
         "compressed": lambda: deflated(whole),
