@@ -275,9 +275,12 @@ def segment(number: int, chance: random.Random, folder: Path) -> Case:
     del number
     project(folder)
     bad, label = hostile_picture(chance, folder / "project", (44, 60))
-    use = chance.choice(["{use: stencil, path: mask-0.png}", "{use: mask, path: bad.png}"])
-    asked = chance.choice([[], ["--point", "9999999999999999999999,-1"], ["--box", "0,0,9,nan"]])
-    command = ["segment", bad.name, "--use", use, *asked, "-o", "out.png", "--json"]
+    image, use = bad.name, "{use: stencil, path: mask-0.png}"
+    if chance.random() < 0.3:
+        image, use = "photo.png", f"{{use: mask, path: {bad.name}}}"
+    odd = [["--point", "9" * 30 + ",-1"], ["--box", "0,0,9,nan"], ["--class", "\x1b[2J"]]
+    asked = chance.choice(odd) if chance.random() < 0.2 else []
+    command = ["segment", image, "--use", use, *asked, "-o", "out.png", "--json"]
     return Case(f"segment:{label}", [command], refused if label.startswith("cut") else anything)
 
 
