@@ -3,7 +3,7 @@
     python tests/trials/hostile.py [--count 500] [--seed 0] [--first 0]
 
 Half of the inputs are carried out with `pipeline run`, or resumed; the others are for `validate`,
-`segment`, `models verify` and `plugins list`. `hostile_inputs.py` and `hostile_runs.py` make them.
+`segment`, `models verify` and `plugins list`. The files `hostile_*.py` make them.
 Whatever they are, there is no traceback and no unknown error, none takes 20 s or 4 GB, no code in
 data is run, and nothing is written, changed or removed but the output, its run folder, hidden files
 beside them, and the cache. Where the status is 0, the picture is whole; and a spec that `validate`
@@ -192,7 +192,7 @@ def tried(numbers: list[int], seed: int) -> tuple[dict[int, list[dict[str, Any]]
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("numbers", type=int, nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("numbers", type=int, nargs="*", help="only these inputs")
 
 
 def main() -> None:
