@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from instyle_core.errors import InputError
+from instyle_core.errors import InputError, text_of
 
 # Parameters of glibc's mallopt, from malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -68,7 +68,9 @@ def choose_tile(wanted: int | Literal["auto"], device: torch.device, precision: 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of torch means that memory is full; only CUDA GPUs have a type for it."""
     signs = ("allocate memory", "out of memory", "ALLOC_FAILED")  # processor; GPU; its libraries
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in text_of(error) for sign in signs
+    )
 
 
 def keep_freed_memory() -> None:

@@ -114,4 +114,18 @@ def did_you_mean(name: str, names: Iterable[str], *, most: int = 3) -> str:
 
 def first_line(error: BaseException) -> str:
     """The first line of what an exception says; the name of its type if it says nothing."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    return next(iter(text_of(error).splitlines()), "") or type(error).__name__
+
+
+def described(error: BaseException) -> str:
+    """The type of an exception and what it says, in one line."""
+    text = " ".join(text_of(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says; nothing if it fails at that, as those of plugins may."""
+    try:
+        return str(error)
+    except Exception:
+        return ""

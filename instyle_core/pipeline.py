@@ -37,7 +37,7 @@ from instyle_core.painting.style_picture import style_of
 from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs.folder import RunFolder, settle
 from instyle_core.runs.notebook import gallery
-from instyle_core.runs.resume import find
+from instyle_core.runs.resume import find, resuming
 from instyle_core.runs.state import RunState
 from instyle_core.validation import check
 from instyle_core.weights.fetch import obtain
@@ -136,9 +136,10 @@ def run(
         objects = choose_styles(objects, pictures.photo, plan, networks, tell)
         with deferred() as stop_is_asked_for:
             state = earlier.state if earlier else RunState(0, [], random_state())
-            canvas, outcome, state = paint(
-                objects, pictures, networks, plan, folder, tell, state, stop_is_asked_for
-            )
+            with resuming(earlier, lambda: folder.steps):
+                canvas, outcome, state = paint(
+                    objects, pictures, networks, plan, folder, tell, state, stop_is_asked_for
+                )
             resumable = outcome.status == "interrupted" and state.begun
             with tell.stage("write"):
                 kept = state if resumable else None

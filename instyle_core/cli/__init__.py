@@ -14,13 +14,14 @@ import click
 from instyle_core.cli.completion import completion
 from instyle_core.cli.config import config
 from instyle_core.cli.demo import demo
+from instyle_core.cli.layout import visible
 from instyle_core.cli.models import models
 from instyle_core.cli.pipeline import pipeline
 from instyle_core.cli.plugins import plugins
 from instyle_core.cli.segment import segment
 from instyle_core.cli.streams import surviving
 from instyle_core.cli.style import style
-from instyle_core.errors import CacheWarning, InstyleError
+from instyle_core.errors import CacheWarning, InstyleError, described
 from instyle_core.plugin import discovery
 
 
@@ -70,7 +71,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if issubclass(category, CacheWarning):
-        click.echo(f"note: {message}", err=True)
+        click.echo(f"note: {visible(str(message))}", err=True)
     else:
         _show_warning_of_python(message, category, filename, lineno, file, line)
 
@@ -124,7 +125,7 @@ def _status_of(given: list[str]) -> int:
     except BaseException as error:  # a library written in Rust raises what is no Exception
         if debug:
             raise
-        click.echo(f"error: {type(error).__name__}: {error}", err=True)
+        click.echo(f"error: {visible(described(error))}", err=True)
         click.echo("  this should not happen; `--debug` shows where it did", err=True)
         return 1
     return status if isinstance(status, int) else 0

@@ -15,6 +15,10 @@ _LINES, _SHORT = 6, 8
 _UNIT = re.compile(r"(\s*)(`[^`]*`\S*|\S+)")
 
 
+#: All but tabs and line breaks.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def width_of(stream: IO[str]) -> int | None:
     """The columns of the terminal that a stream goes to; None elsewhere: lines may be long there.
 
@@ -28,12 +32,22 @@ def width_of(stream: IO[str]) -> int | None:
         return None
 
 
+def visible(text: str) -> str:
+    """A text in which control characters are shown, such as ``\\x1b``, and not obeyed.
+
+    Names and messages may be of files and plugins by anybody; a terminal could be told to hide or
+    to fake lines.
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def wrap(text: str, width: int | None, indent: str = "  ") -> str:
     """A text in lines of at most `width` columns, the further ones indented; None for no limit.
 
     Words are kept whole, such as long paths, and so are commands between backticks, so that they
-    can be copied.
+    can be copied. Control characters are made visible.
     """
+    text = visible(text)
     if "\n" in text:
         return "\n".join(wrap(line, width, indent) for line in text.split("\n"))
     if width is None or _length(text) <= width:
@@ -53,7 +67,7 @@ def table(rows: Iterable[Sequence[str]], width: int | None) -> str:
 
     Where columns would get too narrow, each row becomes a paragraph with a line for each cell.
     """
-    headings, *others = rows
+    headings, *others = ([visible(cell) for cell in row] for row in rows)
     widths = _widths([headings, *others], width)
     if widths is None:
         paragraphs = [

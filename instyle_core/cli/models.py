@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from instyle_core.cli.completion import weights_names
+from instyle_core.cli.layout import visible
 
 if TYPE_CHECKING:
     from instyle_core.weights.record import Weights
@@ -87,7 +88,7 @@ def verify(name: str | None) -> None:
             verify(weights)
         except WeightsError as error:
             wrong += 1
-            click.echo(f"{weights.name}: {error}")
+            click.echo(visible(f"{weights.name}: {error}"))
         else:
             click.echo(f"{weights.name}: ok")
     if name is None:
@@ -122,7 +123,7 @@ def _check_told() -> int:
     for path in paths:
         if os.path.exists(path) and not is_as_told(path):
             wrong += 1
-            click.echo(f"{path}: damaged; it is downloaded again when it is used next")
+            click.echo(visible(f"{path}: damaged; it is downloaded again when it is used next"))
     return wrong
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from instyle_core.cli.completion import devices
+from instyle_core.cli.layout import visible
 
 if TYPE_CHECKING:
     from instyle_core.config.document import Document
@@ -247,7 +248,7 @@ def validate(spec: Path, assignments: tuple[str, ...]) -> None:
         show_note(note)
     count = len(plan.objects)
     what = f"{count} object{'s' if count != 1 else ''}" if count else "the whole picture"
-    click.echo(f"{spec}: fine ({what} of {plan.spec.content.name})")
+    click.echo(visible(f"{spec}: fine ({what} of {plan.spec.content.name})"))
 
 
 @pipeline.command()

@@ -59,8 +59,15 @@ def crop(image: Tensor, box: Box) -> Tensor:
 
 
 def paste(canvas: Tensor, box: Box, pixels: Tensor) -> Tensor:
-    """A picture (C, H, W) with the pixels (C, h, w) inside of a box replaced."""
+    """A picture (C, H, W) with the pixels (C, h, w) inside of a box replaced.
+
+    Raises:
+        ValueError: the pixels do not fill the box, or it is not within the picture.
+    """
     x0, y0, x1, y1 = box
     pasted = canvas.clone()
-    pasted[:, y0:y1, x0:x1] = pixels
+    place = pasted[:, y0:y1, x0:x1]
+    if min(box) < 0 or not place.shape == pixels.shape == (len(canvas), y1 - y0, x1 - x0):
+        raise ValueError(f"pixels of the shape {(*pixels.shape,)} do not fill the box {box}")
+    place.copy_(pixels)
     return pasted

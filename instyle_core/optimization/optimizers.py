@@ -92,7 +92,7 @@ class AdamSolver:
     def resume(self, state: dict[str, Any]) -> None:
         for name, kept in self._momentum.items():
             for ours, theirs in zip(kept, state[name], strict=True):
-                ours.copy_(theirs)
+                copy_whole(ours, theirs)
 
     def momentum(self) -> Momentum:
         return dict(self._momentum)
@@ -137,7 +137,8 @@ class LBFGSSolver:
         return self._optimizer.state_dict()
 
     def resume(self, state: dict[str, Any]) -> None:
-        self._optimizer.load_state_dict(deepcopy(state))
+        settings = self._optimizer.state_dict()["param_groups"]  # those of the spec, not of a file
+        self._optimizer.load_state_dict({**deepcopy(state), "param_groups": settings})
 
     def momentum(self) -> None:
         """None: curvature pairs are of one size."""
@@ -150,6 +151,17 @@ def solver(
     if isinstance(settings, spec.Adam):
         return AdamSolver(levels, momentum)
     return LBFGSSolver(levels, settings)
+
+
+def copy_whole(target: Tensor, source: Tensor) -> None:
+    """Copy a tensor to one of the same shape; torch would repeat a smaller one.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    if target.shape != source.shape:
+        raise ValueError(f"a tensor is of the shape {(*source.shape,)}, not {(*target.shape,)}")
+    target.copy_(source)
 
 
 def _zeros(levels: Sequence[Tensor]) -> Momentum:

@@ -15,7 +15,7 @@ from instyle_core.device import is_out_of_memory
 from instyle_core.errors import InstyleError
 from instyle_core.interfaces.pictures import Size
 from instyle_core.optimization.cuda_graph import WARM_UP, capture
-from instyle_core.optimization.optimizers import Momentum, solver
+from instyle_core.optimization.optimizers import Momentum, copy_whole, solver
 from instyle_core.optimization.parametrization import assemble, zero_levels
 from instyle_core.optimization.random_state import random_state, restore_random_state
 
@@ -172,7 +172,7 @@ class ScaleRun:
 
     def resume(self, state: ScaleState) -> None:
         """Continue from the state of an earlier run at this scale, which is copied."""
-        self._pixels.copy_(state.pixels)
+        copy_whole(self._pixels, state.pixels)
         self._solver.resume(state.solver)
         self._bests = [*state.bests]
         self._firsts = [*state.firsts]

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, ref
 
-from instyle_core.errors import InstyleError, PluginError
+from instyle_core.errors import InstyleError, PluginError, described
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.loss import SHARE_OF_REACH, Loss, SummedLoss, Sums, Targets, View
@@ -58,8 +58,7 @@ def called(who: str, method: str) -> Iterator[None]:
 
             if is_out_of_memory(error):
                 raise
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PluginError(who, f"{method} raised {text}") from error
+        raise PluginError(who, f"{method} raised {described(error)}") from error
 
 
 def guard(use: Use, thing: Any) -> Any:

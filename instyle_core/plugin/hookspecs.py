@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from instyle_core.errors import InstyleError
+from instyle_core.errors import InstyleError, described
 
 if TYPE_CHECKING:
     import click
@@ -98,9 +98,9 @@ class Plugin:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin's module may raise anything
-            reason = f"{type(error).__name__}: {error}"
+            what = f"the {self.kind} '{self.name}' cannot be loaded from {self.factory}"
             raise InstyleError(
-                f"the {self.kind} '{self.name}' cannot be loaded from {self.factory}: {reason}",
+                f"{what}: {described(error)}",
                 hint="reinstall or upgrade its package; `instyle plugins list` names it",
             ) from error
         return factory

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from instyle_core.errors import InputError, InstyleError, did_you_mean
+from instyle_core.errors import InputError, InstyleError, described, did_you_mean
 from instyle_core.interfaces.kinds import KINDS
 from instyle_core.plugin import discovery, hookspecs
 from instyle_core.plugin.checks import check_hooks, problem_of_params, problem_of_record
@@ -282,10 +282,7 @@ def _kept(failures: list[Failure], source: Source, what: str = "") -> Iterator[N
 
 
 def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, InstyleError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return " ".join(str(error).split()) if isinstance(error, InstyleError) else described(error)
 
 
 def _name(entry: Entry, full: bool) -> str:

@@ -34,6 +34,7 @@ from instyle_core.runs.hidden import (
     restore_replaced,
 )
 from instyle_core.runs.losses_csv import Row, row_of, write_rows
+from instyle_core.runs.own_files import own_file
 from instyle_core.runs.record import RUNNING, hash_of, origins, relative, state_path
 from instyle_core.runs.state import RunState, damaged, dump_state
 
@@ -51,7 +52,7 @@ def settle(plan: Plan) -> None:
     restore_replaced(target)
     for folder in dead_folders(target):
         try:
-            record = json.loads((folder / "run.json").read_bytes())
+            record = json.loads(own_file(folder, "run.json").read_bytes())
             if record["status"] != RUNNING:
                 _publish(folder, plan.spec.output, target)
                 return
@@ -62,8 +63,8 @@ def settle(plan: Plan) -> None:
 def _publish(folder: Path, output: Path, target: Path) -> None:
     """Put the picture in a hidden folder in its place, if it is not there, and then the folder."""
     with alone_in(target.parent):
-        if (folder / STAGED).exists():
-            move_file(folder / STAGED, output)
+        if os.path.lexists(folder / STAGED):
+            move_file(own_file(folder, STAGED), output)
         move_to(folder, target)
 
 
@@ -128,6 +129,11 @@ class RunFolder:
             self._hidden.remove()
 
     @property
+    def steps(self) -> int:
+        """The number of steps so far, with those of the run that is resumed."""
+        return len(self._losses)
+
+    @property
     def has_remains(self) -> bool:
         """Whether a run that died has left a checkpoint."""
         return bool(self._dead)
@@ -186,7 +192,7 @@ class RunFolder:
         names += [_snapshot(name, step) for name, step in taken if self._snaps(step)]
         for name in names:
             try:
-                shutil.copyfile(earlier.folder / name, self._path(name))
+                shutil.copyfile(own_file(earlier.folder, name), self._path(name))
             except OSError as error:
                 raise damaged(earlier.folder / name, error.strerror or str(error)) from error
 
@@ -322,7 +328,7 @@ class RunFolder:
         if state:  # a full disk may have room for the picture, if not for the state
             attempts += [(place, None) for place in elsewhere]
         for place, kept in attempts:
-            with suppress(OSError, InstyleError):
+            with suppress(Exception):  # whatever keeps the report, say, from being written
                 self._folder = self._copied_to(place) if place else self._hidden.path
                 # First, so that the last checkpoint is still there if there is no room at all.
                 write_atomically(self._folder / name, picture)

@@ -152,11 +152,14 @@ def _prefix(target: Path) -> str:
 
 
 def _siblings(target: Path) -> list[Path]:
-    try:
-        names = os.listdir(target.parent)
-    except OSError:
-        return []
-    return [target.parent / name for name in names if name.startswith(_prefix(target))]
+    # A link by such a name is nobody's remains: what it leads to would be moved or removed.
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        return [
+            target.parent / entry.name
+            for entry in entries
+            if entry.name.startswith(_prefix(target)) and entry.is_dir(follow_symlinks=False)
+        ]
+    return []
 
 
 def _locked(folder: Path) -> int | None:

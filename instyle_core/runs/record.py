@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from instyle_core.config.plan import Plan
 from instyle_core.errors import InputError
@@ -86,16 +86,38 @@ def relative(record: Any, plan: Plan) -> Any:
     return walk(record)
 
 
+class _Rated(BaseModel):
+    picture: str
+    score: float
+    figures: dict[str, float]
+
+
+class _Style(BaseModel):
+    ranking: list[_Rated]
+
+
+class _Facts(BaseModel):
+    """What the report shows of an object; there may be more."""
+
+    pixels: int | None = None
+    style: _Style | None = None
+
+
+def _checked(facts: dict[str, Any]) -> dict[str, Any]:
+    _Facts.model_validate(facts)
+    return facts
+
+
 class Record(BaseModel):
     """The part of a ``run.json`` that is needed to resume."""
 
     status: str
-    state: str | None = None
+    state: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     spec: dict[str, Any]
     started: str
     resumed: list[dict[str, Any]] = []
-    seconds: dict[str, float]
-    objects: dict[str, dict[str, Any]]
+    seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    objects: dict[str, Annotated[dict[str, Any], AfterValidator(_checked)]]
     notes: list[str]
     inputs: dict[str, str]
     weights: dict[str, str]

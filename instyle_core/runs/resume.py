@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from instyle_core.config.plan import Plan
-from instyle_core.errors import InputError
+from instyle_core.errors import InputError, InstyleError, first_line
 from instyle_core.interfaces.messages import in_words, shown
 from instyle_core.runs.hidden import dead_folders
 from instyle_core.runs.losses_csv import Row, read_rows
+from instyle_core.runs.own_files import own_file
 from instyle_core.runs.record import (
     RUNNING,
     Earlier,
@@ -68,16 +70,45 @@ def _find(folder: Path, plan: Plan, machine: Mapping[str, Any]) -> Earlier:
             where=str(folder),
             hint=_START_AGAIN,
         )
-    state = load_state(state_path(folder, record.state), record.state, machine["device"])
-    losses = _losses(folder / "losses.csv", plan, state)
+    path = state_path(folder, record.state)
+    state = load_state(path, record.state, machine["device"])
+    is_between = len(state.patches) == state.finished < len(plan.parts)
+    if not is_between or state.steps > plan.spec.optimizer.steps:
+        raise damaged(path, "it does not have the objects or steps of the spec")
+    losses = _losses(folder, plan, state)
     return Earlier(folder, record, state, losses, _changes(plan, machine, record))
+
+
+@contextmanager
+def resuming(earlier: Earlier | None, steps: Callable[[], int]) -> Iterator[None]:
+    """Around the painting: what fails before the first step of a resumed run is its state's fault.
+
+    Of some things only the painting knows whether they fit, such as the sizes of tensors.
+
+    Args:
+        earlier: the run that is resumed, or None.
+        steps: tells how many steps were taken.
+
+    Raises:
+        InputError: the state does not fit.
+    """
+    before = steps()
+    try:
+        yield
+    except InstyleError:
+        raise
+    except Exception as error:
+        if earlier is None or earlier.record.state is None or steps() > before:
+            raise
+        path = state_path(earlier.folder, earlier.record.state)
+        raise damaged(path, first_line(error)) from error
 
 
 def _record(folder: Path) -> Record:
     path = folder / "run.json"
     try:
         # Not by pydantic, whose parser refuses the escapes of names that are not UTF-8.
-        return Record.model_validate(json.loads(path.read_bytes()))
+        return Record.model_validate(json.loads(own_file(folder, path.name).read_bytes()))
     except (FileNotFoundError, NotADirectoryError) as error:
         what, hint = "there is no run here to resume", "to start one, leave out --resume"
         raise InputError(what, where=str(folder), hint=hint) from error
@@ -174,20 +205,24 @@ def _environment(origin: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[
     }
 
 
-def _losses(path: Path, plan: Plan, state: RunState) -> list[Row]:
+def _losses(folder: Path, plan: Plan, state: RunState) -> list[Row]:
     """The rows up to the state; a run that was stopped at once has written some more."""
+    path = folder / "losses.csv"
     *finished, part = plan.parts[: state.finished + 1]
     try:
         rows = [
             row
-            for row in read_rows(path.read_text(encoding="utf-8"))
+            for row in read_rows(own_file(folder, path.name).read_text(encoding="utf-8"))
             if row["object"] in finished or (row["object"] == part and row["step"] <= state.steps)
         ]
+        places = [(plan.parts.index(row["object"]), row["step"]) for row in rows]
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from error
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise damaged(path, "its content has changed since it was written") from error
     settings = plan.spec.optimizer
+    if places != sorted({*places}) or any(step < 1 for _, step in places):
+        raise damaged(path, "its steps are not in order")
     expected = state.finished * settings.steps + state.steps
     if len(rows) > expected or (len(rows) < expected and not settings.tolerance):
         raise damaged(path, "it does not have one row for each step")

@@ -37,7 +37,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors" or head[8:] == b"{":
             return _checked(load_file(path), path)
         if zipfile.is_zipfile(path):
-            _check_archive(path)
+            check_archive(path)
         with warnings.catch_warnings(action="ignore"):  # about old formats, which are read as well
             data = torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
@@ -60,10 +60,14 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return _checked(_state_dict(data, path), path)
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """Check what ``torch.save`` writes, a ZIP archive, which torch itself trusts.
 
     Its checksums are compared. Nothing in it is compressed, or it might unpack to any size.
+
+    Raises:
+        WeightsError: the file is damaged, or compressed.
+        OSError, zipfile.BadZipFile: it cannot be read, or is no archive.
     """
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
@@ -73,10 +77,19 @@ def _check_archive(path: Path) -> None:
             raise _unusable(path, f"the file is damaged: {damaged} has another checksum")
 
 
+def is_plain(tensor: Tensor) -> bool:
+    """Whether each number of a tensor is one of its file, so that it is no larger than that.
+
+    Sparse tensors, those that show the same numbers again and again, and those without any content
+    may be of any size.
+    """
+    is_dense = tensor.layout == torch.strided and tensor.device.type != "meta"
+    return is_dense and tensor.nbytes <= tensor.untyped_storage().nbytes()
+
+
 def _checked(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     for name, tensor in state.items():
-        # Sparse tensors, and those that show the same numbers again and again, may be of any size.
-        if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
+        if not is_plain(tensor):
             raise _unusable(
                 path, f"the tensor '{name}' would be larger than the file that it is in"
             )

@@ -15,6 +15,7 @@ from instyle_core.errors import (
     InterruptedRun,
     SpecError,
     WeightsError,
+    described,
     did_you_mean,
     first_line,
 )
@@ -101,3 +102,26 @@ def test_a_name_that_there_is_would_be_the_first(name: str, names: list[str]) ->
 )
 def test_the_first_line_of_an_exception(error: BaseException, line: str) -> None:
     assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("no\n at  all"), "ValueError: no at all"),
+        (SystemExit(), "SystemExit"),
+        (KeyError("a"), "KeyError: 'a'"),
+    ],
+)
+def test_an_exception_in_one_line(error: BaseException, text: str) -> None:
+    assert described(error) == text
+
+
+@pytest.mark.parametrize("text", [3, ValueError("no text")])
+def test_an_exception_that_cannot_be_turned_into_a_text(text: object) -> None:
+    class Unsayable(Exception):
+        def __str__(self) -> str:
+            if isinstance(text, Exception):
+                raise text
+            return text  # type: ignore[return-value]
+
+    assert described(Unsayable("a")) == first_line(Unsayable("a")) == "Unsayable"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.cli.layout import table, width_of, wrap
+from instyle_core.cli.layout import table, visible, width_of, wrap
 
 WORDS = st.lists(st.text("ab-_/.", min_size=1, max_size=14), max_size=20).map(" ".join)
 
@@ -80,6 +80,25 @@ def test_columns_that_would_be_too_narrow_become_lines() -> None:
         "name: b",
         "size: 4 MB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[2J\x1b]0;title\x07", r"a\x1b[2J\x1b]0;title\x07"),
+        ("\x9b2J", r"\x9b2J"),  # the same command in one byte
+        ("all\rgone\b\x7f", r"all\x0dgone\x08\x7f"),
+        ("tab\tand\nline, ü, 日本", "tab\tand\nline, ü, 日本"),
+    ],
+)
+def test_commands_for_the_terminal_are_shown_and_not_obeyed(text: str, shown: str) -> None:
+    assert visible(text) == wrap(text, None) == shown
+    cell = text.replace("\n", " ").replace("\t", " ")
+    width = len(visible(cell))
+    lines = table([("a", "b"), (cell, "c")], None).splitlines()
+    assert lines[1].startswith(visible(cell) + "  ")
+    if cell.isascii():
+        assert lines == [f"{'a':{width}}  b", f"{visible(cell)}  c"]
 
 
 def test_wide_letters_take_two_columns() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,22 @@ sides = st.integers(1, 40)
 def boxes(draw: st.DrawFn, height: int, width: int) -> tuple[int, int, int, int]:
     x0, y0 = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
     return x0, y0, draw(st.integers(x0 + 1, width)), draw(st.integers(y0 + 1, height))
+
+
+@pytest.mark.parametrize(
+    ("box", "shape"),
+    [
+        ((0, 0, 4, 4), (3, 1, 1)),  # torch would repeat it
+        ((0, 0, 4, 4), (1, 4, 4)),
+        ((0, 0, 4, 4), (3, 4, 5)),
+        ((-5, -5, -1, -1), (3, 4, 4)),
+        ((6, 0, 10, 4), (3, 4, 4)),
+        ((4, 4, 0, 0), (3, 0, 0)),
+    ],
+)
+def test_what_does_not_fill_the_box_is_not_pasted(box: tuple[int, ...], shape: Any) -> None:
+    with pytest.raises(ValueError, match="do not fill the box"):
+        paste(torch.zeros(3, 8, 8), box, torch.ones(shape))
 
 
 # --- the tight box --------------------------------------------------------------------------------

@@ -104,6 +104,23 @@ def test_a_solver_goes_on_where_another_stood(settings: Adam | LBFGS) -> None:
     assert torch.equal(again, unbroken)
 
 
+@pytest.mark.parametrize("name", ["exp_avg", "exp_avg_sq"])
+def test_moments_of_another_shape_are_not_repeated(name: str) -> None:
+    one, other = (AdamSolver([start()]) for _ in range(2))
+    state = {**one.state(), name: [torch.zeros(())]}
+    with pytest.raises(ValueError, match=r"of the shape \(\), not \(3, 4, 5\)"):
+        other.resume(state)
+
+
+def test_lbfgs_takes_no_settings_from_a_state() -> None:
+    one, other = (LBFGSSolver([start()], LBFGS(steps=1, history=3)) for _ in range(2))
+    state = deepcopy(one.state())
+    state["param_groups"][0] |= {"max_iter": 10**9, "history_size": 10**9}
+    other.resume(state)
+    settings = other.state()["param_groups"][0]
+    assert (settings["max_iter"], settings["history_size"]) == (1, 3)
+
+
 def test_adam_does_not_import_the_compiler() -> None:
     """Which takes a second, and which torch's own class imports."""
     code = (

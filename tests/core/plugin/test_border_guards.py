@@ -69,7 +69,7 @@ def test_what_is_no_fault_of_a_plugin_passes(error: BaseException) -> None:
     ("error", "text"),
     [
         (ValueError("two\n  lines"), "ValueError: two lines"),
-        (SystemExit(), "SystemExit:"),
+        (SystemExit(), "SystemExit"),
         (GeneratorExit("gone"), "GeneratorExit: gone"),
         (StopIteration(3), "StopIteration: 3"),
     ],

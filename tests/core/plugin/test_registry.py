@@ -32,6 +32,13 @@ def test_first_party_plugins_are_found_in_the_same_way(site: Site) -> None:
         assert names[key].startswith("instyle ")
 
 
+#: An exception that cannot be turned into a text.
+UNSAYABLE = """
+class Unsayable(Exception):
+    def __str__(self):
+        raise self
+"""
+
 # --- what plugins do wrong ------------------------------------------------------------------------
 
 
@@ -41,6 +48,8 @@ def test_first_party_plugins_are_found_in_the_same_way(site: Site) -> None:
         ("raise RuntimeError('no\\n  GPU')", "RuntimeError: no GPU"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("raise SystemExit", "SystemExit"),
+        (f"{UNSAYABLE}raise Unsayable", "Unsayable"),
+        (module("raise Unsayable", "instyle_plugins") + UNSAYABLE, "instyle_plugins: Unsayable"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("def (", "SyntaxError: "),
         ("", "it implements no hook; is an @hookimpl missing?"),

@@ -116,6 +116,21 @@ def test_a_run_that_died_while_it_published(
     assert not any("replaced" in name for name in names(target.parent))
 
 
+def test_links_and_files_by_such_names_are_nobodys_remains(target: Path, tmp_path: Path) -> None:
+    folder = HiddenFolder(target)
+    name = folder.path.name[: len(".instyle-") + 8]
+    folder.remove()
+    (tmp_path / "around").mkdir()
+    (tmp_path / "around" / "mine").write_text("mine")
+    (tmp_path / f"{name}-replaced-1").symlink_to(tmp_path / "around")
+    (tmp_path / f"{name}-replaced-2").write_text("a file")
+    (tmp_path / f"{name}-3").symlink_to(tmp_path / "around")
+    restore_replaced(target)
+    assert dead_folders(target) == []
+    assert not os.path.lexists(target)
+    assert names(tmp_path / "around") == ["mine"]
+
+
 def test_one_after_the_other(tmp_path: Path) -> None:
     inside, together = [0], []
 

@@ -131,7 +131,7 @@ def test_a_byte_that_is_wrong_is_found(tmp_path: Path, place: float) -> None:
 
 def test_a_file_that_is_missing_or_cannot_be_read(tmp_path: Path) -> None:
     assert "No such file" in refused(tmp_path / "state.pt", "").what
-    assert "directory" in refused(tmp_path, "").what
+    assert "a folder" in refused(tmp_path, "").what
 
 
 @pytest.mark.parametrize("content", [b"", b"no state", pickle.dumps({"format": 4}, protocol=2)])
