@@ -147,7 +147,7 @@ def _described(params: SmpParams) -> _Source:
         source = _Source(
             str(options.pop("_model_class")).lower(), str(options["encoder_name"]), options, weights
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(
             "the file does not describe a network as `model.save_pretrained` does",
             where=str(config),
@@ -187,6 +187,8 @@ def _build(source: _Source, channels: int) -> nn.Module:
         "encoder_weights": None,  # they would be downloaded, and then overwritten
         "activation": None,  # scores are what is needed
     }
+    # timm would read this file, whose weights are overwritten then; older ones even unpickle it.
+    options.pop("checkpoint_path", None)
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             network: nn.Module = smp.create_model(
@@ -221,12 +223,11 @@ def _known_encoder(name: str) -> str:
 
 def _channels(state: Mapping[str, Tensor], source: _Source) -> int:
     """How many channels the network's last layer has."""
-    for name in ("segmentation_head.0.bias", "segmentation_head.head.2.bias"):
-        if name in state:
-            return int(state[name].shape[0])
+    biases = ("segmentation_head.0.bias", "segmentation_head.head.2.bias")
     heads = [name for name in state if name.startswith("segmentation_head.")]
-    if heads:
-        return int(state[heads[-1]].shape[0])
+    for name in (*biases, *heads[-1:]):
+        if name in state and state[name].ndim:
+            return int(state[name].shape[0])
     raise WeightsError(
         f"the file is of another network than {source.name}: it has no segmentation head",
         where=str(source.weights),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import pickle
 import random
 import shutil
 import struct
@@ -17,7 +19,7 @@ import numpy as np
 import yaml
 from hostile_plugins import plugin_list, plugin_run
 from hostile_runs import prepare_run, resumed
-from hostile_weights import flipped, weights_file
+from hostile_weights import Canary, flipped, weights_file
 from PIL import Image
 from project import make_project
 
@@ -300,6 +302,14 @@ def weights(number: int, chance: random.Random, folder: Path) -> Case:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
         return Case(f"cache:{label}", [["models", "verify"]])
+    if chance.random() < 0.25:
+        net = folder / "project" / "net"
+        net.mkdir()
+        (net / "model.safetensors").write_bytes(data)
+        (net / "config.json").write_text(network_config(chance, folder / "around" / "canary"))
+        use = "{use: smp, pretrained: net, size: 32}"
+        command = ["segment", "photo.png", "--use", use, "-o", "out.png", "--json"]
+        return Case(f"weights:{label}, a network", [command], refused)
     name = f"bad.{chance.choice(['pth', 'safetensors', 'pt', 'bin'])}"
     (folder / "project" / name).write_bytes(data)
     use = chance.choice(
@@ -311,6 +321,18 @@ def weights(number: int, chance: random.Random, folder: Path) -> Case:
     )
     command = ["segment", "photo.png", "--use", use, "-o", "out.png", "--json"]
     return Case(f"weights:{label} {use}", [command], refused)
+
+
+def network_config(chance: random.Random, canary: Path) -> str:
+    """A description of a network that is none, or that asks for more than a network."""
+    checkpoint = canary.with_name("checkpoint.pth")
+    checkpoint.write_bytes(pickle.dumps(Canary(canary), protocol=2))
+    config: Any = {"_model_class": "Unet", "encoder_name": "tu-tf_mobilenetv3_small_075"}
+    config |= {"checkpoint_path": str(checkpoint), "decoder_channels": [8, 8, 8, 8, 8]}
+    keys = [*config, "encoder_weights", "in_channels", "classes", "encoder_depth", "aux_params"]
+    for _ in range(chance.randint(0, 3)):
+        config[chance.choice(keys)] = chance.choice([odd for odd in ODD if odd != 10**400])
+    return chance.choice([json.dumps(config)] * 4 + ["[" * 10**5, "9" * 9999, "null", "\0"])
 
 
 def run_plugin(number: int, chance: random.Random, folder: Path) -> Case:

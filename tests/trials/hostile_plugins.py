@@ -134,7 +134,7 @@ def plugin_list(number: int, chance: random.Random, site: Path) -> tuple[str, li
 LOSSES = [
     "None", "1", "'x'", "view.image", "view.image.sum() * float('nan')", "view.image.sum().int()",
     "view.image.sum() * float('inf')", "-view.image.sum() * 1e30", "view.image.detach().sum()",
-    "view.image.sum()[None]", "view.image.sum().to(torch.complex64)", "view.image.sum().double()",
+    "view.image.sum()[None]", "view.image.sum().to(torch.complex64)", "view.image.sum().bool()",
     "view.image.sum().sqrt() * 0 + view.image.mul(0).sqrt().sum()", "ODD", "(1, 2)",
     "view.image.sum().to('meta')", "view.image.mul_(0).sum()", "view.features('x', 'y').sum()",
     "view.mask((-1, 10**9)).sum()", "torch.zeros(2**45)", "view.at(view.image)",

@@ -59,7 +59,9 @@ def broken(unet_folder: Path, tmp_path: Path, change: Callable[[Path], None]) ->
     return caught.value
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"_model_class": "Unet"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"_model_class": "Unet"}', "[" * 100_000, "9" * 9999]
+)
 def test_a_description_that_is_none(unet_folder: Path, tmp_path: Path, text: str) -> None:
     error = broken(unet_folder, tmp_path, lambda copy: (copy / "config.json").write_text(text))
     assert "does not describe a network" in error.what
@@ -102,10 +104,26 @@ def test_weights_of_another_network(unet_file: Path, keys: dict[str, Any]) -> No
 
 
 def test_weights_of_no_segmentation(tmp_path: Path) -> None:
-    save_file({"conv1.weight": torch.ones(2)}, tmp_path / "net.safetensors")
-    with pytest.raises(WeightsError, match="no segmentation head") as caught:
-        segmenter(weights=tmp_path / "net.safetensors")
-    assert caught.value.where == str(tmp_path / "net.safetensors")
+    for name, value in (
+        ("conv1.weight", torch.ones(2)),
+        ("segmentation_head.0.bias", torch.ones(())),
+    ):
+        save_file({name: value}, tmp_path / "net.safetensors")
+        with pytest.raises(WeightsError, match="no segmentation head") as caught:
+            segmenter(weights=tmp_path / "net.safetensors")
+        assert caught.value.where == str(tmp_path / "net.safetensors")
+
+
+def test_a_checkpoint_that_a_description_names_is_not_read(tmp_path: Path) -> None:
+    """Older versions of timm unpickle it."""
+    encoder = "tu-tf_mobilenetv3_small_075"
+    with torch.random.fork_rng():
+        network = smp.Unet(encoder, encoder_weights=None, classes=2)
+    network.save_pretrained(str(tmp_path))
+    config = json.loads((tmp_path / "config.json").read_text())
+    changed = {**config, "checkpoint_path": str(tmp_path / "missing.pth")}
+    (tmp_path / "config.json").write_text(json.dumps(changed))
+    segmenter(pretrained=tmp_path, classes=NAMES[:2])
 
 
 @pytest.mark.parametrize("encoder", ["tu-hf-hub:timm/resnet18.a1_in1k", "tu-hf_hub:a/b", "../x"])
