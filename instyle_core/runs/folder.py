@@ -340,15 +340,16 @@ class RunFolder:
                 return self._target / name
             if place:
                 shutil.rmtree(self._folder, ignore_errors=True)
-        for place in elsewhere:
+        hint = f"make room there; the next run goes on from what is in {self._hidden.path}"
+        if not (self._hidden.path / "run.json").exists():
+            # Nothing to go on from: the picture is worth more than the masks and crops.
+            shutil.rmtree(self._hidden.path, ignore_errors=True)
+            hint = "nothing could be saved; make room there, and run it again"
+        for place in (*elsewhere, self._target.parent):
             with suppress(OSError, InstyleError):
                 return self._alone(name, picture, place)
-        raise InstyleError(
-            f"the picture can be written neither here nor to {elsewhere[0]} or {elsewhere[1]}",
-            where=str(self._plan.spec.output),
-            hint="make room or change permissions; the next run goes on from what is in "
-            f"{self._hidden.path}",
-        )
+        what = f"the picture can be written neither here nor to {elsewhere[0]} or {elsewhere[1]}"
+        raise InstyleError(what, where=str(self._plan.spec.output), hint=hint)
 
     def _copied_to(self, place: Path) -> Path:
         prefix = f"{self._target.name[:200]}-"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from instyle_core.errors import InstyleError, RescuedRun
 from instyle_core.events import Event, Step
 from tests.core.helpers.interrupted import changes, finish, results, state_file, stop_at, unbroken
 from tests.core.helpers.studio import Studio, listing, read
+
+SMALL_DISKS = sys.platform.startswith("linux") and os.geteuid() == 0
 
 
 @pytest.fixture
@@ -141,19 +146,63 @@ def test_the_picture_alone_if_there_is_no_room_for_more(
     assert (read(error.saved) == expected).all()
 
 
-def test_nowhere(studio: Studio, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("checkpoint", [0.0, 3600.0])
+def test_nowhere(
+    studio: Studio, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: float
+) -> None:
     plan = studio.plan(**changes(studio))
+    expected = unbroken(studio, plan)
     original = os.replace
+    full = [False]
 
     def replace(source: Any, target: Any) -> None:
-        if Path(target).name in ("run.json", "out.png"):
+        if full[0]:
             raise OSError(28, "No space left on device")
         original(source, target)
 
+    def on_event(event: Event) -> None:
+        if isinstance(event, Step):
+            full[0] = (event.item, event.step) >= (1, 5)
+
     monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises(InstyleError, match="the next run goes on from what is in"):
-        pipeline.run(plan)
+    goes_on = "the next run goes on from what is in" if not checkpoint else "nothing could be saved"
+    with pytest.raises(InstyleError, match=goes_on):
+        pipeline.run(plan, on_event, checkpoint=checkpoint)
     assert listing(elsewhere) == {}
+    assert bool(list(studio.folder.glob(".*"))) == (not checkpoint)
+    full[0] = False
+    if not checkpoint:
+        finish(plan)
+        assert results(studio) == expected
+
+
+@pytest.mark.skipif(not SMALL_DISKS, reason="takes a small disk: root, on Linux")
+@pytest.mark.parametrize("left", [40_000, 100_000])
+def test_the_picture_is_worth_more_than_the_masks(
+    studio: Studio,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    left: int,
+) -> None:
+    """On a disk without room for a state, what is not needed makes room for the picture."""
+    disk = tmp_path_factory.mktemp("disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True)
+    try:
+        shutil.copytree(studio.folder, disk / "project", dirs_exist_ok=True)
+        small = Studio(disk / "project")
+        plan = small.plan(**changes(small, snapshots=1))
+        monkeypatch.chdir(disk)
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        with (disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        os.truncate(disk / "filler", (disk / "filler").stat().st_size - left)
+        with pytest.raises(RescuedRun) as caught:
+            pipeline.run(plan, checkpoint=0)
+        assert read(caught.value.saved).shape == studio.photo.shape
+    finally:
+        monkeypatch.chdir(studio.folder)
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_a_picture_that_cannot_be_encoded_is_a_plain_png(
