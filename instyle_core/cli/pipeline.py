@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from instyle_core.config.plan import Plan
     from instyle_core.pipeline import Result
 
+
+def _number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """Refuse `nan`, which is in any range."""
+    if value != value:
+        raise click.BadParameter("it is not a number", context, option)
+    return value
+
+
 _spec = click.argument("spec", type=click.Path(path_type=Path))
 _set = click.option(
     "--set",
@@ -46,6 +54,7 @@ def pipeline() -> None:
 @click.option(
     "--checkpoint",
     type=click.FloatRange(min=0),
+    callback=_number,
     default=60.0,
     show_default=True,
     metavar="SECONDS",

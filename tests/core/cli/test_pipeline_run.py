@@ -330,3 +330,13 @@ def test_ctrl_c_saves_the_best_so_far(studio: Studio) -> None:
     assert 1 <= record["losses"]["object-0"]["step"] < 100_000
     names = {path.name for path in studio.folder.iterdir()}
     assert names == {"photo.png", "style.png", "mask.png", "spec.yaml", "out.png", "out.png.run"}
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1", "soon"])
+def test_a_checkpoint_is_a_number_of_seconds(
+    instyle: Command, studio: Studio, seconds: str
+) -> None:
+    done = instyle("pipeline", "run", studio.spec(), "--checkpoint", seconds)
+    assert done.status == 2
+    assert "--checkpoint" in done.err
+    assert not (studio.folder / "out.png").exists()
