@@ -4,9 +4,10 @@
 
 SIGKILL, as by the out-of-memory killer, after a random time: at the start, while it paints or
 writes. Runs have one object or two, Adam or L-BFGS, tiles or none, snapshots or none, and a
-checkpoint after each step or after a part of a second. After each kill, the picture and the run
-folder are whole or absent. Then the run is resumed, or begun anew where there is no checkpoint yet;
-its picture has the bytes of the unbroken run, and no hidden file is left.
+checkpoint after each step or after a part of a second. A run that ends before it is killed does not
+count. After each kill, the picture and the run folder are whole or absent. Then the run is resumed,
+or begun anew where there is no checkpoint yet; its picture has the bytes of the unbroken run, and
+no hidden file is left.
 
 Prints JSON; the status is 1 if something failed.
 """
@@ -19,6 +20,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +52,12 @@ def outputs(folder: Path) -> dict[str, bytes]:
 def main() -> None:
     given = options(__doc__, count=50)
     trial, chance = Trial("kill"), random.Random(given.seed)
-    moments = {"resumed": 0, "begun anew": 0, "was done": 0}
+    moments = {"resumed": 0, "begun anew": 0, "was published": 0}
     with tempfile.TemporaryDirectory() as name:
         expected: dict[int, tuple[dict[str, bytes], float]] = {}  # bytes; seconds of painting
-        for number in range(given.count):
+        for number in count():
+            if trial.tried >= given.count:
+                break
             variant = chance.randrange(len(VARIANTS))
             folder = Path(name, str(number))
             spec = make_project(folder, **VARIANTS[variant])
@@ -61,9 +65,12 @@ def main() -> None:
                 process = start("pipeline", "run", spec, "--checkpoint", "0", folder=folder)
                 wait_for_checkpoint(process, folder)
                 began = time.monotonic()
+                while process.poll() is None and not (folder / "out.png.run").exists():
+                    time.sleep(0.01)
+                seconds = time.monotonic() - began
                 status, err = done(process)
                 trial.expect(status == 0, "the unbroken run failed", err=err)
-                expected[variant] = outputs(folder), time.monotonic() - began
+                expected[variant] = outputs(folder), seconds
                 shutil.rmtree(folder)
                 make_project(folder, **VARIANTS[variant])
             wanted, seconds = expected[variant]
@@ -109,8 +116,11 @@ def kill(
         else:
             time.sleep(chance.random() * 8)
         pause = time.monotonic() - began
+        is_late = process.poll() is not None
         process.kill()
         done(process)
+        if is_late:  # it was not killed
+            return
         where["after"].append(round(pause, 3))
         picture = folder / "out.png"
         trial.expect(not picture.exists() or is_whole_picture(picture), "torn picture", **where)
@@ -123,7 +133,7 @@ def kill(
     trial.tried += 1
     is_done = (folder / "out.png.run").exists()
     resume = ["--resume"] if can_resume(folder) and not is_done else []
-    moments["was done" if is_done else "resumed" if resume else "begun anew"] += 1
+    moments["was published" if is_done else "resumed" if resume else "begun anew"] += 1
     status, err = done(start(*arguments, *resume, folder=folder))
     trial.expect(status == 0, "the last run failed", err=err, **where)
     found = outputs(folder)
