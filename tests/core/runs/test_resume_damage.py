@@ -28,17 +28,8 @@ from tests.core.helpers.interrupted import (
     refusal,
     state_file,
     stop_at,
-    tinted,
 )
 from tests.core.helpers.studio import Studio, listing
-
-
-@pytest.fixture
-def plan(studio: Studio) -> Plan:
-    """The plan of a run that was interrupted at the second step of its second object."""
-    plan = studio.plan(**tinted(studio))
-    interrupt(plan, 1, 2)
-    return plan
 
 
 class Bomb:

@@ -14,15 +14,6 @@ from instyle_core.events import Event, Note
 from tests.core.helpers.interrupted import edit, has_state, interrupt, refusal, tinted
 from tests.core.helpers.studio import Studio, listing
 
-
-@pytest.fixture
-def plan(studio: Studio) -> Plan:
-    """The plan of a run that was interrupted at the second step of its second object."""
-    plan = studio.plan(**tinted(studio))
-    interrupt(plan, 1, 2)
-    return plan
-
-
 # --- there is nothing to resume -------------------------------------------------------------------
 
 

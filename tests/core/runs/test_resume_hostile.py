@@ -28,17 +28,8 @@ from tests.core.helpers.interrupted import (
     record,
     refusal,
     state_file,
-    tinted,
 )
 from tests.core.helpers.studio import Studio, listing, read
-
-
-@pytest.fixture
-def plan(studio: Studio) -> Plan:
-    """The plan of a run that was interrupted at the second step of its second object."""
-    plan = studio.plan(**tinted(studio))
-    interrupt(plan, 1, 2)
-    return plan
 
 
 @pytest.fixture
