@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from instyle_core.config.plan import Plan, part_name
-from instyle_core.errors import InputError, InstyleError, RescuedRun
+from instyle_core.errors import InputError, InstyleError
 from instyle_core.events import Event, Note, StageFinished, Step
 from instyle_core.files import write_atomically
 from instyle_core.images.masks import write_mask
@@ -94,6 +94,7 @@ class RunFolder:
         self._resumed: list[dict[str, Any]] = []
         self._state: str | None = None
         self._unwritten: dict[str, Callable[[Path], object]] = {}
+        self._is_elsewhere = False
         self._trouble = ""
         self._told = {""}
         self._began = self._saved = time.monotonic()
@@ -123,7 +124,7 @@ class RunFolder:
     ) -> None:
         # After an error, the last checkpoint stays, to go on from.
         has_checkpoint = (self._hidden.path / "run.json").exists()
-        if kind and has_checkpoint and not issubclass(kind, RescuedRun):
+        if kind and has_checkpoint and not self._is_elsewhere:
             self._hidden.release()
         else:
             self._hidden.remove()
@@ -212,25 +213,22 @@ class RunFolder:
             What could not be saved since the last call, and why; else empty. It is told only once.
         """
         if time.monotonic() - self._saved >= self._every:
-            before = self._state
             try:
-                record = self._record(RUNNING, "", state())
-                self._write_record(record)
-                self._remove_state(before)
-            except (
-                OSError,
-                InstyleError,
-            ) as error:  # such as a full disk, which may have room later
+                self._write_record(self._record(RUNNING, "", state()))
+            except (OSError, InstyleError) as error:  # a full disk may have room later
                 self._trouble = f"the state could not be saved: {_reason(error)}"
+            self._remove_other_states()
             self._saved = time.monotonic()
         trouble, self._trouble = self._trouble, ""
         is_new = trouble not in self._told
         self._told.add(trouble)
         return trouble if is_new else ""
 
-    def _remove_state(self, sha256: str | None) -> None:
-        if sha256 and sha256 != self._state:
-            state_path(self._folder, sha256).unlink(missing_ok=True)
+    def _remove_other_states(self) -> None:
+        """Remove earlier states, and one that ``run.json`` does not name since that failed."""
+        for path in self._folder.glob("state-*.pt"):
+            if not self._state or path != state_path(self._folder, self._state):
+                path.unlink(missing_ok=True)
 
     # --- publishing -------------------------------------------------------------------------------
 
@@ -244,12 +242,11 @@ class RunFolder:
         """
         for name, write in self._unwritten.items():
             write(self._path(name))
-        before = self._state
         record = self._record(status, reason, state)
         page = report.page(record, self._losses, self._plan.spec.output.name)
         write_atomically(self._folder / "report.html", _encoded(page))
         self._write_record(record)  # last: a status other than `RUNNING` tells that all is there
-        self._remove_state(before)
+        self._remove_other_states()
         self._folder.chmod(0o777 & ~_umask())
 
     def _record(self, status: str, reason: str, state: RunState | None) -> dict[str, Any]:
@@ -328,17 +325,19 @@ class RunFolder:
         if state:  # a full disk may have room for the picture, if not for the state
             attempts += [(place, None) for place in elsewhere]
         for place, kept in attempts:
+            self._folder = self._hidden.path
             with suppress(Exception):  # whatever keeps the report, say, from being written
-                self._folder = self._copied_to(place) if place else self._hidden.path
+                if place:
+                    self._folder = self._copied_to(place)
                 # First, so that the last checkpoint is still there if there is no room at all.
                 write_atomically(self._folder / name, picture)
                 self.complete(status, reason, kept)
-                if place:
-                    return self._folder / name
-                with alone_in(self._target.parent):
-                    move_to(self._folder, self._target)
-                return self._target / name
-            if place:
+                if not place:
+                    with alone_in(self._target.parent):
+                        move_to(self._folder, self._target)
+                self._is_elsewhere = kept is state
+                return (self._folder if place else self._target) / name
+            if self._folder != self._hidden.path:
                 shutil.rmtree(self._folder, ignore_errors=True)
         hint = f"make room there; the next run goes on from what is in {self._hidden.path}"
         if not (self._hidden.path / "run.json").exists():

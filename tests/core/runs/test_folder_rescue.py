@@ -118,8 +118,13 @@ def test_in_the_folder_for_temporary_files(
 
     with pytest.raises(RescuedRun) as caught:
         pipeline.run(plan, on_event)
-    assert caught.value.saved.parent.parent == elsewhere / "temporary"
-    assert (read(caught.value.saved) == expected).all()
+    saved = caught.value.saved
+    assert saved.parent.parent == elsewhere / "temporary"
+    assert (read(saved) == expected).all()
+    # With all the rest.
+    assert (saved.parent / "object-0" / "mask.png").is_file()
+    assert json.loads((saved.parent / "run.json").read_text())["status"] == "finished"
+    assert listing(elsewhere / "work") == {}
 
 
 def _break_at_step(event: Event, monkeypatch: pytest.MonkeyPatch, *folders: Path) -> bool:
@@ -247,3 +252,33 @@ def test_an_interrupted_run_goes_on_once_its_folder_is_back(
     finish(plan)
     found = results(studio)
     assert {name: found[name] for name in expected} == expected
+
+
+def test_a_checkpoint_stays_where_only_the_picture_can_be_saved(
+    studio: Studio, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = studio.plan(**changes(studio))
+    expected = unbroken(studio, plan)
+    original = os.replace
+    full = [False]
+
+    def replace(source: Any, target: Any) -> None:
+        if full[0] and (Path(target).name != "out.png" or Path(target).parent == studio.folder):
+            raise OSError(28, "No space left on device")
+        original(source, target)
+
+    stop = stop_at(1, 4)
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Step):
+            full[0] = (event.item, event.step) >= (1, 3)
+        stop(event)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(RescuedRun) as caught:
+        pipeline.run(plan, on_event, checkpoint=0)
+    assert caught.value.saved.is_relative_to(elsewhere / "work")
+    full[0] = False
+    finish(plan)
+    assert results(studio) == expected
+    assert not list(studio.folder.glob(".*"))

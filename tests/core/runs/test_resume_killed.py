@@ -249,3 +249,30 @@ def test_a_run_that_died_while_it_published_is_published(
             pipeline.run(studio.plan(**tinted(studio)), kill_at(0, 1))
     assert results(studio) == expected
     assert hidden(studio) == []
+
+
+def test_states_that_no_record_names_do_not_pile_up(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is room for states, but not for what names them."""
+    plan = studio.plan(**changes(studio))
+    expected = unbroken(studio, plan)
+    original = os.replace
+    full = [False]
+    most = 0
+
+    def replace(source: Any, target: Any) -> None:
+        if full[0] and Path(target).name == "run.json":
+            raise OSError(28, "No space left on device")
+        original(source, target)
+
+    def on_event(event: Event) -> None:
+        nonlocal most
+        if isinstance(event, Step):
+            most = max(most, len([*studio.folder.glob(".instyle-*/state-*.pt")]))
+            full[0] = (event.item, event.step) < (1, 9)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert pipeline.run(plan, on_event, checkpoint=0).status == "finished"
+    assert most <= 1
+    assert results(studio) == expected
