@@ -18,14 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from instyle_core.files import write_atomically
-
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]
+from instyle_core.locks import try_lock
 
 #: Seconds to wait for another run that publishes in the same folder.
 PATIENCE_S = 30.0
+
+_POLL_S = 0.01
 
 #: In the name of an earlier run's folder while another one takes its place.
 _REPLACED = "replaced-"
@@ -136,9 +134,9 @@ def alone_in(folder: Path) -> Iterator[None]:
     lock = None
     ends = time.monotonic() + PATIENCE_S
     with suppress(OSError):
-        lock = os.open(folder, os.O_RDONLY) if fcntl else None
-    while lock is not None and not _try_lock(lock) and time.monotonic() < ends:
-        time.sleep(0.01)
+        lock = os.open(folder, os.O_RDONLY)
+    while lock is not None and try_lock(lock) is False and time.monotonic() < ends:
+        time.sleep(_POLL_S)
     try:
         yield
     finally:
@@ -164,44 +162,27 @@ def _siblings(target: Path) -> list[Path]:
 
 def _locked(folder: Path) -> int | None:
     """A lock on a folder; None where there are no locks."""
-    if not fcntl:
-        return None
-    lock = None
     try:
         lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    except OSError:  # a file system without locks
-        if lock is not None:
-            os.close(lock)
+    except OSError:  # Windows opens no folders
+        return None
+    while (locked := try_lock(lock)) is False:  # another run looks whether it is a dead one's
+        time.sleep(_POLL_S)
+    if locked is None:
+        os.close(lock)
         return None
     return lock
-
-
-def _try_lock(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
 
 
 @contextmanager
 def _lock_of_dead(folder: Path) -> Iterator[bool]:
     """Whether the folder is a dead run's; it is locked within the block then."""
-    lock = None
     try:
-        if fcntl:
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # locked by a living run, or not there any more, or a system without locks
-        if lock is not None:
-            os.close(lock)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError:  # not there any more
         yield False
         return
     try:
-        yield lock is not None
+        yield try_lock(lock) is True
     finally:
-        if lock is not None:
-            os.close(lock)
+        os.close(lock)

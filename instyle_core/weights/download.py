@@ -12,6 +12,7 @@ from typing import IO
 
 from instyle_core.errors import WeightsError
 from instyle_core.files import remove_leftovers
+from instyle_core.locks import try_lock
 from instyle_core.weights import connection
 from instyle_core.weights.cache import CHOOSE_A_FOLDER
 
@@ -107,18 +108,10 @@ def _alone_with(part: Path, on_progress: OnProgress | None) -> Iterator[IO[bytes
 
 
 def _lock(file: IO[bytes], on_progress: OnProgress | None) -> None:
-    import fcntl
-
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if on_progress:
-                on_progress(os.fstat(file.fileno()).st_size, None)
-            time.sleep(_POLL_S)
-        except OSError:  # some network drives have no locks
-            return
+    while try_lock(file.fileno()) is False:
+        if on_progress:
+            on_progress(os.fstat(file.fileno()).st_size, None)
+        time.sleep(_POLL_S)
 
 
 def _is_still(path: Path, file: IO[bytes]) -> bool:
