@@ -1,6 +1,7 @@
 """Files appear whole or not at all."""
 
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -180,3 +181,24 @@ def test_sizes_that_formats_hold(name: str, size: tuple[int, int], fits: bool) -
     with pytest.raises(InputError, match="pixels a side") as caught:
         check_size(Path(name), size)
     assert caught.value.where == name
+
+
+def test_a_power_cut_leaves_the_old_file_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The content is on the disk before it has its name, and the name before anything else."""
+    calls: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def move(source: Path, target: Path) -> None:
+        calls.append("name")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", move)
+    write_atomically(tmp_path / "a.txt", b"new")
+    assert calls == ["file", "name", "folder"]
