@@ -14,17 +14,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the user pointed at; all None for nothing in particular.
+    """What the user pointed at; nothing in particular by default.
+
+    One point or class may be given alone, as `point` or `class_name`: `points` and `classes` then
+    hold it; and the other way round, `point` and `class_name` are the first of them.
 
     Attributes:
-        class_name: the class of the object, such as ``cat``.
-        point: a pixel of the object, (x, y).
+        class_name: the class of the object, such as ``cat``; the first of `classes`.
+        point: a pixel of the object, (x, y); the first of `points`.
         box: a box around the object, (x0, y0, x1, y1).
+        points: pixels of the object.
+        not_points: pixels that are not the object's.
+        classes: classes that make up the object together, such as ``horse`` and ``person``.
+        text: the object in words.
     """
 
     class_name: str | None = None
     point: Point | None = None
     box: Box | None = None
+    points: tuple[Point, ...] = ()
+    not_points: tuple[Point, ...] = ()
+    classes: tuple[str, ...] = ()
+    text: str | None = None
+
+    def __post_init__(self) -> None:
+        for one, several in (("class_name", "classes"), ("point", "points")):
+            first, given = getattr(self, one), tuple(getattr(self, several))
+            if first is not None and not given:
+                given = (first,)
+            object.__setattr__(self, one, given[0] if given else None)
+            object.__setattr__(self, several, given)
 
 
 @dataclass(frozen=True)
