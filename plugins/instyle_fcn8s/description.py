@@ -1,18 +1,16 @@
-"""What a file of a trained network says of itself; its tensors are not read, nor torch imported."""
+"""What a file of a trained `FCN` says of itself; its tensors are not read, nor torch imported."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, Json, ValidationError
+from pydantic import BaseModel, Field, Json
 
-from instyle_core import WeightsError
+from instyle_training.description import read_description
 
 #: The stride of the finest feature map that is scored.
 Variant = Literal["32s", "16s", "8s"]
-
-HINT = "use a file that was written by this plugin"
 
 
 class Metadata(BaseModel):
@@ -38,21 +36,4 @@ def read_metadata(path: Path) -> Metadata:
         WeightsError: the file is missing, damaged or no safetensors file, or does not describe its
             network.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            return Metadata.model_validate(file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"this is no safetensors file, or it is damaged: {error}",
-            where=str(path),
-            hint="check the path, or get the file again",
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise WeightsError(
-            f"the file's metadata does not describe a network: {first['loc'][0]}: {first['msg']}",
-            where=str(path),
-            hint=HINT,
-        ) from error
+    return read_description(path, Metadata)

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from instyle_fcn8s.boundary import boundary_scores
-from instyle_fcn8s.metrics import Figures
-from instyle_fcn8s.voc import IGNORED, Photos, renumbering
+from instyle_training.boundary import boundary_scores
+from instyle_training.metrics import Figures, confusion_of
+from instyle_training.voc import IGNORED, Photos, renumbering
 
 
 @dataclass(frozen=True)
@@ -83,17 +82,3 @@ def evaluate(
         mean_boundary=float(np.mean(list(by_class.values()))) if by_class else float("nan"),
         photos=dict(sorted(each.items(), key=lambda item: -item[1])),
     )
-
-
-def confusion_of(found: Tensor, truth: Tensor, count: int) -> np.ndarray:
-    """The confusion matrix (K, K), true classes in rows; ignored pixels are left out.
-
-    Args:
-        found: class numbers (H, W).
-        truth: the same, or `IGNORED`.
-        count: K.
-    """
-    counts = multiclass_confusion_matrix(
-        found.cpu().long(), truth.long(), count, ignore_index=IGNORED
-    )
-    return counts.numpy()

@@ -12,12 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from instyle_fcn8s.description import Variant
+from instyle_training.encoders import IMAGENET_MEAN, IMAGENET_STD
 
 #: The strides of the feature maps that each variant scores, coarse to fine.
 STRIDES: dict[Variant, tuple[int, ...]] = {"32s": (32,), "16s": (32, 16), "8s": (32, 16, 8)}
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class FCN(nn.Module):

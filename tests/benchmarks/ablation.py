@@ -57,9 +57,9 @@ from instyle_core.painting.features import FeatureStack
 from instyle_core.painting.mask_pyramid import MaskPyramid
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.stylize import stylize
-from instyle_fcn8s.voc import Photos, open_voc
 from instyle_losses.params import StyleParams
 from instyle_losses.style import StyleLoss
+from instyle_training.voc import Photos, open_voc
 
 PAINTER = Path(__file__).parents[2] / "docs" / "pictures" / "paint_style.py"
 

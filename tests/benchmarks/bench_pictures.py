@@ -62,7 +62,7 @@ from instyle_core.objects.boxes import crop, crop_box
 from instyle_core.painting.crop import Crop, put_back
 from instyle_core.painting.networks import load_networks
 from instyle_core.painting.stylize import stylize
-from instyle_fcn8s.voc import open_voc
+from instyle_training.voc import open_voc
 
 #: Photos of the split val.
 PHOTOS = {

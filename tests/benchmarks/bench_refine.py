@@ -25,10 +25,10 @@ from instyle_core import Prompt
 from instyle_core.config.resolve import resolve
 from instyle_core.objects.select import class_mask
 from instyle_core.plugin.registry import Registry
-from instyle_fcn8s.boundary import boundary_scores
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
-from instyle_fcn8s.voc import IGNORED, open_voc, renumbering
+from instyle_training.boundary import boundary_scores
+from instyle_training.voc import IGNORED, open_voc, renumbering
 
 
 def main() -> None:

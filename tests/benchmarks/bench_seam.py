@@ -43,12 +43,12 @@ from instyle_core.painting.crop import Crop, put_back
 from instyle_core.painting.networks import load_networks
 from instyle_core.painting.seam import jump_across, measure_seam
 from instyle_core.painting.stylize import stylize
-from instyle_fcn8s.voc import CLASSES, IGNORED, Photos, open_voc
 from instyle_mergers.feather import FeatherMerger, signed_distance
 from instyle_mergers.hard import HardMerger
 from instyle_mergers.mrf import MRFMerger
 from instyle_mergers.multiband import MultibandMerger
 from instyle_mergers.params import FeatherParams, HardParams, MRFParams, MultibandParams
+from instyle_training.voc import CLASSES, IGNORED, Photos, open_voc
 
 NAMES = ("cat", "cow", "dog", "horse", "person", "sheep")
 

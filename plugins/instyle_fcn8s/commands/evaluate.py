@@ -17,13 +17,13 @@ from torch import Tensor
 from torchvision.utils import draw_segmentation_masks
 
 from instyle_core import Prompt, fetch
-from instyle_fcn8s.commands.progress import counted
 from instyle_fcn8s.description import read_metadata
 from instyle_fcn8s.evaluation import Evaluation, evaluate
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
-from instyle_fcn8s.voc import IGNORED, Photos, Split, open_voc, renumbering
 from instyle_fcn8s.weights import ANIMALS
+from instyle_training.progress import counted
+from instyle_training.voc import IGNORED, Photos, Split, open_voc, renumbering
 
 
 def run(

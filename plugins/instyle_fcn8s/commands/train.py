@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,14 +17,18 @@ from rich.console import Console
 from torch.utils.data import ConcatDataset, Subset
 
 from instyle_core import InputError
-from instyle_fcn8s import checkpoint, encoders
-from instyle_fcn8s.commands.progress import counted
+from instyle_fcn8s import checkpoint
 from instyle_fcn8s.description import Variant
 from instyle_fcn8s.evaluation import evaluate
 from instyle_fcn8s.network import FCN
-from instyle_fcn8s.recipes import PRESETS, Recipe
-from instyle_fcn8s.training import Hardware, fit
-from instyle_fcn8s.voc import CLASSES, Photos, Summary, open_sbd, open_voc, summarize
+from instyle_fcn8s.recipes import PRESETS
+from instyle_fcn8s.training import MONITOR, FCNLearner, Labeled, LabeledCrops
+from instyle_training import encoders
+from instyle_training.augment import Augmented
+from instyle_training.folder import check_folder, write_settings
+from instyle_training.photos import chosen, open_photos, summaries
+from instyle_training.training import Hardware, fit
+from instyle_training.voc import CLASSES, Photos, renumbering
 
 
 def run(
@@ -60,12 +63,9 @@ def run(
     L.seed_everything(seed, workers=True, verbose=False)
     network = _network(names, encoder, encoder_weights if not resume else "none", variant)
 
-    train = [open_voc(data, "train")]
-    val = open_voc(data, "val")
-    if sbd is not None:
-        train.append(open_sbd(sbd, without=[*train[0].names, *val.names]))
-    summary, val_summary = _summaries(train, val)
-    chosen = _chosen(summary, recipe)
+    train, val = open_photos(data, sbd)
+    summary, val_summary = summaries(train, val)
+    numbers = chosen(summary, recipe)
     training = {
         "recipe": {"preset": preset, **asdict(recipe)},
         "classes": list(names),
@@ -73,17 +73,28 @@ def run(
         "encoder_weights": Path(encoder_weights).name,
         "variant": variant,
         "seed": seed,
-        "photos": len(chosen),
+        "photos": len(numbers),
         "photos_with_class": {name: summary.photos.get(name, 0) for name in names},
         "list_sha256": summary.sha256,
         "val_list_sha256": val_summary.sha256,
     }
-    _check_folder(output, training, resume=resume)
+    check_folder(output, training, resume=resume)
     if not resume:
-        _write_settings(output, training)
-    photos: Any = Subset(ConcatDataset(train), chosen)
-    bar = Console(stderr=True).is_interactive
-    fit(network, photos, val, recipe, hardware, output, seed=seed, resume=resume, bar=bar)
+        write_settings(output, training)
+    photos: Any = Subset(ConcatDataset(train), numbers)
+    labels = renumbering(names)
+    fit(
+        FCNLearner(network, recipe),
+        Augmented(photos, LabeledCrops(recipe, labels), seed),
+        Labeled(val, labels),
+        recipe,
+        hardware,
+        output,
+        monitor=MONITOR,
+        seed=seed,
+        resume=resume,
+        bar=Console(stderr=True).is_interactive,
+    )
     path = export or output / f"fcn{variant}-{encoder}.safetensors"
     _export(network, path, training, val)
 
@@ -125,68 +136,6 @@ def _classes(written: str | None) -> tuple[str, ...]:
                 hint=f"choose from {', '.join(CLASSES[1:])}",
             )
     return (CLASSES[0], *(name for name in CLASSES if name in names))
-
-
-def _summaries(train: Sequence[Photos], val: Photos) -> tuple[Summary, Summary]:
-    """Read all photos to train on, and all to validate on."""
-    with counted("reading every photo", sum(map(len, [*train, val]))) as on_photo:
-        val_summary = summarize([val], on_photo)
-        return summarize(train, on_photo), val_summary
-
-
-def _chosen(summary: Summary, recipe: Recipe) -> list[int]:
-    """The photos that the recipe trains on."""
-    numbers = range(len(summary.sizes))
-    if recipe.small == "skip":
-        numbers = [n for n in numbers if min(summary.sizes[n]) >= recipe.crop]  # type: ignore[assignment]
-    if len(numbers) < recipe.batch:
-        raise InputError(
-            f"{len(numbers)} of {len(summary.sizes)} photos can be trained on, which is less than "
-            f"a batch of {recipe.batch}",
-            where="--data",
-            hint="lower --batch"
-            + (" or --crop: photos smaller than it are skipped" if recipe.small == "skip" else ""),
-        )
-    return list(numbers)
-
-
-def _check_folder(folder: Path, training: dict[str, Any], *, resume: bool) -> None:
-    """Refuse to overwrite an earlier training, or to resume with other settings."""
-    there = (folder / "checkpoints" / "last.ckpt").is_file()
-    if there and not resume:
-        raise InputError(
-            "an earlier training is there",
-            where=str(folder),
-            hint="go on with it by --resume, or choose another folder",
-        )
-    if resume and not there:
-        raise InputError(
-            "there is no training to go on with",
-            where=str(folder),
-            hint="leave out --resume; the first epoch may not have been over",
-        )
-    if resume:
-        before = _flat(json.loads((folder / "training.json").read_text(encoding="utf-8")))
-        now = _flat(json.loads(json.dumps(training)))
-        for key in now:
-            if before.get(key, now[key]) != now[key]:
-                raise InputError(
-                    f"{key} was {before[key]}, and is now {now[key]}",
-                    where=str(folder),
-                    hint="resume with the options and the data that the training began with",
-                )
-
-
-def _flat(training: dict[str, Any]) -> dict[str, Any]:
-    """With the recipe's fields among the others."""
-    return {**{key: training[key] for key in training if key != "recipe"}, **training["recipe"]}
-
-
-@rank_zero_only
-def _write_settings(folder: Path, training: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(training, indent=2) + "\n"
-    (folder / "training.json").write_text(text, encoding="utf-8")
 
 
 @rank_zero_only

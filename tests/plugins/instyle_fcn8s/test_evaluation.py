@@ -12,10 +12,10 @@ import torch
 from sklearn import metrics
 from torch import Tensor
 
-from instyle_fcn8s.boundary import boundary_scores
 from instyle_fcn8s.evaluation import Evaluation, evaluate
-from instyle_fcn8s.voc import Photos, open_voc
-from tests.plugins.instyle_fcn8s.shapes import CAT, DOG, IGNORED, scene, write_photo, write_voc
+from instyle_training.boundary import boundary_scores
+from instyle_training.voc import Photos, open_voc
+from tests.plugins.instyle_training.shapes import CAT, DOG, IGNORED, scene, write_photo, write_voc
 
 CLASSES = ("background", "dog", "cat")
 SIZES = ((48, 64), (64, 40), (33, 71))

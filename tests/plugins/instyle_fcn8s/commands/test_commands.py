@@ -53,6 +53,8 @@ def test_the_extra_is_missing(
     missing: str,
 ) -> None:
     ours = ("instyle_fcn8s.commands.", "instyle_fcn8s.training", "instyle_fcn8s.evaluation")
+    ours += ("instyle_training.training", "instyle_training.learner", "instyle_training.metrics")
+    ours += ("instyle_training.folder",)
     for name in [name for name in sys.modules if name.startswith((*ours, missing))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)

@@ -17,9 +17,9 @@ from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s
-from instyle_fcn8s.voc import IGNORED, open_voc, renumbering
+from instyle_training.voc import IGNORED, open_voc, renumbering
 from tests.core.helpers.commands import Command, assert_error
-from tests.plugins.instyle_fcn8s.shapes import scene, write_photo, write_voc
+from tests.plugins.instyle_training.shapes import scene, write_photo, write_voc
 
 CLASSES = ("background", "dog", "cat")
 

@@ -11,12 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from instyle_fcn8s import checkpoint, encoders
+from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.recipes import MODERN, PAPER
+from instyle_training import encoders
 from tests.core.helpers.commands import Command, Done
 from tests.plugins.instyle_fcn8s.commands.trainings import CLASSES, TINY, files, log, options
-from tests.plugins.instyle_fcn8s.shapes import write_sbd
+from tests.plugins.instyle_training.shapes import write_sbd
 
 
 def test_what_it_writes(trained: tuple[Path, Done], voc: Path) -> None:
@@ -47,6 +48,7 @@ def test_it_tells_how_it_came_to_be(trained: tuple[Path, Done], voc: Path) -> No
             "preset": "modern",
             **{name: getattr(MODERN, name) for name in ("momentum", "weight_decay", "schedule")},
             **{name: getattr(MODERN, name) for name in ("flip", "color", "small", "average")},
+            "optimizer": "sgd",
             "scale": list(MODERN.scale or ()),
             **{"epochs": 2, "batch": 4, "crop": 48, "learning_rate": 0.1, "precision": "32-true"},
         },

@@ -12,9 +12,9 @@ from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from instyle_fcn8s import checkpoint
-from instyle_fcn8s.metrics import Figures
 from instyle_fcn8s.network import FCN
-from instyle_fcn8s.voc import IGNORED, open_voc, renumbering
+from instyle_training.metrics import Figures
+from instyle_training.voc import IGNORED, open_voc, renumbering
 from tests.plugins.instyle_fcn8s.commands.trainings import (
     CLASSES,
     TINY,
@@ -26,15 +26,15 @@ from tests.plugins.instyle_fcn8s.commands.trainings import (
 
 WATCHED = """
 import os, torch
-from instyle_fcn8s import training
 from instyle_core.cli import main
+from instyle_fcn8s import training
 
 def save(module, name, thing):
     trainer = module.trainer
     file = f"{name}-{trainer.current_epoch}-{trainer.global_rank}.pt"
     torch.save(thing, os.path.join(os.environ["WATCHED"], file))
 
-class Module(training._Module):
+class Learner(training.FCNLearner):
     def validation_step(self, batch, number):
         if number == 0:
             save(self, "weights", self.network.state_dict())
@@ -47,7 +47,7 @@ class Module(training._Module):
     def on_train_end(self):
         save(self, "trained", dict(self.network.named_parameters()))
 
-training._Module = Module
+training.FCNLearner = Learner  # before the command imports it
 main()
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.core.helpers.commands import Command, assert_error
 from tests.plugins.instyle_fcn8s.commands.trainings import files, options
-from tests.plugins.instyle_fcn8s.shapes import write_voc
+from tests.plugins.instyle_training.shapes import write_voc
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from instyle_fcn8s import checkpoint, training
 from tests.core.helpers.commands import Command, Done, assert_error
 from tests.plugins.instyle_fcn8s.commands.trainings import TINY, files, log, options, python
-from tests.plugins.instyle_fcn8s.shapes import write_list, write_voc
+from tests.plugins.instyle_training.shapes import write_list, write_voc
 
 # --- stopped by Ctrl-C ----------------------------------------------------------------------------
 
@@ -23,14 +23,14 @@ from tests.plugins.instyle_fcn8s.shapes import write_list, write_voc
 def test_an_interrupted_training(
     instyle: Command, voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = training._Module.training_step
+    step = training.FCNLearner.training_step
 
     def stopped(module: Any, batch: Any, number: int) -> Any:
         if module.trainer.global_step == 3:  # in the middle of the second epoch of two steps
             signal.raise_signal(signal.SIGINT)
         return step(module, batch, number)
 
-    monkeypatch.setattr(training._Module, "training_step", stopped)
+    monkeypatch.setattr(training.FCNLearner, "training_step", stopped)
     done = instyle(*options(voc, tmp_path))
     assert done.status == 130
     assert (
@@ -105,14 +105,14 @@ try:
     main(sys.argv[1:])
 except SystemExit as done:
     assert not done.code
-step = training._Module.training_step
+step = training.FCNLearner.training_step
 
 def killed(self, batch, number):
     if self.trainer.global_step == 5:  # in the middle of the third epoch of two steps
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, batch, number)
 
-training._Module.training_step = killed
+training.FCNLearner.training_step = killed
 place = sys.argv.index("--output") + 1
 main([*sys.argv[1:place], os.environ["KILLED"], *sys.argv[place + 1 :]])
 """

@@ -14,8 +14,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from instyle_fcn8s.evaluation import confusion_of
-from instyle_fcn8s.metrics import Figures
+from instyle_training.metrics import Figures, confusion_of
 
 CLASSES = ("background", "cat", "dog", "sheep")
 IGNORED = 255

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from instyle_fcn8s.commands.progress import counted
+from instyle_training.progress import counted
 
 
 def shown(capsys: pytest.CaptureFixture[str], done: int) -> str:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from instyle_fcn8s.augment import Augmented, Shuffled
-from instyle_fcn8s.recipes import MODERN, PAPER, Recipe
-from instyle_fcn8s.voc import CLASSES, IGNORED, renumbering
+from instyle_training.augment import Augmented, Crops, Shuffled
+from instyle_training.recipe import Recipe
+from instyle_training.voc import IGNORED
+from tests.plugins.instyle_training.small import PLAIN, RICH
 
-SAME = torch.arange(256, dtype=torch.uint8)  # numbers that stay as they are
-CROPS = replace(PAPER, crop=24)
+CROPS = replace(PLAIN, crop=24)
 PADDED = replace(CROPS, small="pad")
 
 
@@ -40,15 +40,18 @@ def label(row: Tensor, column: Tensor) -> Tensor:
     return (7 * row.long() + 3 * column.long()) % 21
 
 
-def augmented(recipe: Recipe, *sizes: tuple[int, int], seed: int = 0) -> Augmented:
-    return Augmented(Coordinates(*sizes), recipe, SAME, seed)
+Pair = tuple[Tensor, Tensor]
+
+
+def augmented(recipe: Recipe, *sizes: tuple[int, int], seed: int = 0) -> Augmented[Pair]:
+    return Augmented(Coordinates(*sizes), Crops(recipe), seed)
 
 
 # --- what is random -------------------------------------------------------------------------------
 
 
 def test_the_same_seed_epoch_and_photo_give_the_same_crop() -> None:
-    recipe = replace(MODERN, crop=24)
+    recipe = replace(RICH, crop=24)
     once, again = (augmented(recipe, (50, 60), (40, 70)) for _ in range(2))
     for number in (0, 1, 2, 3, 40, 41):
         torch.rand(number + 1)  # whatever was drawn before
@@ -69,12 +72,12 @@ def test_what_others_draw_at_random_does_not_change() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    augmented(replace(MODERN, crop=24), (50, 60))[0]
+    augmented(replace(RICH, crop=24), (50, 60))[0]
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_workers_do_not_change_anything() -> None:
-    photos = augmented(replace(MODERN, crop=24), *[(50, 60), (40, 70)] * 3)
+    photos = augmented(replace(RICH, crop=24), *[(50, 60), (40, 70)] * 3)
     loads = [list(DataLoader(photos, 2, num_workers=workers)) for workers in (0, 2)]
     torch.testing.assert_close(*loads, rtol=0, atol=0)
 
@@ -87,7 +90,7 @@ def test_crops_are_cut_out_of_photos_as_they_are() -> None:
     for number in range(30):
         photo, labels = photos[number]
         assert (photo.dtype, photo.shape) == (torch.uint8, (3, 24, 24))
-        assert (labels.dtype, labels.shape) == (torch.int64, (24, 24))
+        assert (labels.dtype, labels.shape) == (torch.uint8, (24, 24))
         assert type(photo) is type(labels) is Tensor
         row, column, blue = photo.long()
         assert torch.equal(row, row[0, 0] + torch.arange(24)[:, None].expand(24, 24))
@@ -149,7 +152,7 @@ class Ramps(Dataset[tuple[Tensor, Tensor]]):
 
 
 def test_scales_are_drawn_evenly_on_a_logarithmic_scale() -> None:
-    photos = Augmented(Ramps(), replace(CROPS, scale=(0.5, 2.0), crop=40), SAME, seed=0)
+    photos = Augmented(Ramps(), Crops(replace(CROPS, scale=(0.5, 2.0), crop=40)), seed=0)
     factors = []
     for epoch in range(200):
         photo, labels = photos[epoch]
@@ -177,15 +180,21 @@ def test_colors_change_labels_and_crops_do_not() -> None:
     assert max(differences) < 100
 
 
-def test_labels_become_the_networks() -> None:
-    numbers = renumbering(("background", "cat", "dog"))
-    labels = Augmented(Coordinates((30, 30)), PADDED, numbers, seed=0)[0][1]
-    raw = augmented(PADDED, (30, 30))[0][1]
-    assert torch.equal(labels == 1, raw == CLASSES.index("cat"))
-    assert torch.equal(labels == 2, raw == CLASSES.index("dog"))
-    assert set(labels.unique().tolist()) == {0, 1, 2}
-    small = Augmented(Coordinates((8, 8)), PADDED, numbers, seed=0)[0][1]
-    assert int((small == IGNORED).sum()) == 24 * 24 - 8 * 8
+def test_an_item_of_ones_own() -> None:
+    """Whatever is made of a photo is drawn with the seed of its epoch and number."""
+
+    def drawn(photo: Tensor, mask: Tensor) -> tuple[int, float]:
+        return photo.shape[1], float(torch.rand(()))
+
+    def photos(seed: int) -> Augmented[tuple[int, float]]:
+        return Augmented(Coordinates((5, 6), (7, 8)), drawn, seed)
+
+    items = [photos(0)[number] for number in range(6)]
+    assert [photos(0)[number] for number in (5, 0, 3, 2, 1, 4)] == [
+        items[number] for number in (5, 0, 3, 2, 1, 4)
+    ]
+    assert [height for height, _ in items] == [5, 7] * 3
+    assert len({draw for _, draw in items} | {photos(1)[n][1] for n in range(6)}) == 12
 
 
 # --- the order ------------------------------------------------------------------------------------

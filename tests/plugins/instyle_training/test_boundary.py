@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from instyle_fcn8s.boundary import TOLERANCE, _filled, boundary_scores
+from instyle_training.boundary import TOLERANCE, _filled, boundary_scores
 
 IGNORED = 255
 

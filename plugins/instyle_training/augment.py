@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -14,46 +14,64 @@ from torch.utils.data import Dataset, DistributedSampler
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from instyle_fcn8s.recipes import Recipe
-from instyle_fcn8s.voc import IGNORED
+from instyle_training.recipe import Recipe
+from instyle_training.voc import IGNORED
 
 #: What is put around photos that are too small: gray, about the mean of all photos.
 _GRAY = (124, 116, 104)
 
+Item = TypeVar("Item")
 
-class Augmented(Dataset[tuple[Tensor, Tensor]]):
-    """Crops of photos with their labels, the same for the same epoch and seed.
 
-    Items are asked for by the numbers that `Shuffled` draws, and are uint8 (3, S, S) and int64
-    (S, S). What is random depends only on seed, epoch and photo: a training that was resumed sees
-    the same as one without a break, whatever the number of workers.
+class Augmented(Dataset[Item], Generic[Item]):
+    """Photos that are changed at random, in the same way for the same epoch and seed.
+
+    Items are asked for by the numbers that `Shuffled` draws. What is random depends only on seed,
+    epoch and photo: a training that was resumed sees the same as one without a break, whatever the
+    number of workers.
 
     Args:
         photos: items uint8 (3, H, W) and uint8 (H, W).
-        recipe: how to change them.
-        numbers: the network's label for each label of the masks, (256,).
+        change: makes an item out of a photo and its mask, such as `Crops`. All that it draws must
+            come from torch's global generator, which is seeded for it.
         seed: of all that is random.
     """
 
     def __init__(
-        self, photos: Dataset[tuple[Tensor, Tensor]], recipe: Recipe, numbers: Tensor, seed: int
+        self,
+        photos: Dataset[tuple[Tensor, Tensor]],
+        change: Callable[[Tensor, Tensor], Item],
+        seed: int,
     ) -> None:
         self._photos = photos
-        self._numbers = numbers
+        self._change = change
         self._seed = seed
-        self._transform = _transform(recipe)
 
     def __len__(self) -> int:
         return len(self._photos)  # type: ignore[arg-type]
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, number: int) -> Item:
         epoch, index = divmod(number, len(self))
         photo, mask = self._photos[index]
         with torch.random.fork_rng(devices=[]):
             mixed = np.random.SeedSequence([self._seed, epoch, index]).generate_state(1)
             torch.manual_seed(int(mixed[0]))
-            photo, mask = self._transform(tv_tensors.Image(photo), tv_tensors.Mask(mask))
-        return photo.as_subclass(Tensor), self._numbers[mask.as_subclass(Tensor).long()].long()
+            return self._change(photo, mask)
+
+
+class Crops:
+    """Random crops of photos with their masks, as a recipe says.
+
+    Called with a photo, uint8 (3, H, W), and its mask, uint8 (H, W), it returns a crop of both,
+    uint8 (3, S, S) and (S, S). Pixels that are added around a small photo are `IGNORED`.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._transform = _transform(recipe)
+
+    def __call__(self, photo: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        photo, mask = self._transform(tv_tensors.Image(photo), tv_tensors.Mask(mask))
+        return photo.as_subclass(Tensor), mask.as_subclass(Tensor)
 
 
 class Shuffled(DistributedSampler[Any]):

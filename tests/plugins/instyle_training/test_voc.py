@@ -15,8 +15,8 @@ from scipy.io import savemat
 from torchvision.datasets import VOCSegmentation
 
 from instyle_core import InputError
-from instyle_fcn8s.voc import CLASSES, IGNORED, open_sbd, open_voc, renumbering, summarize
-from tests.plugins.instyle_fcn8s.shapes import (
+from instyle_training.voc import CLASSES, IGNORED, open_sbd, open_voc, renumbering, summarize
+from tests.plugins.instyle_training.shapes import (
     CAT,
     DOG,
     scene,

@@ -1,5 +1,7 @@
 """The scores of a segmentation, from one confusion matrix."""
 
+# ruff: noqa: TID253  (this module computes, and is imported when it does)
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,6 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from instyle_training.voc import IGNORED
 
 
 @dataclass(frozen=True)
@@ -66,3 +72,17 @@ def _named(classes: Sequence[str], values: NDArray[np.float64]) -> dict[str, flo
     return {
         name: float(value) for name, value in zip(classes, values, strict=True) if value == value
     }
+
+
+def confusion_of(found: Tensor, truth: Tensor, count: int) -> np.ndarray:
+    """The confusion matrix (K, K), true classes in rows; ignored pixels are left out.
+
+    Args:
+        found: class numbers (H, W).
+        truth: the same, or `IGNORED`.
+        count: K.
+    """
+    counts = multiclass_confusion_matrix(
+        found.cpu().long(), truth.long(), count, ignore_index=IGNORED
+    )
+    return counts.numpy()

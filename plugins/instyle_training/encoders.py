@@ -19,7 +19,10 @@ from instyle_core import (
     first_line,
     read_state_dict,
 )
-from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
+
+#: Of R, G and B, in [0, 1], over ImageNet: what most encoders were pretrained with.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def normalization(encoder: str) -> tuple[Sequence[float], Sequence[float]]:

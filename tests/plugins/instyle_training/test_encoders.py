@@ -15,8 +15,8 @@ from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from instyle_core import InputError, WeightsError
-from instyle_fcn8s import encoders
-from instyle_fcn8s.network import IMAGENET_MEAN, IMAGENET_STD
+from instyle_training import encoders
+from instyle_training.encoders import IMAGENET_MEAN, IMAGENET_STD
 from tests.core.helpers.hub import Hub
 from tests.core.helpers.weights_server import arrived
 
