@@ -75,7 +75,7 @@ def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
         image: (3, H, W) in [0, 1].
         objects: iterated over once, so that their masks need not all be in memory. Later ones are
             drawn over earlier ones.
-        prompt: its point and box are drawn.
+        prompt: its points and box are drawn.
 
     Returns:
         (3, H, W) in [0, 1].
@@ -115,7 +115,8 @@ def _draw_object(canvas: Canvas, marked: Marked, color: Color, line: int) -> Box
 
 
 def _draw_prompt(picture: Image.Image, prompt: Prompt, line: int) -> None:
-    """Draw the box and a ring around the point, in white on black."""
+    """Draw the box, a ring around each point of the object and a cross on others, in white on
+    black."""
     draw = ImageDraw.Draw(picture)
     for color, width in (("black", 3 * line), ("white", line)):
         spread = (width - line) // 2
@@ -123,11 +124,13 @@ def _draw_prompt(picture: Image.Image, prompt: Prompt, line: int) -> None:
             x0, y0, x1, y1 = prompt.box
             corners = (x0 - spread, y0 - spread, x1 - 1 + spread, y1 - 1 + spread)
             draw.rectangle(corners, outline=color, width=width)
-        if prompt.point is not None:
-            x, y = prompt.point
-            radius = 4 * line + spread
+        radius = 4 * line + spread
+        for x, y in prompt.points:
             ring = (x - radius, y - radius, x + radius, y + radius)
             draw.ellipse(ring, outline=color, width=width)
+        for x, y in prompt.not_points:
+            for side in (-radius, radius):
+                draw.line((x - radius, y - side, x + radius, y + side), fill=color, width=width)
 
 
 def _draw_labels(picture: Image.Image, labels: Sequence[tuple[str, Box, Color]]) -> None:
