@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torch.nn.functional import adaptive_max_pool2d
 
+from instyle_core.images.resize import resize
 from instyle_core.images.samples import quantize, to_tensor
 from instyle_core.interfaces.pictures import Box
 from instyle_core.interfaces.segmenter import Prompt
@@ -35,6 +37,10 @@ COLORS = (
     (255, 190, 220),
     (0, 0, 117),
 )
+
+#: The longest side of an overlay, in pixels; of a large photo, writing it would take longer than
+#: finding its objects.
+LONGEST = 2048
 
 #: Opacity of the color over an object, and over one that was not chosen.
 TINT, FAINT = 0.5, 0.12
@@ -78,8 +84,12 @@ def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
         prompt: its points and box are drawn.
 
     Returns:
-        (3, H, W) in [0, 1].
+        (3, H, W) in [0, 1], or smaller, with sides of `LONGEST` pixels at most.
     """
+    height, width = image.shape[1:]
+    factor = min(1.0, LONGEST / max(height, width))
+    size = max(1, round(height * factor)), max(1, round(width * factor))
+    image, prompt = resize(image, size), _scaled(prompt, factor)
     gray = image.mean(dim=0, keepdim=True) * (1 - SATURATION) + image * SATURATION
     canvas = np.ascontiguousarray(quantize(gray.cpu(), np.uint8))
     longest = max(canvas.shape[:2])
@@ -87,12 +97,27 @@ def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
     labels = []
     for number, marked in enumerate(objects):
         color = COLORS[number % len(COLORS)]
-        box = _draw_object(canvas, marked, color, line)
+        # A pixel of an object is still one in a smaller overlay.
+        mask = marked.mask if factor == 1 else adaptive_max_pool2d(marked.mask, size)
+        box = _draw_object(canvas, replace(marked, mask=mask), color, line)
         labels.append((marked.label, box, color))
     picture = Image.fromarray(canvas)
     _draw_prompt(picture, prompt, line)
     _draw_labels(picture, labels)
     return to_tensor(np.asarray(picture))
+
+
+def _scaled(prompt: Prompt, factor: float) -> Prompt:
+    """A prompt for a picture whose sides are multiplied by a factor."""
+
+    def moved(*places: int) -> tuple[int, ...]:
+        return tuple(round(place * factor) for place in places)
+
+    return Prompt(
+        box=prompt.box and moved(*prompt.box),
+        points=tuple(moved(*point) for point in prompt.points),
+        not_points=tuple(moved(*point) for point in prompt.not_points),
+    )
 
 
 def _draw_object(canvas: Canvas, marked: Marked, color: Color, line: int) -> Box:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import cv2
 import numpy as np
@@ -73,10 +73,13 @@ def candidates_of(segmentation: Segmentation, prompt: Prompt) -> list[Candidate]
 
 def mask_of(chosen: Sequence[Candidate]) -> Mask:
     """The union of the masks of candidates."""
-    parts = [part for candidate in chosen for part in candidate.parts]
-    components = [part for part in parts if isinstance(part, _ComponentCandidate)]
-    instances = [part.own_mask() for part in parts if isinstance(part, _InstanceCandidate)]
-    return reduce(_union, [*instances, *_merge_components(components)])
+    masks, numbers = [], defaultdict(list)
+    for part in (part for candidate in chosen for part in candidate.parts):
+        if isinstance(part, _InstanceCandidate):
+            masks.append(part.own_mask())
+        elif isinstance(part, _ComponentCandidate):
+            numbers[part.whole].append(part.number)
+    return reduce(_union, masks + [whole.mask_of(chosen) for whole, chosen in numbers.items()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,39 +127,56 @@ class _InstanceCandidate(Candidate):
 
 
 @dataclass(frozen=True, eq=False)
-class _ComponentCandidate(Candidate):
-    """A connected component of a class.
+class _Class:
+    """The connected components of a class, or of several as one.
 
     Attributes:
-        whole: the mask of the whole class.
-        nearest: (H, W), the label of the component that is nearest to each pixel.
-        label: the label of this component.
+        probability: (1, H, W), that of the whole class.
+        labels: (H, W), the number of each pixel's component; 0 for pixels of none.
+        count: of the components.
     """
 
-    whole: Mask
-    nearest: NDArray[np.int32]
-    label: int
+    probability: Tensor
+    labels: NDArray[np.int32]
+    count: int
+
+    @cached_property
+    def nearest(self) -> NDArray[np.int32]:
+        """(H, W), the number of the component that is nearest to each pixel."""
+        outside = (self.labels == 0).astype(np.uint8)
+        # Its components (8 neighbors) have the numbers that `connectedComponents` gives them.
+        _, nearest = cv2.distanceTransformWithLabels(
+            outside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
+        )
+        return np.asarray(nearest, np.int32)
+
+    def mask_of(self, numbers: Sequence[int]) -> Mask:
+        """The union of components; a pixel's probability belongs to the nearest component."""
+        device = self.probability.device
+        if len(numbers) == self.count:
+            decision = torch.from_numpy(self.labels > 0).to(device)
+            return Mask(self.probability, decision[None].float())
+        is_chosen = np.zeros(self.count + 1, dtype=bool)
+        is_chosen[list(numbers)] = True
+        decision = torch.from_numpy(is_chosen[self.labels]).to(device)
+        near = torch.from_numpy(is_chosen[self.nearest]).to(device)
+        return Mask(self.probability * near, decision[None].float())
+
+
+@dataclass(frozen=True, eq=False)
+class _ComponentCandidate(Candidate):
+    """A connected component of a class, by its number."""
+
+    whole: _Class
+    number: int
 
     @property
     def is_speck(self) -> bool:
-        return self.area < 1e-3 * self.nearest.size
+        return self.area < 1e-3 * self.whole.labels.size
 
     def holds(self, point: Point) -> bool:
         x, y = point
-        return bool(self.nearest[y, x] == self.label and self.whole.decision[0, y, x])
-
-
-def _merge_components(components: Sequence[_ComponentCandidate]) -> Iterator[Mask]:
-    """The union of components of each class; a pixel's probability is that of the nearest one's."""
-    by_class = defaultdict(list)
-    for component in components:
-        by_class[component.class_name].append(component)
-    for group in by_class.values():
-        whole, nearest = group[0].whole, group[0].nearest
-        is_chosen = np.zeros(int(nearest.max()) + 1, dtype=bool)
-        is_chosen[[component.label for component in group]] = True
-        chosen = torch.from_numpy(is_chosen[nearest]).to(whole.decision.device)
-        yield Mask(whole.probability * chosen, whole.decision * chosen)
+        return bool(self.whole.labels[y, x] == self.number)
 
 
 def _components(segmentation: Segmentation, prompt: Prompt) -> Iterator[_ComponentCandidate]:
@@ -164,32 +184,44 @@ def _components(segmentation: Segmentation, prompt: Prompt) -> Iterator[_Compone
     probabilities, names = segmentation.probabilities, segmentation.classes
     for group in _groups(segmentation, prompt):
         mask = _within(prompt.box, class_mask(probabilities, *group))
-        inside = mask.decision[0].cpu().numpy() > 0
-        if not inside.any():
-            continue
-        _, nearest = cv2.distanceTransformWithLabels(
-            (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
-        )
-        own = nearest[inside]
-        areas = np.bincount(own)
-        weights = probabilities[group].sum(dim=0).clamp(max=1).cpu().numpy()[inside]
-        sums = np.bincount(own, weights=weights)
+        inside = mask.decision[0].cpu().numpy().astype(np.uint8)
+        count, labels, statistics, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+        own = labels > 0
+        weights = sum(probabilities[index].cpu().numpy()[own] for index in group)
+        sums = np.bincount(labels[own], weights=weights, minlength=count)
+        whole = _Class(mask.probability, np.asarray(labels, np.int32), count - 1)
         name = ", ".join(names[index] for index in group)
-        for label in np.flatnonzero(areas).tolist():
-            score = float(sums[label] / areas[label])
-            yield _ComponentCandidate(name, int(areas[label]), score, mask, nearest, label)
+        for number in range(1, count):
+            area = int(statistics[number, cv2.CC_STAT_AREA])
+            score = min(1.0, float(sums[number] / area))
+            yield _ComponentCandidate(name, area, score, whole, number)
 
 
 def _groups(segmentation: Segmentation, prompt: Prompt) -> list[list[int]]:
     """The classes whose components are looked for, by number: those of a group as one class."""
-    names, winner = segmentation.classes, segmentation.probabilities.argmax(dim=0)
+    names = segmentation.classes
     if prompt.classes:
         return [[names.index(name) for name in prompt.classes]]
+    winner = most_probable(segmentation.probabilities)
     if prompt.points:
         x, y = torch.tensor(prompt.points).T
         winner = winner[y, x]
     shares = torch.bincount(winner.flatten(), minlength=len(names)).tolist()
     return [[n] for n, share in enumerate(shares) if share and names[n] != BACKGROUND]
+
+
+def most_probable(probabilities: Tensor) -> Tensor:
+    """The number of each pixel's most probable class, (H, W), out of (K, H, W); the first of equal
+    ones.
+
+    `argmax` gives the same in ten times the time.
+    """
+    best = probabilities[0].clone()
+    winner = torch.zeros_like(best, dtype=torch.int16)
+    for index, probability in enumerate(probabilities[1:], start=1):
+        winner.masked_fill_(probability > best, index)
+        torch.maximum(best, probability, out=best)
+    return winner
 
 
 def class_mask(probabilities: Tensor, *indices: int) -> Mask:

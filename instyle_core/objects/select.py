@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from instyle_core.config.plan import usual_segmenter
@@ -19,6 +20,7 @@ from instyle_core.objects.candidates import (
     Together,
     candidates_of,
     mask_of,
+    most_probable,
 )
 from instyle_core.plugin.use import Use
 
@@ -147,13 +149,11 @@ def _not_found(prompt: Prompt, where: str) -> str:
 
 def describe(segmentation: Segmentation) -> str:
     """The classes found, such as ``cat (23% of the picture), sofa (4% of the picture)``."""
-    winner = segmentation.probabilities.argmax(dim=0)
-    shares = {
-        name: float((winner == index).float().mean())
-        for index, name in enumerate(segmentation.classes)
-        if name != BACKGROUND
-    }
-    found = sorted((item for item in shares.items() if item[1] > 0), key=lambda item: -item[1])
+    names, winner = segmentation.classes, most_probable(segmentation.probabilities)
+    counts = torch.bincount(winner.flatten(), minlength=len(names)).tolist()
+    shares = {name: count / winner.numel() for name, count in zip(names, counts, strict=True)}
+    there = [item for item in shares.items() if item[1] and item[0] != BACKGROUND]
+    found = sorted(there, key=lambda item: -item[1])
     words = [f"{name} ({_percent(share)} of the picture)" for name, share in found]
     return ", ".join(words) or "nothing"
 
