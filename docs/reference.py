@@ -9,7 +9,8 @@ from typing import Any
 
 from instyle_core.config.optimizer import LBFGS, Adam
 from instyle_core.config.schema import rows, spec_schema
-from instyle_core.config.spec import ObjectSpec, Select, Style
+from instyle_core.config.select import Select
+from instyle_core.config.spec import ObjectSpec, Style
 from instyle_core.interfaces.kinds import KINDS
 from instyle_core.interfaces.params import SegmenterParams
 from instyle_core.plugin.registry import Registry

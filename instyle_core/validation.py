@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from instyle_core.config.document import Location
-from instyle_core.config.plan import ObjectPlan, Plan
+from instyle_core.config.plan import ObjectPlan, Plan, usual_segmenter
+from instyle_core.config.select import Select, shrunk
 from instyle_core.errors import InputError, SpecError, did_you_mean
 from instyle_core.files import PICTURE_FORMATS, check_size
 from instyle_core.images.header import Header, opened, read_header
@@ -39,13 +40,13 @@ def check(plan: Plan) -> None:
 def problems(plan: Plan) -> list[InputError]:
     """Everything that is wrong with a plan."""
     files = _Files(plan)
-    size = files.photo()
+    sizes = files.photo()
     files.styles()
     files.parameters()
     found = [*_device(plan), *files.problems]
     for number, item in plan.items.items():
         if number is not None:
-            found += _selection(plan, number, item, size)
+            found += _selection(plan, number, item, sizes)
     return found + place.problems(plan.spec.output, plan.folder)
 
 
@@ -62,28 +63,61 @@ def _device(plan: Plan) -> Iterator[InputError]:
 
 
 def _selection(
-    plan: Plan, number: int, item: ObjectPlan, size: Size | None
+    plan: Plan, number: int, item: ObjectPlan, sizes: tuple[Size, Size] | None
 ) -> Iterator[InputError]:
-    """What an object's segmenter cannot do, and what lies outside of the photo."""
-    select, name = item.select, item.segmenter.plugin.name
+    """What an object's segmenter cannot do, and what does not fit the photo."""
     at: Location = ("objects", number, "select")
-    given = {"class": select.class_name, "point": select.point, "box": select.box}
-    needs = item.segmenter.needs()
-    if needs and all(given[key] is None for key in needs):
-        what = f"the segmenter '{name}' needs to be told where the object is"
+    for place, what, hint in misfits(item.select, item.segmenter):
+        yield plan.error((*at, *place), what, hint)
+    if sizes is None:
+        return
+    outside = item.select.outside(sizes[0])
+    for place, (what, hint) in outside.items():
+        yield plan.error((*at, *place), what, hint)
+    try:
+        if not outside:
+            shrunk(item.select, *sizes)
+    except InputError as error:
+        yield plan.error(at, error.what, error.hint)
+
+
+def misfits(select: Select, segmenter: Use) -> Iterator[tuple[Location, str, str]]:
+    """What a selection lacks for a segmenter, or has beyond what that understands.
+
+    Yields:
+        Where within the selection, what is wrong, and a hint.
+    """
+    prompt, name, needs = select.prompt, segmenter.plugin.name, segmenter.needs()
+    given = {
+        "class": prompt.classes,
+        "point": prompt.points,
+        "box": prompt.box,
+        "text": prompt.text,
+    }
+    if prompt.text and "text" not in needs:
+        what = f"the segmenter '{name}' does not find objects by words"
+        use = f"{{use: {usual_segmenter('by-text')}}}"
+        yield ("text",), what, f"name one that does, such as `segmenter: {use}`"
+    elif needs and not any(given[key] for key in needs):
+        told = "what" if {*needs} <= {"class", "text"} else "where"
+        what = f"the segmenter '{name}' needs to be told {told} the object is"
         hint = "add `select:` with " + " or ".join(f"`{key}: {_EXAMPLES[key]}`" for key in needs)
-        yield plan.error(at, what, hint)
-    finds, wanted = item.segmenter.finds(), select.class_name
-    if finds is not None and wanted is not None and wanted not in finds:
-        what = f"the segmenter '{name}' does not know the class '{wanted}'"
-        hint = did_you_mean(wanted, finds, most=1) or f"it knows {', '.join(finds)}"
-        yield plan.error((*at, "class"), what, hint)
-    for key, (what, hint) in select.outside(size).items() if size else ():
-        yield plan.error((*at, key), what, hint)
+        yield (), what, hint
+    finds = segmenter.finds()
+    for wanted in prompt.classes:
+        if finds is not None and wanted not in finds:
+            what = f"the segmenter '{name}' does not know the class '{wanted}'"
+            hint = did_you_mean(wanted, finds, most=1) or f"it knows {', '.join(finds)}"
+            yield ("class",), what, hint
 
 
 #: Of what a segmenter may need.
-_EXAMPLES = {"class": "cat", "point": "[x, y]", "box": "[x0, y0, x1, y1]"}
+_EXAMPLES = {
+    "class": "cat",
+    "point": "[x, y]",
+    "box": "[x0, y0, x1, y1]",
+    "text": "a red kite",
+}
 
 
 class _Files:
@@ -98,22 +132,27 @@ class _Files:
         self._plan = plan
         self._seen: set[Path] = set()
 
-    def photo(self) -> Size | None:
-        """Check the photo, and the picture to start from; the photo's size if it can be read."""
+    def photo(self) -> tuple[Size, Size] | None:
+        """Check the photo, and the picture to start from.
+
+        Returns:
+            The photo's size in its file and as it will be read, if it can be.
+        """
         spec = self._plan.spec
         header = self._picture(("content",), spec.content)
         if isinstance(spec.start, Path):
             self._picture(("start",), spec.start)
         if header is None:
             return None
-        shrink = min(1.0, (spec.shrink or max(header.size)) / max(header.size))
-        size = round(header.size[0] * shrink), round(header.size[1] * shrink)
+        (height, width), longest = header.size, max(header.size)
+        most = min(longest, spec.shrink or longest)
+        size = max(1, round(height * most / longest)), max(1, round(width * most / longest))
         self._look(("output",), spec.output, lambda path: check_size(path, size))
         is_jpeg = PICTURE_FORMATS[spec.output.suffix.lower()] == "JPEG"
         if is_jpeg and header.has_alpha and self._look(("content",), spec.content, _is_transparent):
             what, hint = "JPEG cannot hold the transparency of the photo", "name it .png or .webp"
             self.problems.append(self._plan.error(("output",), what, hint))
-        return header.size
+        return header.size, size
 
     def styles(self) -> None:
         """Check style pictures, and that there is one in each folder that can be read."""
@@ -128,12 +167,12 @@ class _Files:
         """Check the files that parameters of plugins name."""
         for at, use in _placed(self._plan):
             for name, field in type(use.params).model_fields.items():
-                path = getattr(use.params, name)
                 holds = _marks(field.metadata, field.annotation)
-                if isinstance(path, Path) and "picture" in holds:
-                    self._picture((*at, name), path)
-                elif isinstance(path, Path) and "weights" in holds:
-                    self._look((*at, name), path, check_header)
+                for place, path in _paths(getattr(use.params, name)):
+                    if "picture" in holds:
+                        self._picture((*at, name, *place), path)
+                    elif "weights" in holds:
+                        self._look((*at, name, *place), path, check_header)
         for path in self._plan.inputs:  # those of a folder that a parameter names
             if path.suffix == ".safetensors":
                 self._look((), path, check_header)
@@ -199,6 +238,14 @@ def _placed(plan: Plan) -> Iterator[tuple[Location, Use]]:
         yield at, item.segmenter
         if item.segmenter.refine:
             yield (*at, "refine"), item.segmenter.refine
+
+
+def _paths(value: Any) -> Iterator[tuple[Location, Path]]:
+    """The paths that a parameter is or lists, each with its place in it."""
+    several = isinstance(value, list | tuple)
+    for index, path in enumerate(value if several else [value]):
+        if isinstance(path, Path):
+            yield (index,) if several else (), path
 
 
 def _marks(metadata: list[Any], annotation: Any) -> set[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torch.nn.functional import adaptive_max_pool2d
 
+from instyle_core.images.resize import resize
 from instyle_core.images.samples import quantize, to_tensor
 from instyle_core.interfaces.pictures import Box
 from instyle_core.interfaces.segmenter import Prompt
@@ -35,6 +37,10 @@ COLORS = (
     (255, 190, 220),
     (0, 0, 117),
 )
+
+#: The longest side of an overlay, in pixels; of a large photo, writing it would take longer than
+#: finding its objects.
+LONGEST = 2048
 
 #: Opacity of the color over an object, and over one that was not chosen.
 TINT, FAINT = 0.5, 0.12
@@ -75,11 +81,15 @@ def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
         image: (3, H, W) in [0, 1].
         objects: iterated over once, so that their masks need not all be in memory. Later ones are
             drawn over earlier ones.
-        prompt: its point and box are drawn.
+        prompt: its points and box are drawn.
 
     Returns:
-        (3, H, W) in [0, 1].
+        (3, H, W) in [0, 1], or smaller, with sides of `LONGEST` pixels at most.
     """
+    height, width = image.shape[1:]
+    factor = min(1.0, LONGEST / max(height, width))
+    size = max(1, round(height * factor)), max(1, round(width * factor))
+    image, prompt = resize(image, size), _scaled(prompt, factor)
     gray = image.mean(dim=0, keepdim=True) * (1 - SATURATION) + image * SATURATION
     canvas = np.ascontiguousarray(quantize(gray.cpu(), np.uint8))
     longest = max(canvas.shape[:2])
@@ -87,12 +97,27 @@ def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
     labels = []
     for number, marked in enumerate(objects):
         color = COLORS[number % len(COLORS)]
-        box = _draw_object(canvas, marked, color, line)
+        # A pixel of an object is still one in a smaller overlay.
+        mask = marked.mask if factor == 1 else adaptive_max_pool2d(marked.mask, size)
+        box = _draw_object(canvas, replace(marked, mask=mask), color, line)
         labels.append((marked.label, box, color))
     picture = Image.fromarray(canvas)
     _draw_prompt(picture, prompt, line)
     _draw_labels(picture, labels)
     return to_tensor(np.asarray(picture))
+
+
+def _scaled(prompt: Prompt, factor: float) -> Prompt:
+    """A prompt for a picture whose sides are multiplied by a factor."""
+
+    def moved(*places: int) -> tuple[int, ...]:
+        return tuple(round(place * factor) for place in places)
+
+    return Prompt(
+        box=prompt.box and moved(*prompt.box),
+        points=tuple(moved(*point) for point in prompt.points),
+        not_points=tuple(moved(*point) for point in prompt.not_points),
+    )
 
 
 def _draw_object(canvas: Canvas, marked: Marked, color: Color, line: int) -> Box:
@@ -115,7 +140,8 @@ def _draw_object(canvas: Canvas, marked: Marked, color: Color, line: int) -> Box
 
 
 def _draw_prompt(picture: Image.Image, prompt: Prompt, line: int) -> None:
-    """Draw the box and a ring around the point, in white on black."""
+    """Draw the box, a ring around each point of the object and a cross on others, in white on
+    black."""
     draw = ImageDraw.Draw(picture)
     for color, width in (("black", 3 * line), ("white", line)):
         spread = (width - line) // 2
@@ -123,11 +149,13 @@ def _draw_prompt(picture: Image.Image, prompt: Prompt, line: int) -> None:
             x0, y0, x1, y1 = prompt.box
             corners = (x0 - spread, y0 - spread, x1 - 1 + spread, y1 - 1 + spread)
             draw.rectangle(corners, outline=color, width=width)
-        if prompt.point is not None:
-            x, y = prompt.point
-            radius = 4 * line + spread
+        radius = 4 * line + spread
+        for x, y in prompt.points:
             ring = (x - radius, y - radius, x + radius, y + radius)
             draw.ellipse(ring, outline=color, width=width)
+        for x, y in prompt.not_points:
+            for side in (-radius, radius):
+                draw.line((x - radius, y - side, x + radius, y + side), fill=color, width=width)
 
 
 def _draw_labels(picture: Image.Image, labels: Sequence[tuple[str, Box, Color]]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from instyle_core.cli.overlay import Marked
-    from instyle_core.objects.select import Candidate
+    from instyle_core.interfaces.pictures import Mask
+    from instyle_core.objects.candidates import Candidate
     from instyle_core.plugin.use import Use
 
 
@@ -39,6 +42,16 @@ _FEW = 10
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="The overlay to write, a picture."
 )
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    help="Write the mask that a run would use, a gray PNG for '{use: mask, path: ...}'.",
+)
+@click.option(
+    "--cutout",
+    type=click.Path(path_type=Path),
+    help="Write the object alone, a picture that is transparent around it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--max-megapixels", type=float, default=100.0, show_default=True, help="Size limit.")
 def segment(
@@ -46,78 +59,150 @@ def segment(
     use: str | None,
     asked: dict[str, Any],
     output: Path | None,
+    mask: Path | None,
+    cutout: Path | None,
     as_json: bool,
     max_megapixels: float,
 ) -> None:
     """Find objects in IMAGE: a colored overlay, and a table of what was found.
 
-    With --class, --point, --box or --instance, as under `select` in a spec, those that fit are
-    listed, and the one that would be repainted stands out.
+    With --class, --point, --not, --box, --text or --instance, as under `select` in a spec, those
+    that fit are listed, and the one that would be repainted stands out. With --mask or --cutout,
+    that one is written: the largest, where nothing tells which. The overlay is then written only
+    with -o.
     """
     from instyle_core.cli.overlay import overlay
     from instyle_core.cli.render import RunDisplay
-    from instyle_core.errors import InputError
+    from instyle_core.config.select import shrunk
     from instyle_core.events import tell_notes
+    from instyle_core.files import check_size
+    from instyle_core.images.masks import write_object_mask
     from instyle_core.images.picture import check_output, read_picture, write_picture
+    from instyle_core.objects.candidates import mask_of
     from instyle_core.objects.find import segment as find
-    from instyle_core.objects.select import candidates, choose, prompt_of
+    from instyle_core.objects.select import candidates, choose, refine
 
     select = select_of(asked)
     inputs = [image]
     segmenter = segmenter_of(use, select, option="--use", inputs=inputs)
+    if not (output or mask or cutout):
+        output = image.with_name(f"{image.stem}-segments.png")
+    written = {"overlay": output, "mask": mask, "cutout": cutout}
+    targets = {name: path for name, path in written.items() if path}
+    _check_targets(targets, inputs)
     picture = read_picture(image, max_megapixels=max_megapixels)
     display = RunDisplay()
     tell_notes(picture.notes, image, display)
-    output = output or image.with_name(f"{image.stem}-segments.png")
-    if output.exists() and any(output.samefile(path) for path in inputs):
-        what = "this is read, and is never written"
-        raise InputError(what, where=str(output), hint="choose another with -o")
-    check_output(output)
-    prompt = prompt_of(select, picture.size)
+    for path in targets.values():
+        check_size(path, picture.size)
+    if cutout:
+        tell_notes(check_output(cutout, picture), cutout, display)
+    shrunk(select, picture.size, picture.size)  # it lies in the photo
     fetch_weights([segmenter, *([segmenter.refine] if segmenter.refine else [])])
     select, segmentation = find(picture, segmenter, select, on_event=display)
     found = candidates(segmentation, select)
-    chosen = choose(found, select, segmentation) if asked else None
+    chosen = meant = None
+    if mask or cutout:
+        chosen = choose(found, select, segmentation, display)
+        meant = refine(mask_of(chosen), picture.pixels, segmenter)
+    elif asked:
+        chosen = choose(found, select, segmentation)
+    shown = _shown(found, chosen)
+    del segmentation, found  # of a large photo, most of the memory is theirs
     rows: list[dict[str, Any]] = []
-    objects = _marked(found, chosen, picture.pixels, segmenter, rows)
-    write_picture(output, overlay(picture.pixels, objects, prompt))
+    objects = _marked(shown, chosen, meant, picture.pixels, segmenter, rows)
+    if output:
+        write_picture(output, overlay(picture.pixels, objects, select.prompt))
+    else:
+        deque(objects, maxlen=0)
+    if mask and meant:
+        write_object_mask(mask, meant)
+    if cutout and meant:
+        alpha = meant.probability if picture.alpha is None else meant.probability * picture.alpha
+        write_picture(cutout, picture.pixels, like=replace(picture, alpha=alpha))
 
     if as_json:
         import json
 
-        click.echo(json.dumps({"objects": rows, "overlay": str(output)}, indent=2))
+        paths = {name: str(path) for name, path in targets.items()}
+        click.echo(json.dumps({"objects": rows, **paths}, indent=2))
         return
-    _print_table(rows, asked=bool(asked))
-    click.echo(output)
+    _print_table(rows, asked=chosen is not None)
+    for path in targets.values():
+        click.echo(path)
+
+
+def _check_targets(targets: Mapping[str, Path], inputs: Sequence[Path]) -> None:
+    """Find out, before any work, whether files can be written: the overlay, mask and cutout.
+
+    Raises:
+        InputError: one of them cannot, or is a file that is read, or two are the same.
+    """
+    from instyle_core.errors import InputError
+    from instyle_core.files import picture_format
+
+    places = [os.path.realpath(path) for path in targets.values()]
+    for name, path in targets.items():
+        form = picture_format(path)
+        what = hint = None
+        if path.exists() and any(path.samefile(other) for other in inputs):
+            what, hint = "this is read, and is never written", f"choose another with {_OPTION[name]}"
+        elif places.count(os.path.realpath(path)) > 1:
+            what, hint = "two files of this name would be written", "give them different names"
+        elif name == "mask" and form != "PNG":
+            what, hint = f"a mask is a gray PNG, and {form} would change it", "name it .png"
+        elif name == "cutout" and form == "JPEG":
+            what, hint = "JPEG cannot hold the transparency of a cutout", "name it .png or .webp"
+        if what:
+            raise InputError(what, where=str(path), hint=hint)
+
+
+#: What tells the name of each file.
+_OPTION = {"overlay": "-o", "mask": "--mask", "cutout": "--cutout"}
+
+
+def _shown(
+    found: Sequence[Candidate], chosen: Sequence[Candidate] | None
+) -> list[tuple[int, Candidate]]:
+    """The candidates to show, each with its place among those of its class.
+
+    By that place, a spec can name it: `instance: 1`. Specks are left out unless they are what was
+    asked for.
+    """
+    count: Counter[str] = Counter()
+    shown = []
+    for candidate in found:
+        if not candidate.is_speck or (candidate in (chosen or ()) and len(chosen or ()) < _FEW):
+            shown.append((count[candidate.class_name], candidate))
+        count[candidate.class_name] += 1
+    return shown
 
 
 def _marked(
-    found: Sequence[Candidate],
+    shown: Sequence[tuple[int, Candidate]],
     chosen: Sequence[Candidate] | None,
+    meant: Mask | None,
     image: Tensor,
     segmenter: Use,
     rows: list[dict[str, Any]],
 ) -> Iterator[Marked]:
     """What to draw, one at a time; the facts of each go to `rows`.
 
-    Where nothing was asked for, `chosen` is None, and none stands back. Specks are left out unless
-    they are what was asked for.
+    Where nothing was asked for, `chosen` is None, and none stands back. `meant` is the refined mask
+    of all that is chosen, if it is known.
     """
     from instyle_core.cli.overlay import Marked
     from instyle_core.objects.boxes import box_of
     from instyle_core.objects.select import refine
 
-    count: Counter[str] = Counter()
-    for candidate in found:
-        # By its place among those of its class, a spec can name it: `instance: 1`.
-        number = count[candidate.class_name]
-        count[candidate.class_name] += 1
+    for number, candidate in shown:
         selected = chosen is not None and candidate in chosen
-        if candidate.is_speck and not (selected and len(chosen or ()) < _FEW):
-            continue
-        mask = candidate.mask()
-        if selected or chosen is None:
-            mask = refine(mask, image, segmenter)
+        if selected and meant and len(chosen or ()) == 1:
+            mask = meant
+        else:
+            mask = candidate.mask()
+            if selected or chosen is None:
+                mask = refine(mask, image, segmenter)
         rows.append(
             {
                 "class": candidate.class_name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from instyle_core.config.spec import Select
+    from instyle_core.config.select import Select
     from instyle_core.plugin.use import Use
 
 
@@ -45,9 +45,29 @@ class Which(click.ParamType):  # type: ignore[type-arg]
 
 
 _OPTIONS = (
-    click.option("--class", "class_name", help="Class of the object."),
-    click.option("--point", type=Numbers("X", "Y"), help="A pixel of the object."),
+    click.option(
+        "--class",
+        "classes",
+        multiple=True,
+        metavar="NAME",
+        help="Class of the object. Repeat it for several that are one object together.",
+    ),
+    click.option(
+        "--point",
+        "points",
+        type=Numbers("X", "Y"),
+        multiple=True,
+        help="A pixel of the object. Repeat it for several.",
+    ),
+    click.option(
+        "--not",
+        "not_points",
+        type=Numbers("X", "Y"),
+        multiple=True,
+        help="A pixel that is not the object's. Repeat it for several.",
+    ),
     click.option("--box", type=Numbers("X0", "Y0", "X1", "Y1"), help="A box around the object."),
+    click.option("--text", help="The object in words, for a segmenter that understands them."),
     click.option(
         "--instance", type=Which(), help="Which one where several fit; largest by default."
     ),
@@ -63,13 +83,22 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_asked(
         *,
-        class_name: str | None,
-        point: list[int] | None,
+        classes: tuple[str, ...],
+        points: tuple[list[int], ...],
+        not_points: tuple[list[int], ...],
         box: list[int] | None,
+        text: str | None,
         instance: int | str | None,
         **others: Any,
     ) -> None:
-        options = {"class": class_name, "point": point, "box": box, "instance": instance}
+        options = {
+            "class": classes[0] if len(classes) == 1 else classes or None,
+            "points": points or None,
+            "not": not_points or None,
+            "box": box,
+            "text": text,
+            "instance": instance,
+        }
         asked = {key: value for key, value in options.items() if value is not None}
         command(asked=asked, **others)
 
@@ -84,15 +113,20 @@ def select_of(asked: dict[str, Any]) -> Select:
     """
     from pydantic import ValidationError
 
-    from instyle_core.config.spec import Select
+    from instyle_core.config.select import Select
     from instyle_core.errors import InputError, SpecError
 
     try:
         return Select.model_validate(asked)
     except ValidationError as error:
         raise SpecError(
-            [InputError(e["msg"], where=f"--{e['loc'][0]}") for e in error.errors()]
+            [InputError(e["msg"], where=_option(e["loc"])) for e in error.errors()]
         ) from error
+
+
+def _option(place: Sequence[int | str]) -> str:
+    """The option that gave the value at a place of a selection."""
+    return "--point" if place[0] == "points" else f"--{place[0]}"
 
 
 def segmenter_of(
@@ -101,12 +135,25 @@ def segmenter_of(
     """The segmenter that an option names, or the default one for such a selection.
 
     The files that it reads are added to `inputs`.
+
+    Raises:
+        SpecError: with everything that is wrong with it, and that it cannot do.
     """
     from instyle_core.config.plan import default_segmenter
+    from instyle_core.errors import InputError, SpecError
+    from instyle_core.validation import misfits
 
     if written is None:
-        return default_segmenter(select, context())
-    return use_of("segmenter", written, option=option, inputs=inputs)
+        use = default_segmenter(select, context())
+    else:
+        use = use_of("segmenter", written, option=option, inputs=inputs)
+    problems = [
+        InputError(what, where=_option(place) if place else option, hint=hint)
+        for place, what, hint in misfits(select, use)
+    ]
+    if problems:
+        raise SpecError(problems)
+    return use
 
 
 def use_of(kind: str, written: str, *, option: str, inputs: list[Path] | None = None) -> Use:

@@ -8,18 +8,18 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from instyle_core.config.document import Document, Location
 from instyle_core.config.resolve import resolve
+from instyle_core.config.select import Select
 from instyle_core.config.spec import (
     COLORS_OF_STYLE,
     FROM_PRESET,
     Color,
     ObjectSpec,
-    Select,
     Spec,
     Style,
     run_folder,
@@ -37,6 +37,9 @@ OLDER = (
     "version 0.1.0 made this run; the borders of pictures and objects are seen in another way "
     "since, so that the picture will differ"
 )
+
+#: How an object is told.
+Told = Literal["by-class", "by-pointing", "by-text"]
 
 PRESETS = ("default", "draft", "quality", "gatys", "paper")
 
@@ -263,9 +266,15 @@ def default_segmenter(select: Select, context: Mapping[str, Any]) -> Use:
     Raises:
         SpecError: it is not installed.
     """
-    pointed = select.class_name is None and (select.point or select.box)
-    key = "by-pointing" if pointed else "by-class"
+    prompt = select.prompt
+    pointed = not prompt.classes and (prompt.points or prompt.box)
+    key: Told = "by-text" if prompt.text else "by-pointing" if pointed else "by-class"
     return _default("segmenter", key, context)
+
+
+def usual_segmenter(told: Told) -> str:
+    """The name of the default segmenter of objects that are told in a way."""
+    return str(_left_out().data[told]["use"])
 
 
 def default_ranker(context: Mapping[str, Any]) -> Use:
@@ -283,8 +292,9 @@ def _default(kind: str, key: str, context: Mapping[str, Any]) -> Use:
     try:
         return resolve(kind, document.data[key], context)
     except ValidationError as error:
-        where = document.place((key,))
-        raise SpecError([InputError(e["msg"], where=where) for e in error.errors()]) from error
+        where, hint = document.place((key,)), f"name another one under `{kind}`"
+        problems = [InputError(e["msg"], where=where, hint=hint) for e in error.errors()]
+        raise SpecError(problems) from error
 
 
 def _object(spec: Spec, item: ObjectSpec, context: Mapping[str, Any]) -> ObjectPlan:

@@ -24,28 +24,17 @@ from pydantic import (
 
 from instyle_core.config.optimizer import Adam, Optimizer, words_or_number
 from instyle_core.config.resolve import OfKind
+from instyle_core.config.select import Select
 from instyle_core.config.style_folder import InputFolder
 from instyle_core.errors import InputError
 from instyle_core.files import picture_format
 from instyle_core.interfaces.input_files import InputFile, existing_file, spec_path
 from instyle_core.interfaces.messages import shown
 from instyle_core.interfaces.params import Params
-from instyle_core.interfaces.pictures import Size
 from instyle_core.plugin.use import Use
 
 #: The keys that a spec may leave out because the default preset supplies them.
 FROM_PRESET = ("losses", "merger")
-
-
-def _pixels(form: str) -> BeforeValidator:
-    """One error for a list of the wrong length; pydantic would give one for each missing entry."""
-
-    def check(value: Any) -> Any:
-        if not isinstance(value, list | tuple) or len(value) != form.count(",") + 1:
-            raise ValueError(f"should be {form} in pixels; it is {shown(value)}")
-        return value
-
-    return BeforeValidator(check)
 
 
 def device_name(value: str) -> str:
@@ -113,65 +102,6 @@ def _start(value: Any, info: ValidationInfo) -> Any:
         right = "'content', 'noise' or the name of a picture"
         raise ValueError(f"should be {right}; it is {shown(value)}")
     return value if value in ("content", "noise") else existing_file(value, info)
-
-
-class Select(Params):
-    """Which object: any of class, point and box; among several, `instance`."""
-
-    @field_validator("point")
-    @classmethod
-    def _not_negative(cls, point: tuple[int, int] | None) -> tuple[int, int] | None:
-        if point and min(point) < 0:
-            raise ValueError(f"should be [x, y] from 0 on; it is {shown(point)}")
-        return point
-
-    @field_validator("box")
-    @classmethod
-    def _not_empty(
-        cls, box: tuple[int, int, int, int] | None, info: ValidationInfo
-    ) -> tuple[int, int, int, int] | None:
-        if not box:
-            return box
-        x0, y0, x1, y1 = box
-        if not (0 <= x0 < x1 and 0 <= y0 < y1):
-            right = "[x0, y0, x1, y1] with 0 <= x0 < x1 and 0 <= y0 < y1"
-            raise ValueError(f"should be {right}; it is {shown(box)}")
-        if point := info.data.get("point"):  # absent where it is wrong itself
-            x, y = point
-            if not (x0 <= x < x1 and y0 <= y < y1):
-                raise ValueError(f"the point {shown(point)} is not in it; it is {shown(box)}")
-        return box
-
-    def outside(self, size: Size) -> dict[str, tuple[str, str]]:
-        """What lies outside of a picture of (height, width): by key, what is wrong and a hint."""
-        height, width = size
-        found = {}
-        if self.point and not (self.point[0] < width and self.point[1] < height):
-            what = f"the point {shown(self.point)} is outside of the picture"
-            found["point"] = what, f"x goes from 0 to {width - 1}, y from 0 to {height - 1}"
-        if self.box and not (self.box[2] <= width and self.box[3] <= height):
-            what = f"the box {shown(self.box)} reaches outside of the picture"
-            found["box"] = what, f"the picture is {width} pixels wide and {height} high"
-        return found
-
-    class_name: str | None = Field(
-        None, alias="class", description="Class of the object, such as cat."
-    )
-    point: Annotated[tuple[int, int], _pixels("[x, y]")] | None = Field(
-        None, description="A pixel of the object: [x, y], from the photo's top left."
-    )
-    box: Annotated[tuple[int, int, int, int], _pixels("[x0, y0, x1, y1]")] | None = Field(
-        None,
-        description="A box around the object: [x0, y0, x1, y1] in pixels, x1 and y1 exclusive.",
-    )
-    instance: Annotated[
-        Literal["largest", "all"] | Annotated[int, Field(ge=0)],
-        words_or_number("largest", "all", start=0),
-    ] = Field(
-        "largest",
-        description="Which one, if several fit: the largest, all of them, or a number: 0 for the "
-        "largest, 1 for the next smaller one, and so on.",
-    )
 
 
 class Style(Params):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from instyle_core.files import write_atomically
@@ -13,8 +14,9 @@ from instyle_core.images.decoding import decode
 from instyle_core.images.encoding import encode
 from instyle_core.images.picture import MAX_MEGAPIXELS
 from instyle_core.images.resize import resample
-from instyle_core.images.samples import quantize, to_tensor
+from instyle_core.images.samples import Samples, quantize, to_tensor
 from instyle_core.images.shape import compare_shape
+from instyle_core.interfaces.pictures import Mask
 
 
 def read_mask(
@@ -63,6 +65,36 @@ def read_mask(
     return (mask >= 0.5).float() if binary else mask
 
 
+def write_object_mask(path: Path, mask: Mask) -> None:
+    """Write an object's mask as `write_mask` does, so that `read_mask` gives it back.
+
+    The object's pixels, and only they, are at least one half; the probability is rounded.
+
+    Args:
+        path: the file; it may exist.
+        mask: of any device.
+
+    Raises:
+        InstyleError: the file cannot be written.
+    """
+    inside = mask.decision[0].cpu().numpy() > 0
+    levels = quantize(mask.probability.cpu(), np.uint8)[..., 0]
+    levels = np.where(inside, np.maximum(levels, 128), np.minimum(levels, 127))
+    counts = np.array(Image.fromarray(levels).histogram())
+    present = np.flatnonzero(counts)
+    if len(present) == 2 and [*present] != [0, 255]:
+        # Two values would be read as 0 and 1, so one pixel gets a third, on its side of one half.
+        common = int(counts.argmax())
+        near = (common + step for step in (1, -1, 2, -2))
+        third = next(
+            level
+            for level in near
+            if 0 <= level <= 255 and level not in present and (level < 128) == (common < 128)
+        )
+        levels[np.unravel_index((levels == common).argmax(), levels.shape)] = third
+    _write(path, levels[..., None])
+
+
 def write_mask(path: Path, mask: Tensor) -> None:
     """Write a mask as an 8-bit gray PNG, whole or not at all.
 
@@ -73,5 +105,9 @@ def write_mask(path: Path, mask: Tensor) -> None:
     Raises:
         InstyleError: the file cannot be written.
     """
-    encoded, _ = encode(quantize(mask.detach().cpu(), np.uint8), "PNG")
+    _write(path, quantize(mask.detach().cpu(), np.uint8))
+
+
+def _write(path: Path, levels: Samples) -> None:
+    encoded, _ = encode(levels, "PNG")
     write_atomically(path, encoded)

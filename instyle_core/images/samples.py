@@ -16,7 +16,8 @@ def to_tensor(samples: Samples) -> Tensor:
     """(H, W, C) integers to (C, H, W) float32 in [0, 1]."""
     top = np.iinfo(samples.dtype).max
     planes = np.ascontiguousarray(samples.transpose(2, 0, 1), dtype=np.float32)
-    return torch.from_numpy(planes / np.float32(top))
+    planes /= np.float32(top)
+    return torch.from_numpy(planes)
 
 
 def quantize(image: Tensor, dtype: DTypeLike) -> Samples:

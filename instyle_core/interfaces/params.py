@@ -166,9 +166,11 @@ class SegmenterParams(Params):
         return None
 
     def needs(self) -> Sequence[str]:
-        """The keys of `select` of which an object has to have one: ``class``, ``point``, ``box``.
+        """The keys of `select` of which an object has to have one: ``class``, ``point``, ``box`` or
+        ``text``; ``point`` stands for several points, and ``class`` for several classes, too.
 
-        Empty, the default, for a segmenter that finds objects by itself.
+        Empty, the default, for a segmenter that finds objects by itself. Only a segmenter that
+        names ``text`` here is given one: for any other, a selection with a text is refused.
         """
         return ()
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from instyle_core.config.plan import ObjectPlan
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select, shrunk
 from instyle_core.errors import InputError
 from instyle_core.events import Note, Observer, Teller, ignore
 from instyle_core.images.picture import Picture
@@ -19,7 +19,7 @@ from instyle_core.interfaces.pictures import Box, Mask, Size
 from instyle_core.interfaces.ranker import Rating
 from instyle_core.interfaces.segmenter import Segmentation
 from instyle_core.objects.boxes import crop_box
-from instyle_core.objects.select import prompt_of, refine, select_object, shrunk
+from instyle_core.objects.select import refine, select_object
 from instyle_core.plugin.use import Use
 
 
@@ -135,7 +135,7 @@ def segment(
         The selection, in pixels of the picture as it was read, and the segmentation.
     """
     select = shrunk(select, picture.full_size or picture.size, picture.size)
-    prompt = prompt_of(select, picture.size)
+    prompt = select.prompt
     segmentations = {} if segmentations is None else segmentations
     key = (repr(segmenter), prompt)
     if key not in segmentations:

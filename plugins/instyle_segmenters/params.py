@@ -42,14 +42,44 @@ class PointedParams(OneObjectParams):
         return ("box", "point")
 
 
+#: Some masks besides the first.
+Masks = Annotated[list[InputPicture], Field(min_length=1, max_length=100)]
+
+
 class MaskParams(OneObjectParams):
     """The parameters of ``mask``."""
 
-    path: InputPicture = Field(
-        description="The mask: a PNG or another picture file of any size, white where the object "
-        "is. Gray is a soft edge; the object's pixels are those above one half."
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["path"]}, {"required": ["add"]}]}
     )
-    invert: bool = Field(default=False, description="Whether the object is black instead.")
+
+    path: InputPicture | None = Field(
+        default=None,
+        description="The mask: a PNG or another picture file of any size, white where the object "
+        "is. Gray is a soft edge; the object's pixels are those of at least one half. It may be "
+        "left out where there is `add`.",
+    )
+    invert: bool = Field(
+        default=False, description="Whether the object is black in `path` instead."
+    )
+    add: Masks | None = Field(
+        default=None,
+        description="Further masks: the object is where any of them is white, too (the largest "
+        "value counts).",
+    )
+    subtract: Masks | None = Field(
+        default=None,
+        description="Masks of what is not the object, though `path` or `add` has it (no value is "
+        "above 1 minus theirs).",
+    )
+
+    @model_validator(mode="after")
+    def _some_mask(self) -> Self:
+        if self.path is None and self.add is None:
+            raise ValueError("missing key 'path', or 'add' with some masks")
+        if self.path is None and self.invert:
+            raise ValueError("'invert' is of no use without 'path'")
+        return self
 
 
 class GrabCutParams(PointedParams):

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from instyle_core import Prompt
 from instyle_core.config.resolve import resolve
-from instyle_core.objects.select import class_mask
+from instyle_core.objects.candidates import class_mask
 from instyle_core.plugin.registry import Registry
 from instyle_fcn8s.params import FCN8sParams
 from instyle_fcn8s.segmenter import FCN8s

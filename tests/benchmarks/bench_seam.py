@@ -38,7 +38,7 @@ import instyle_core
 from instyle_core import InputError, Mask, Merger
 from instyle_core.config.plan import Plan, load_plan
 from instyle_core.objects.boxes import crop, crop_box
-from instyle_core.objects.select import prompt_of, refine, select_object
+from instyle_core.objects.select import refine, select_object
 from instyle_core.painting.crop import Crop, put_back
 from instyle_core.painting.networks import load_networks
 from instyle_core.painting.seam import jump_across, measure_seam
@@ -133,7 +133,7 @@ def largest_object(labels: np.ndarray) -> tuple[str, np.ndarray]:
 def found_object(photo: Tensor, plan: Plan) -> Mask:
     """The mask that a run would have."""
     (item,) = plan.objects
-    prompt = prompt_of(item.select, (photo.shape[1], photo.shape[2]))
+    prompt = item.select.prompt
     mask = select_object(item.segmenter.create().segment(photo, prompt), item.select)
     return refine(mask, photo, item.segmenter)
 

@@ -201,7 +201,8 @@ def test_the_default_segmenter_may_not_be_installed(check: Checker) -> None:
     with pytest.raises(SpecError) as caught:
         check.plan(SPEC)
     assert [str(problem) for problem in caught.value.problems] == [
-        "the default plugins:1: no segmenter is called 'cut'; no segmenter is installed"
+        "the default plugins:1: no segmenter is called 'cut'; no segmenter is installed "
+        "(name another one under `segmenter`)"
     ]
 
 

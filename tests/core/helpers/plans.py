@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from instyle_core.config.plan import ObjectPlan
-from instyle_core.config.spec import COLORS_OF_STYLE, Color, Select, Style
+from instyle_core.config.select import Select
+from instyle_core.config.spec import COLORS_OF_STYLE, Color, Style
 from instyle_core.interfaces.params import Params
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.use import Use

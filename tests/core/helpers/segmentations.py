@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.measure import label as components_of
 
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select
 from instyle_core.events import Event, Note
 from instyle_core.interfaces.pictures import Mask
 from instyle_core.interfaces.segmenter import Segmentation

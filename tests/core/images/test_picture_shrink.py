@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from instyle_core import InputError
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select, shrunk
 from instyle_core.images.picture import read_picture
-from instyle_core.objects.select import shrunk
 from tests.core.helpers.studio import BOX, HEIGHT, WIDTH, Studio, noise, save
 
 

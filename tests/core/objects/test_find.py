@@ -17,7 +17,8 @@ from torch import Tensor
 
 from instyle_core import Mask, Merger, Params, Prompt, Rating, Segmentation, Segmenter
 from instyle_core.config.plan import ObjectPlan
-from instyle_core.config.spec import Select, Style
+from instyle_core.config.select import Select
+from instyle_core.config.spec import Style
 from instyle_core.errors import InputError
 from instyle_core.events import Event, Note, StageFinished, StageStarted, Teller
 from instyle_core.images.picture import Picture, read_picture

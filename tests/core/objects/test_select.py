@@ -11,14 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select, shrunk
 from instyle_core.errors import InputError
+from instyle_core.interfaces.pictures import Size
 from instyle_core.interfaces.segmenter import Prompt, Segmentation
 from instyle_core.objects.boxes import box_of
-from instyle_core.objects.select import candidates, describe, prompt_of, select_object
+from instyle_core.objects.select import candidates, describe, select_object
 from tests.core.helpers.segmentations import bits, drawn, select, selected, semantic
 
 # --- the prompt -----------------------------------------------------------------------------------
+
+
+def prompt_of(asked: Select, size: Size) -> Prompt:
+    """What a segmenter is told about a picture of this size."""
+    return shrunk(asked, size, size).prompt
 
 
 def test_the_prompt_holds_what_was_pointed_at() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select
 from instyle_core.errors import InputError
 from instyle_core.events import Event
 from instyle_core.interfaces.segmenter import Instance, Segmentation

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from instyle_core import InstyleError
 from instyle_core.config.optimizer import Adam
 from instyle_core.config.plan import ObjectPlan
-from instyle_core.config.spec import Select, Spec, Style
+from instyle_core.config.select import Select
+from instyle_core.config.spec import Spec, Style
 from instyle_core.errors import PluginError
 from instyle_core.interfaces.extractor import FeatureExtractor
 from instyle_core.interfaces.params import ExtractorParams

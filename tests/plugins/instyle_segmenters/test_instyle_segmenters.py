@@ -15,7 +15,7 @@ from torchvision.models import get_model
 
 import instyle_segmenters
 from instyle_core import Instance, Prompt, Segmentation, testing
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select
 from instyle_core.images.masks import write_mask
 from instyle_core.images.picture import write_picture
 from instyle_core.objects.select import select_object

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from instyle_core import InputError, Prompt, testing
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select
 from instyle_core.objects.select import select_object
 from instyle_segmenters import smp_model
 from tests.plugins.instyle_segmenters.smp_networks import (

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
 from instyle_core import InputError, Prompt, WeightsError, testing
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select
 from instyle_core.objects.select import select_object
 from instyle_segmenters.params import TorchvisionParams
 from instyle_segmenters.torchvision_model import Torchvision

@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models import get_model, get_model_weights
 
 from instyle_core import InputError, Prompt, testing
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select
 from instyle_core.objects.select import select_object
 from instyle_segmenters import torchvision_model
 from instyle_segmenters.params import TorchvisionParams

@@ -11,7 +11,7 @@ from typing import Literal
 
 from instyle_core import (
     ExtractorParams,
-    InputFile,
+    InputPicture,
     LossParams,
     Params,
     Plugin,
@@ -33,7 +33,7 @@ MISSING = Weights(
 
 
 class StencilParams(SegmenterParams):
-    path: InputFile
+    path: InputPicture
     name: str = "thing"
     instances: bool = False
 

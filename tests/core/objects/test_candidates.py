@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.objects.select import class_mask
+from instyle_core.objects.candidates import class_mask
 
 
 def probabilities(count: int, seed: int) -> torch.Tensor:

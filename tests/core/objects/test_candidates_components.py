@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from instyle_core.config.spec import Select
+from instyle_core.config.select import Select
 from instyle_core.errors import InputError
 from instyle_core.objects.select import candidates, select_object
 from tests.core.helpers.segmentations import (
