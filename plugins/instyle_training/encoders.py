@@ -94,7 +94,7 @@ def load_imagenet_into(encoder: nn.Module, name: str) -> None:
 
 
 def load_file_into(encoder: nn.Module, path: Path) -> None:
-    """Start an encoder from a file of a classifier's or an encoder's weights.
+    """Start an encoder from a file of weights: a classifier's, an encoder's or a segmenter's.
 
     Tensors are matched by name or, where the file uses other names, by their order; a classifier's
     last layers, which the encoder does not have, are left out.
@@ -108,7 +108,7 @@ def load_file_into(encoder: nn.Module, path: Path) -> None:
     """
     given = read_state_dict(path)
     state = encoder.state_dict()
-    for found in (given, _by_order(given, state)):
+    for found in (given, _of_a_network(given), _by_order(given, state)):
         if all(
             name in found and found[name].shape == wanted.shape for name, wanted in state.items()
         ):
@@ -120,6 +120,16 @@ def load_file_into(encoder: nn.Module, path: Path) -> None:
         where=str(path),
         hint="name the file's own encoder with --encoder",
     )
+
+
+def _of_a_network(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The encoder's part of a network, such as a segmenter's."""
+    prefix = "encoder."
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in given.items()
+        if name.startswith(prefix)
+    }
 
 
 def _by_order(given: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -60,6 +60,11 @@ class Photos(Dataset[tuple[Tensor, Tensor]]):
                         hint="unpack the data again",
                     )
 
+    def only(self, names: Sequence[str]) -> Photos:
+        """Those of the photos that are named."""
+        wanted = frozenset(names)
+        return Photos(self._source, wanted.intersection(self.names).__contains__)
+
     def __len__(self) -> int:
         return len(self._indices)
 
