@@ -146,7 +146,10 @@ def _check_targets(targets: Mapping[str, Path], inputs: Sequence[Path]) -> None:
         form = picture_format(path)
         what = hint = None
         if path.exists() and any(path.samefile(other) for other in inputs):
-            what, hint = "this is read, and is never written", f"choose another with {_OPTION[name]}"
+            what, hint = (
+                "this is read, and is never written",
+                f"choose another with {_OPTION[name]}",
+            )
         elif places.count(os.path.realpath(path)) > 1:
             what, hint = "two files of this name would be written", "give them different names"
         elif name == "mask" and form != "PNG":

@@ -147,6 +147,28 @@ def test_point_and_box_are_drawn() -> None:
     assert (pointed[60, 70] == 128).all()  # what is pointed at can be seen
 
 
+def test_all_points_are_drawn_and_those_off_the_object_in_another_way() -> None:
+    points = drawn(prompt=Prompt(points=((30, 40), (110, 80))))
+    for x, y in ((30, 40), (110, 80)):
+        assert (points == drawn(prompt=Prompt(point=(x, y))))[y - 9 : y + 10, x - 9 : x + 10].all()
+        assert (points[y, x] == 128).all()
+    crossed = drawn(prompt=Prompt(not_points=((30, 40),)))
+    assert (crossed[40, 30] == 255).all()  # a cross hides the pixel; a ring does not
+    rows, columns = np.nonzero(unlike(crossed))
+    assert (rows.mean(), columns.mean()) == (pytest.approx(40, abs=0.6), pytest.approx(30, abs=0.6))
+
+
+def test_a_large_photo_has_a_smaller_overlay() -> None:
+    mask = torch.zeros(1, 40, 8192)
+    mask[0, 20, 4000] = 1  # a single pixel, which is still seen
+    picture = drawn(
+        Marked(mask, "cat 0"), height=40, width=8192, prompt=Prompt(box=(0, 0, 1024, 40))
+    )
+    assert picture.shape == (10, 2048, 3)
+    assert (picture[5, 1000] == COLORS[0]).all()
+    assert (picture[5, 255] == 255).all()  # the right side of the box
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (30, 1), (5, 5)])
 def test_tiny_pictures(size: tuple[int, int]) -> None:
     height, width = size
