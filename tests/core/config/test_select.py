@@ -44,7 +44,7 @@ def test_what_a_segmenter_is_told(keys: dict[str, Any], prompt: Prompt) -> None:
         ({"not": []}, ("not",), "should have at least 1 entry; it has 0"),
         ({"points": [[1, 1]] * (MOST + 1)}, ("points",), "should have at most 100 entries"),
         ({"not": [[1, 1]] * (MOST + 1)}, ("not",), "should have at most 100 entries"),
-        ({"points": [1, 2]}, ("points", 0), "should be [x, y] in pixels; it is 1"),
+        ({"points": [1]}, ("points", 0), "should be [x, y] in pixels; it is 1"),
         ({"points": [[1, 2], [3]]}, ("points", 1), "should be [x, y] in pixels; it is [3]"),
         ({"not": [[1, -2]]}, ("not", 0), "should be [x, y] from 0 on; it is [1, -2]"),
         ({"point": [1, 2], "not": [[3, 4], [1, 2]]}, ("not",), "[1, 2] is also said to be on"),

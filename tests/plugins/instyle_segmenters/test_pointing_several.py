@@ -70,7 +70,7 @@ def test_of_two_touching_parts_the_one_that_is_not_meant_is_left_out(name: str) 
     assert float((found & left).sum() / left.sum()) > 0.8
 
 
-@pytest.mark.parametrize(("name", "box"), product(SEGMENTERS, [None, (30, 10, 132, 70)]))
+@pytest.mark.parametrize(("name", "box"), [*product(SEGMENTERS, [None, (30, 10, 132, 70)])])
 def test_a_pixel_that_is_not_on_the_object_is_not(name: str, box: pointing.Box | None) -> None:
     """Wherever it is: also in the middle of one color, and at the size of a single pixel."""
     image, _ = discs((66, 40), (96, 40))
