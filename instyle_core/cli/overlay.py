@@ -40,7 +40,7 @@ COLORS = (
 
 #: The longest side of an overlay, in pixels; of a large photo, writing it would take longer than
 #: finding its objects.
-LONGEST = 2048
+LONGEST = 1600
 
 #: Opacity of the color over an object, and over one that was not chosen.
 TINT, FAINT = 0.5, 0.12

@@ -74,7 +74,7 @@ def segment(
     from instyle_core.cli.overlay import overlay
     from instyle_core.cli.render import RunDisplay
     from instyle_core.config.select import shrunk
-    from instyle_core.events import tell_notes
+    from instyle_core.events import ignore, tell_notes
     from instyle_core.files import check_size
     from instyle_core.images.masks import write_object_mask
     from instyle_core.images.picture import check_output, read_picture, write_picture
@@ -102,13 +102,12 @@ def segment(
     select, segmentation = find(picture, segmenter, select, on_event=display)
     found = candidates(segmentation, select)
     chosen = meant = None
-    if mask or cutout:
-        chosen = choose(found, select, segmentation, display)
-        meant = refine(mask_of(chosen), picture.pixels, segmenter)
-    elif asked:
-        chosen = choose(found, select, segmentation)
+    if asked or mask or cutout:
+        chosen = choose(found, select, segmentation, display if mask or cutout else ignore)
     shown = _shown(found, chosen)
     del segmentation, found  # of a large photo, most of the memory is theirs
+    if chosen and (mask or cutout):
+        meant = refine(mask_of(chosen), picture.pixels, segmenter)
     rows: list[dict[str, Any]] = []
     objects = _marked(shown, chosen, meant, picture.pixels, segmenter, rows)
     if output:
