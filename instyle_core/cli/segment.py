@@ -86,7 +86,7 @@ def segment(
     inputs = [image]
     segmenter = segmenter_of(use, select, option="--use", inputs=inputs)
     if not (output or mask or cutout):
-        output = image.with_name(f"{image.stem}-segments.png")
+        output = image.parent / f"{image.stem}-segments.png"
     written = {"overlay": output, "mask": mask, "cutout": cutout}
     targets = {name: path for name, path in written.items() if path}
     _check_targets(targets, inputs)

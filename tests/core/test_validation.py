@@ -126,10 +126,10 @@ def test_points_and_boxes_outside_of_the_photo_are_all_told(studio: Studio) -> N
 
 
 def test_points_that_a_smaller_photo_cannot_tell_apart(studio: Studio) -> None:
-    objects = [{"select": {"point": [20, 20], "not": [[21, 20]]}}]
+    objects = [{"select": {"point": [21, 20], "not": [[22, 20]]}}]
     assert problems(studio.plan(objects=objects)) == []
     (problem,) = told(studio, shrink=32, objects=objects)
-    assert "objects.0.select: the point [20, 20] on the object and [21, 20]" in problem
+    assert "objects.0.select: the point [21, 20] on the object and [22, 20]" in problem
     assert "shrunk, to 32 x 23 (move them apart, or let `shrink` be larger)" in problem
 
 
