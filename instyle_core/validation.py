@@ -67,13 +67,13 @@ def _selection(
 ) -> Iterator[InputError]:
     """What an object's segmenter cannot do, and what does not fit the photo."""
     at: Location = ("objects", number, "select")
-    for place, what, hint in misfits(item.select, item.segmenter):
-        yield plan.error((*at, *place), what, hint)
+    for within, what, hint in misfits(item.select, item.segmenter):
+        yield plan.error((*at, *within), what, hint)
     if sizes is None:
         return
     outside = item.select.outside(sizes[0])
-    for place, (what, hint) in outside.items():
-        yield plan.error((*at, *place), what, hint)
+    for within, (what, hint) in outside.items():
+        yield plan.error((*at, *within), what, hint)
     try:
         if not outside:
             shrunk(item.select, *sizes)
@@ -168,11 +168,11 @@ class _Files:
         for at, use in _placed(self._plan):
             for name, field in type(use.params).model_fields.items():
                 holds = _marks(field.metadata, field.annotation)
-                for place, path in _paths(getattr(use.params, name)):
+                for within, path in _paths(getattr(use.params, name)):
                     if "picture" in holds:
-                        self._picture((*at, name, *place), path)
+                        self._picture((*at, name, *within), path)
                     elif "weights" in holds:
-                        self._look((*at, name, *place), path, check_header)
+                        self._look((*at, name, *within), path, check_header)
         for path in self._plan.inputs:  # those of a folder that a parameter names
             if path.suffix == ".safetensors":
                 self._look((), path, check_header)

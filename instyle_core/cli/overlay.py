@@ -14,7 +14,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from instyle_core.images.resize import resize
 from instyle_core.images.samples import quantize, to_tensor
-from instyle_core.interfaces.pictures import Box
+from instyle_core.interfaces.pictures import Box, Point
 from instyle_core.interfaces.segmenter import Prompt
 
 #: Distinct with and without full color vision (S. Trubetskoy's list of 20 simple, distinct colors,
@@ -40,7 +40,7 @@ COLORS = (
 
 #: The longest side of an overlay, in pixels; of a large photo, writing it would take longer than
 #: finding its objects.
-LONGEST = 2048
+LONGEST = 1600
 
 #: Opacity of the color over an object, and over one that was not chosen.
 TINT, FAINT = 0.5, 0.12
@@ -110,14 +110,15 @@ def overlay(image: Tensor, objects: Iterable[Marked], prompt: Prompt) -> Tensor:
 def _scaled(prompt: Prompt, factor: float) -> Prompt:
     """A prompt for a picture whose sides are multiplied by a factor."""
 
-    def moved(*places: int) -> tuple[int, ...]:
-        return tuple(round(place * factor) for place in places)
+    def moved(point: Point) -> Point:
+        return round(point[0] * factor), round(point[1] * factor)
 
-    return Prompt(
-        box=prompt.box and moved(*prompt.box),
-        points=tuple(moved(*point) for point in prompt.points),
-        not_points=tuple(moved(*point) for point in prompt.not_points),
-    )
+    box = None
+    if prompt.box:
+        (x0, y0), (x1, y1) = moved(prompt.box[:2]), moved(prompt.box[2:])
+        box = x0, y0, max(x0 + 1, x1), max(y0 + 1, y1)
+    points, others = (tuple(map(moved, some)) for some in (prompt.points, prompt.not_points))
+    return Prompt(box=box, points=points, not_points=others)
 
 
 def _draw_object(canvas: Canvas, marked: Marked, color: Color, line: int) -> Box:

@@ -74,7 +74,7 @@ def segment(
     from instyle_core.cli.overlay import overlay
     from instyle_core.cli.render import RunDisplay
     from instyle_core.config.select import shrunk
-    from instyle_core.events import tell_notes
+    from instyle_core.events import ignore, tell_notes
     from instyle_core.files import check_size
     from instyle_core.images.masks import write_object_mask
     from instyle_core.images.picture import check_output, read_picture, write_picture
@@ -86,7 +86,7 @@ def segment(
     inputs = [image]
     segmenter = segmenter_of(use, select, option="--use", inputs=inputs)
     if not (output or mask or cutout):
-        output = image.with_name(f"{image.stem}-segments.png")
+        output = image.parent / f"{image.stem}-segments.png"
     written = {"overlay": output, "mask": mask, "cutout": cutout}
     targets = {name: path for name, path in written.items() if path}
     _check_targets(targets, inputs)
@@ -102,13 +102,12 @@ def segment(
     select, segmentation = find(picture, segmenter, select, on_event=display)
     found = candidates(segmentation, select)
     chosen = meant = None
-    if mask or cutout:
-        chosen = choose(found, select, segmentation, display)
-        meant = refine(mask_of(chosen), picture.pixels, segmenter)
-    elif asked:
-        chosen = choose(found, select, segmentation)
+    if asked or mask or cutout:
+        chosen = choose(found, select, segmentation, display if mask or cutout else ignore)
     shown = _shown(found, chosen)
     del segmentation, found  # of a large photo, most of the memory is theirs
+    if chosen and (mask or cutout):
+        meant = refine(mask_of(chosen), picture.pixels, segmenter)
     rows: list[dict[str, Any]] = []
     objects = _marked(shown, chosen, meant, picture.pixels, segmenter, rows)
     if output:
@@ -146,7 +145,10 @@ def _check_targets(targets: Mapping[str, Path], inputs: Sequence[Path]) -> None:
         form = picture_format(path)
         what = hint = None
         if path.exists() and any(path.samefile(other) for other in inputs):
-            what, hint = "this is read, and is never written", f"choose another with {_OPTION[name]}"
+            what, hint = (
+                "this is read, and is never written",
+                f"choose another with {_OPTION[name]}",
+            )
         elif places.count(os.path.realpath(path)) > 1:
             what, hint = "two files of this name would be written", "give them different names"
         elif name == "mask" and form != "PNG":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -54,8 +55,8 @@ def _one_or_several(value: Any) -> str:
 
 
 Pixel = Annotated[tuple[int, int], _pixels("[x, y]"), AfterValidator(_from_zero)]
-Pixels = Annotated[tuple[Pixel, ...], Field(min_length=1, max_length=MOST)]
-Classes = Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST)]
+Pixels = Annotated[list[Pixel], Field(min_length=1, max_length=MOST)]
+Classes = Annotated[list[str], Field(min_length=1, max_length=MOST)]
 
 
 class Select(Params):
@@ -137,12 +138,13 @@ class Select(Params):
     @property
     def prompt(self) -> Prompt:
         """What a segmenter is told."""
-        one = isinstance(self.class_name, str)
+        named = [self.class_name] if isinstance(self.class_name, str) else self.class_name or []
         return Prompt(
+            point=self.point,
             box=self.box,
-            points=self.points or (() if self.point is None else (self.point,)),
-            not_points=self.not_points or (),
-            classes=(self.class_name,) if one else tuple(dict.fromkeys(self.class_name or ())),
+            points=tuple(self.points or ()),
+            not_points=tuple(self.not_points or ()),
+            classes=tuple(dict.fromkeys(named)),
             text=self.text,
         )
 
@@ -188,9 +190,9 @@ def shrunk(select: Select, size: Size, smaller: Size) -> Select:
     if select.point is not None:
         changes["point"] = moved(select.point)
     if select.points is not None:
-        changes["points"] = tuple(map(moved, select.points))
+        changes["points"] = [*map(moved, select.points)]
     if select.not_points is not None:
-        changes["not_points"] = tuple(map(moved, select.not_points))
+        changes["not_points"] = [*map(moved, select.not_points)]
     if select.box is not None:
         x0, y0, x1, y1 = select.box
         last = (-(-x1 * across // width), -(-y1 * down // height))  # rounded up
@@ -209,11 +211,11 @@ def shrunk(select: Select, size: Size, smaller: Size) -> Select:
     return small
 
 
-def _points(info: ValidationInfo) -> tuple[Point, ...]:
+def _points(info: ValidationInfo) -> Sequence[Point]:
     """The points on the object, as far as they have been checked."""
     point = info.data.get("point")
-    return (point,) if point else info.data.get("points") or ()
+    return [point] if point else info.data.get("points") or []
 
 
-def _common(points: tuple[Point, ...], others: tuple[Point, ...] | None) -> list[Point]:
+def _common(points: Sequence[Point], others: Sequence[Point] | None) -> list[Point]:
     return [point for point in others or () if point in points]

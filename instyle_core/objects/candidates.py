@@ -66,7 +66,9 @@ def candidates_of(segmentation: Segmentation, prompt: Prompt) -> list[Candidate]
     """
     if segmentation.instances is None or len(prompt.classes) > 1:
         return [*_components(segmentation, prompt)]
-    asked = [i for i in segmentation.instances if i.class_name in (prompt.classes or (i.class_name,))]
+    asked = [
+        i for i in segmentation.instances if i.class_name in (prompt.classes or (i.class_name,))
+    ]
     found = [_InstanceCandidate.of(instance, prompt.box) for instance in asked]
     return [candidate for candidate in found if candidate.area]
 

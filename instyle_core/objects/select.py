@@ -143,7 +143,9 @@ def _selected_index(
 
 def _not_found(prompt: Prompt, where: str) -> str:
     what = f"no {' or '.join(prompt.classes)}" if prompt.classes else "no object"
-    apart = ", apart from what is not to be on it" if prompt.not_points and not prompt.points else ""
+    apart = (
+        ", apart from what is not to be on it" if prompt.not_points and not prompt.points else ""
+    )
     return f"{what} was found{where}{apart}"
 
 

@@ -11,8 +11,10 @@ from torch import Tensor
 from instyle_core import InputError, Prompt, Segmentation, Segmenter
 from instyle_segmenters.params import RegionParams
 from instyle_segmenters.pointing import (
+    SPOT,
     Binary,
     Plane,
+    Point,
     Scene,
     check,
     contrast,
@@ -22,6 +24,7 @@ from instyle_segmenters.pointing import (
     soften,
     to_lab,
     to_pixels,
+    without,
 )
 
 #: The most pixels that walks are computed on, which takes a second, and that a region grows on.
@@ -36,20 +39,21 @@ CORE = 0.5
 #: and the radius beyond which colors are examples of background; as fractions of the shorter side
 #: of the box or picture.
 WITHIN, WITHOUT, FAR = 0.2, 0.15, 0.35
-#: The radius of the disc whose median color a growing region is compared with.
-SPOT = 0.03
 
 
 class Region(Segmenter):
     """Grows the object from a point, or from the middle of a box.
 
     - ``walker``: the disc around the point is the object, the outside of the box, or else the
-      picture's border, is not. A random walk starts from every other pixel and avoids crossing
+      picture's border, is not; nor are small discs around points that are not on it, while those
+      around further points are. A random walk starts from every other pixel and avoids crossing
       differences in how much the color is more like the object's than like the background's (a
       Gaussian in CIE Lab for either). The pixel's probability is that of the walk to reach the
       object first.
     - ``growing``: the object is all that is connected to the point by pixels whose distance to the
-      median color of the disc, in CIE Lab, is at most the tolerance. Small holes are filled.
+      median color of the disc, in CIE Lab, is at most the tolerance, and not larger than that to
+      the color around a point that is not on the object. From several points, it is all that is
+      connected to one of them. Small holes are filled.
 
     The object never leaves the box. The same picture and prompt give the same mask, bit for bit.
 
@@ -64,8 +68,8 @@ class Region(Segmenter):
         """Segment into ``background`` and ``object``.
 
         Raises:
-            InputError: there is neither point nor box, the box is not in the picture, the point is
-                not in the box, or nothing is left as the background.
+            InputError: there is neither point nor box, the box is not in the picture, a point is
+                not in the box, or nothing is left as the object or background.
         """
         pixels = to_pixels(image)
         check(prompt, pixels.shape[0], pixels.shape[1], who="region")
@@ -76,23 +80,37 @@ class Region(Segmenter):
         else:
             found = enlarge(self._walk(scene.at_most(WALKED)), scene.size)
             found[~scene.inside] = 0
-        return one_object(found, place, image)
+        return one_object(without(found, scene.not_points), place, image)
 
     def _grow(self, scene: Scene) -> Binary:
         lab = to_lab(scene.pixels)
-        disc = scene.disc(self._params.radius or SPOT)
-        color = np.median(lab[disc], axis=0)
-        away = np.linalg.norm(lab - color, axis=2)
-        away[~scene.inside] = np.inf
-        x, y = scene.point
-        away[y, x] = 0  # the point belongs to its region, whatever its color
-        grown = flood(away, (y, x), tolerance=self._params.tolerance)
-        return fill_holes(np.asarray(grown, np.bool_))
+
+        def away_from(point: Point) -> Plane:
+            disc = scene.spot(point, self._params.radius or SPOT)
+            # Unless it is a point outside of the box.
+            color = np.median(lab[disc], axis=0) if disc.any() else lab[point[1], point[0]]
+            return np.asarray(np.linalg.norm(lab - color, axis=2), np.float32)
+
+        if not scene.pointed and scene.points[0] in scene.not_points:
+            raise InputError(
+                "the middle of the box is said not to be on the object, and a region grows from it",
+                hint="tell a point of the object, too",
+            )
+        others = [away_from(point) for point in scene.not_points]
+        grown = np.zeros(scene.size, dtype=bool)
+        for x, y in scene.points:
+            away = away_from((x, y))
+            for other in others:
+                away[other < away] = np.inf
+            away[~scene.inside | scene.off] = np.inf
+            away[y, x] = 0  # the point belongs to its region, whatever its color
+            grown |= flood(away, (y, x), tolerance=self._params.tolerance)
+        return fill_holes(grown, scene.off) & ~scene.off
 
     def _walk(self, scene: Scene) -> Plane:
         """The probability (h, w) to reach the object first."""
         inner, outer = self._seeds(scene)
-        if not outer.any():
+        if not (inner.any() and outer.any()):
             raise InputError(
                 "there is nothing around the object to tell it from",
                 hint="draw a box around the object that leaves some background, or give a smaller "
@@ -101,7 +119,7 @@ class Region(Segmenter):
         labels = np.where(inner, 1, np.where(outer, 2, 0)).astype(np.int32)
         if labels.all():
             return inner.astype(np.float32)
-        examples = outer if scene.boxed else ~scene.disc(FAR)
+        examples = outer if scene.boxed else scene.beyond(FAR)
         examples = examples if examples.any() else outer
         seen = contrast(to_lab(scene.pixels), inner, examples).astype(np.float64)
         if np.ptp(seen) == 0:
@@ -121,4 +139,5 @@ class Region(Segmenter):
         outer = ~scene.inside
         if not outer.any():  # there is no box, or it is the whole picture
             outer[[0, -1], :] = outer[:, [0, -1]] = True
-        return inner, outer & ~inner
+        inner &= ~scene.off
+        return inner, (outer | scene.off) & ~inner

@@ -16,6 +16,7 @@ from torch import Tensor
 from instyle_core import InputError, Prompt, Segmentation, Segmenter
 from instyle_segmenters.params import SnakeParams
 from instyle_segmenters.pointing import (
+    SPOT,
     Binary,
     Scene,
     check,
@@ -26,6 +27,7 @@ from instyle_segmenters.pointing import (
     soften,
     to_lab,
     to_pixels,
+    without,
 )
 
 #: The most pixels of the picture that the contour first moves on, and of the one that it is refined
@@ -62,7 +64,10 @@ class Snake(Segmenter):
     - ``geodesic``: to where colors change; until then, a balloon force shrinks or grows it.
 
     The contour never leaves the box, and of what it encloses the largest connected region is the
-    object. Where there is a box, a point only tells which object is meant. On a large picture, the
+    object. Where there is a box, a point only tells which object is meant. Several points tell
+    what the object's colors are, too, and which regions are kept. The contour never encloses a
+    small disc around a point that is not on the object; its colors are the background's. On a large
+    picture, the
     contour first moves at a small size. The same picture and prompt give the same mask, bit for
     bit.
 
@@ -77,8 +82,8 @@ class Snake(Segmenter):
         """Segment into ``background`` and ``object``.
 
         Raises:
-            InputError: there is neither box nor point, the box is not in the picture, the point is
-                not in the box, or nothing is left as an example of the background.
+            InputError: there is neither box nor point, the box is not in the picture, a point is
+                not in the box, or nothing is left as an example of either.
         """
         pixels = to_pixels(image)
         check(prompt, pixels.shape[0], pixels.shape[1], who="snake")
@@ -98,12 +103,14 @@ class Snake(Segmenter):
             contour = self._move(small, contour, REFINING if count else self._params.iterations)
         assert contour is not None
         found = enlarge(contour.astype(np.float32), scene.size) >= 0.5
-        return one_object(soften(largest(found & scene.inside)), place, image)
+        found = _meant(found & scene.inside & ~scene.off, scene)
+        return one_object(without(soften(found), scene.not_points), place, image)
 
     def _move(self, scene: Scene, contour: Binary, iterations: int) -> Binary:
         """The contour after so many iterations, or where it has stopped moving."""
         seen = self._seen(scene)
-        inside = scene.inside
+        inside = scene.inside & ~scene.off
+        contour = contour & inside
         _restart_smoothing()
         left = iterations
         while left > 0:
@@ -142,15 +149,30 @@ class Snake(Segmenter):
         return moved > 0
 
 
+def _meant(found: Binary, scene: Scene) -> Binary:
+    """Of the connected regions, those with one of several points; the largest where there are
+    none."""
+    if len(scene.points) > 1:
+        x, y = np.array(scene.points).T
+        _, regions = cv2.connectedComponents(found.astype(np.uint8))
+        held = np.isin(regions, regions[y, x]) & found
+        if held.any():
+            return held
+    return largest(found)
+
+
 def _examples(scene: Scene) -> tuple[Binary, Binary]:
     """Examples of the object and of the background."""
     if scene.boxed:
         inner, outer = scene.ellipse(CORE), ~scene.inside
+        if len(scene.points) > 1:
+            inner |= scene.disc(SPOT)
         if not outer.any():  # the box is the whole picture
             outer = ~scene.ellipse(1)
     else:
-        inner, outer = scene.disc(NEAR), ~scene.disc(FAR)
-    if not outer.any():
+        inner, outer = scene.disc(NEAR), scene.beyond(FAR)
+    inner, outer = inner & ~scene.off, outer | scene.off
+    if not (inner.any() and outer.any()):
         raise InputError(
             "there is nothing around the object to tell it from",
             hint="draw a box around the object that leaves some background, or use the segmenter "

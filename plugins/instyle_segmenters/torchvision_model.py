@@ -144,21 +144,21 @@ class Torchvision(Segmenter):
     # --- objects ----------------------------------------------------------------------------------
 
     def _objects(self, image: Tensor, prompt: Prompt) -> Segmentation:
-        asked = prompt.class_name
-        self._check_class(asked)
+        for asked in prompt.classes:
+            self._check_class(asked)
         instances = [
             Instance(self._classes[label], mask, score)
             for label, mask, score in self._detect(image)
             if self._classes[label] != _NONE
         ]
-        found = {instance.class_name for instance in instances} | {asked}
+        found = {instance.class_name for instance in instances} | {*prompt.classes}
         names = ("background", *(name for name in self._classes[1:] if name in found))
         return Segmentation(names, _compose(names, instances, image), tuple(instances))
 
-    def _check_class(self, asked: str | None) -> None:
+    def _check_class(self, asked: str) -> None:
         known = [name for name in self._classes[1:] if name != _NONE]
-        if asked not in (None, *known):
-            near = did_you_mean(str(asked), known, most=1)
+        if asked not in known:
+            near = did_you_mean(asked, known, most=1)
             raise InputError(
                 f"the segmenter does not know the class '{asked}'",
                 hint=f"{near} it knows {', '.join(known)}".lstrip(),

@@ -63,6 +63,10 @@ def test_nothing_is_wrong(studio: Studio) -> None:
         ("grabcut", {}, "the segmenter 'grabcut' needs to be told where the object is (add"),
         ("snake", {"class": "object"}, "with `box: [x0, y0, x1, y1]` or `point: [x, y]`)"),
         ("region", {"instance": "all"}, "the segmenter 'region' needs to be told where"),
+        ("region", {"not": [[1, 1]]}, "the segmenter 'region' needs to be told where"),
+        ("fcn8s", {"class": ["cat", "catt"]}, "does not know the class 'catt' (did you mean"),
+        ("fcn8s", {"text": "a cat"}, "'fcn8s' does not find objects by words (name one that does"),
+        ("grabcut", {"text": "a cat"}, "such as `segmenter: {use: text}`)"),
     ],
 )
 def test_what_a_segmenter_needs_and_finds(
@@ -80,7 +84,10 @@ def test_what_a_segmenter_needs_and_finds(
         ("fcn8s", {"class": "sheep"}),
         ("torchvision", {"class": "tvmonitor"}),
         ({"use": "torchvision", "model": "maskrcnn_resnet50_fpn_v2"}, {"class": "toothbrush"}),
+        ("fcn8s", {"class": ["sheep", "person"], "not": [[3, 3]]}),
         ("grabcut", {"point": [5, 5]}),
+        ("grabcut", {"points": [[5, 5], [7, 7]], "not": [[30, 30]]}),
+        (None, {"points": [[5, 5], [7, 7]]}),
         (None, {"box": [1, 1, 9, 9]}),
         (None, {}),
     ],
@@ -107,9 +114,35 @@ def test_points_and_boxes_outside_of_the_photo_are_all_told(studio: Studio) -> N
         "objects.2.select.box",
     ]
     assert "x goes from 0 to 59, y from 0 to 43" in found[0]
+    select = {"points": [[1, 1], [WIDTH, 3]], "not": [[3, HEIGHT], [2, 2]]}
+    found = told(studio, objects=[{"select": select}])
+    assert [problem.split(": ")[1] for problem in found] == [
+        "objects.0.select.points.1",
+        "objects.0.select.not.0",
+    ]
     # Points count the pixels of the file, whatever it is shrunk to.
     objects = [{"select": {"point": [WIDTH - 1, HEIGHT - 1]}}]
     assert problems(studio.plan(shrink=32, objects=objects)) == []
+
+
+def test_points_that_a_smaller_photo_cannot_tell_apart(studio: Studio) -> None:
+    objects = [{"select": {"point": [21, 20], "not": [[22, 20]]}}]
+    assert problems(studio.plan(objects=objects)) == []
+    (problem,) = told(studio, shrink=32, objects=objects)
+    assert "objects.0.select: the point [21, 20] on the object and [22, 20]" in problem
+    assert "shrunk, to 32 x 23 (move them apart, or let `shrink` be larger)" in problem
+
+
+def test_an_object_in_words_without_a_segmenter_that_understands(studio: Studio) -> None:
+    with pytest.raises(SpecError, match="no segmenter is called 'text'"):
+        studio.plan(segmenter=None, objects=[{"select": {"text": "a cat"}}])
+
+
+def test_each_mask_of_several_is_looked_into(studio: Studio) -> None:
+    (studio.folder / "text.png").write_text("no picture")
+    use = {"use": "mask", "add": ["mask.png", "text.png"], "subtract": ["mask.png"]}
+    (problem,) = told(studio, segmenter=use)
+    assert "segmenter.add.1: this is not a picture that can be read" in problem
 
 
 def test_a_photo_that_lies_on_its_side_is_measured_upright(studio: Studio) -> None:

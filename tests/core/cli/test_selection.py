@@ -69,6 +69,46 @@ def test_wrong_pointers(
     assert listing(studio.folder) == before
 
 
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        (["--point", "3,3", "--point", "31,35"], [(2, 2, 36, 40)]),
+        (["--not", "21,6"], [SEVERAL[0]]),
+        (["--not", "21,6", "--not", "3,3"], [SEVERAL[2]]),
+        (["--box", "0,0,60,44", "--not", "21,6", "--instance", "1"], [SEVERAL[2]]),
+        (["--class", "object", "--class", "object", "--point", "3,3"], [SEVERAL[0]]),
+    ],
+)
+def test_several_points_and_points_that_are_not_on_it(
+    segment: Segment, options: list[str], chosen: list[tuple[int, ...]]
+) -> None:
+    assert [tuple(row["box"]) for row in selected(segment("--json", *options))] == chosen
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--point", "3,3", "--not", "3,3"], ["--not: the point [3, 3] is also said to be on"]),
+        (["--point", "3,3", "--point", "-1,3"], ["--point: should be [x, y] from 0 on"]),
+        (["--point", "3,3", "--point", "60,3"], ["the point [60, 3] is outside"]),
+        (["--not", "3,44"], ["the point [3, 44] is outside"]),
+        (["--point", "3,3", "--not", "4,4"], ["cannot tell the point [3, 3] from [4, 4]"]),
+        (["--class", "object", "--class", "cow"], ["--class", "'cow'"]),
+        (["--text", " "], ["--text", "blank"]),
+        (["--text", "a cow"], ["--text", "'stencil' does not find objects by words", "use: text"]),
+        (["--point", "3,3", "--box", "5,5,9,9"], ["--box: the point [3, 3] is not in it"]),
+    ],
+)
+def test_selections_that_contradict_themselves_or_the_segmenter(
+    studio: Studio, segment: Segment, options: list[str], words: list[str]
+) -> None:
+    before = listing(studio.folder)
+    assert_refused(segment(*options), *words)
+    assert listing(studio.folder) == before
+
+
 # --- which one of several -------------------------------------------------------------------------
 
 

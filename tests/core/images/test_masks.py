@@ -2,17 +2,19 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from instyle_core.errors import InputError
-from instyle_core.images.masks import read_mask, write_mask
+from instyle_core.images.masks import read_mask, write_mask, write_object_mask
 from instyle_core.images.shape import fits
+from instyle_core.interfaces.pictures import Mask
 from tests.core.helpers.pictures import (
     FEW,
     UPRIGHT,
@@ -195,3 +197,34 @@ def test_a_written_mask_is_8_bit_gray(tmp_path: Path) -> None:
         assert (written.format, written.mode) == ("PNG", "L")
         assert np.array_equal(np.asarray(written), values)
     assert os.listdir(tmp_path) == ["m.png"]
+
+
+# --- the mask of an object ------------------------------------------------------------------------
+
+
+@given(data=st.data(), height=st.integers(1, 5), width=st.integers(3, 6))
+@settings(deadline=None, max_examples=150)
+def test_the_mask_of_an_object_comes_back(data: st.DataObject, height: int, width: int) -> None:
+    """The same decision, also of masks with two values, which would be read as 0 and 1."""
+    few = data.draw(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=4))
+    cells = data.draw(
+        st.lists(st.sampled_from(few), min_size=height * width, max_size=height * width)
+    )
+    probability = torch.tensor(cells).float().reshape(1, height, width)
+    decision = (probability >= 0.5).float()
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "m.png")
+        write_object_mask(path, Mask(probability, decision))
+        again = read_mask(path, (height, width))
+    assert torch.equal((again >= 0.5).float(), decision)
+    away = (again - probability).abs()
+    assert float(away.max()) <= 2.5 / 255
+    assert int((away > 1.01 / 255).sum()) <= 1  # the third value
+
+
+def test_a_refiner_may_decide_against_the_probability(tmp_path: Path) -> None:
+    probability = torch.tensor([[[0.1, 0.4, 0.6, 0.9]]])
+    decision = torch.tensor([[[0.0, 1.0, 0.0, 1.0]]])
+    write_object_mask(tmp_path / "m.png", Mask(probability, decision))
+    again = read_mask(tmp_path / "m.png", (1, 4))
+    assert torch.equal((again >= 0.5).float(), decision)

@@ -33,7 +33,16 @@ def test_segmenting_is_all_that_a_segmenter_needs(instances: bool) -> None:
 
 
 def test_a_prompt_may_say_nothing() -> None:
-    assert [getattr(Prompt(), field.name) for field in fields(Prompt)] == [None, None, None]
+    assert not any(getattr(Prompt(), field.name) for field in fields(Prompt))
+
+
+def test_one_point_or_class_and_the_first_of_several_are_the_same() -> None:
+    """So a segmenter may read either, whichever the user wrote."""
+    one = Prompt("cat", (1, 2))
+    assert one == Prompt(points=((1, 2),), classes=("cat",))
+    assert (one.points, one.classes) == (((1, 2),), ("cat",))
+    several = Prompt(points=((3, 4), (1, 2)), classes=("dog", "cat"))
+    assert (several.point, several.class_name) == ((3, 4), "dog")
 
 
 def test_a_model_that_does_not_tell_objects_apart_has_no_instances() -> None:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.objects.candidates import class_mask
+from instyle_core.objects.candidates import class_mask, most_probable
 
 
 def probabilities(count: int, seed: int) -> torch.Tensor:
@@ -37,3 +37,10 @@ def test_certainty_and_no_chance_at_all() -> None:
     assert [float(class_mask(given, k).probability) for k in range(3)] == [1, 0, 0]
     assert [float(class_mask(given, k).decision) for k in range(3)] == [1, 0, 0]
     assert float(class_mask(given[1:], 0).probability) == 0
+
+
+@given(count=st.integers(1, 6), seed=st.integers(0, 999), levels=st.integers(1, 9))
+def test_the_most_probable_class_against_numpy(count: int, seed: int, levels: int) -> None:
+    """NumPy takes the first of equal ones, too; with few levels, there are many."""
+    given = (probabilities(count, seed) * levels).round()
+    assert np.array_equal(most_probable(given), given.numpy().argmax(axis=0))

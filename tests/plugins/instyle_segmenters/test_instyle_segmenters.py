@@ -117,7 +117,7 @@ def test_nothing_to_start_from(segment: Command) -> None:
     for use in ("snake", "region"):
         done = segment("--use", use)
         assert (done.status, done.out) == (2, "")
-        assert f"{use} needs to be told where the object is" in done.err
+        assert f"'{use}' needs to be told where the object is" in done.err
         assert "box: [x0, y0, x1, y1]" in done.err
 
 

@@ -23,7 +23,6 @@ from instyle_segmenters.weights import PUBLISHED, Model
 @pytest.mark.parametrize(
     ("params", "settings", "place", "message"),
     [
-        (MaskParams, {}, "path", "missing key 'path'"),
         (MaskParams, {"path": "no-such.png"}, "path", "no such file"),
         (GrabCutParams, {"iterations": 0}, "iterations", "at least 1"),
         (GrabCutParams, {"iterations": 51}, "iterations", "at most 50"),

@@ -91,7 +91,7 @@ def test_a_scene_shows_the_same_pixels(case: tuple[int, int, Prompt]) -> None:
     assert np.array_equal(
         scene.pixels[scene.inside].reshape(-1, 3), pixels[y0:y1, x0:x1].reshape(-1, 3)
     )
-    y, x, _ = scene.pixels[scene.point[1], scene.point[0]]
+    y, x, _ = scene.pixels[scene.points[0][1], scene.points[0][0]]
     assert (x, y) == (prompt.point or ((x0 + x1) // 2, (y0 + y1) // 2))
     assert (scene.boxed, scene.pointed) == (prompt.box is not None, prompt.point is not None)
 
@@ -105,7 +105,7 @@ def test_a_small_scene_still_marks_something(case: tuple[int, int, Prompt], most
     x0, y0, x1, y1 = small.box
     assert 0 <= x0 < x1 <= small.size[1]
     assert 0 <= y0 < y1 <= small.size[0]
-    assert small.inside[small.point[1], small.point[0]]
+    assert small.inside[small.points[0][1], small.points[0][0]]
     factor = np.array(small.size) / scene.size
     for old, new, side in zip(scene.box, small.box, (1, 0, 1, 0), strict=True):
         assert abs(old * factor[side] - new) <= 1.5  # rounded, and a pixel wide at least

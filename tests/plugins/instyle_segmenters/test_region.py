@@ -115,7 +115,7 @@ def test_growing_is_a_flood(
     lab = rgb2lab(pixels)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cv2.medianBlur", lambda values, *_: values)
-        patch.setattr(region, "fill_holes", lambda found: found)
+        patch.setattr(region, "fill_holes", lambda found, off: found)
         grown = Region(RegionParams(method="growing", radius=1e-6))._grow(place)
     assert np.array_equal(grown, flood(lab, (y, x), lab[y, x], 25))
 

@@ -83,6 +83,9 @@ def test_a_class_that_is_asked_for_is_there_even_if_it_was_not_found(
     assert float(asked.probabilities[asked.classes.index(absent)].max()) == 0
     with pytest.raises(InputError, match=f"no {absent} was found"):
         select_object(asked, Select.model_validate({"class": absent}))
+    both = [name for name in COCO[1:] if name not in (*seen.classes, "N/A")][:2]
+    asked = testing.check_segmenter(segmenter, image, Prompt(classes=tuple(both)))
+    assert set(asked.classes) == {*seen.classes, *both}
 
 
 @pytest.mark.parametrize("name", ["N/A", "kitten", "cats", "__background__", "background"])
