@@ -67,9 +67,9 @@ def _selection(
     """What an object's segmenter cannot do, and what lies outside of the photo."""
     select, name = item.select, item.segmenter.plugin.name
     at: Location = ("objects", number, "select")
-    given = {"class": select.class_name, "point": select.point, "box": select.box}
+    given = select.model_dump(by_alias=True)
     needs = item.segmenter.needs()
-    if needs and all(given[key] is None for key in needs):
+    if needs and all(given.get(key) is None for key in needs):
         what = f"the segmenter '{name}' needs to be told where the object is"
         hint = "add `select:` with " + " or ".join(f"`{key}: {_EXAMPLES[key]}`" for key in needs)
         yield plan.error(at, what, hint)
@@ -83,7 +83,7 @@ def _selection(
 
 
 #: Of what a segmenter may need.
-_EXAMPLES = {"class": "cat", "point": "[x, y]", "box": "[x0, y0, x1, y1]"}
+_EXAMPLES = {"class": "cat", "point": "[x, y]", "box": "[x0, y0, x1, y1]", "text": "a red teapot"}
 
 
 class _Files:

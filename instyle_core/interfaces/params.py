@@ -166,7 +166,8 @@ class SegmenterParams(Params):
         return None
 
     def needs(self) -> Sequence[str]:
-        """The keys of `select` of which an object has to have one: ``class``, ``point``, ``box``.
+        """The keys of `select` of which an object has to have one: of ``class``, ``point``, ``box``
+        and ``text``.
 
         Empty, the default, for a segmenter that finds objects by itself.
         """

@@ -135,7 +135,10 @@ _ANSWERS: Mapping[str, tuple[Any, str]] = {
     "reach": (_Pixels | None, "a whole number of pixels, or None"),
     "pretrained": (Sequence[InstanceOf[Weights]], "a list of instyle_core.Weights"),
     "refiner": (str | None, "the name of a refiner, or None"),
-    "needs": (Sequence[Literal["class", "point", "box"]], "a list of 'class', 'point' and 'box'"),
+    "needs": (
+        Sequence[Literal["class", "point", "box", "text"]],
+        "a list of 'class', 'point', 'box' and 'text'",
+    ),
     "finds": (Sequence[str] | None, "a list of names, or None"),
 }
 
