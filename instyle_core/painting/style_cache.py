@@ -90,4 +90,3 @@ class StyleCache:
         picture = hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest()
         key = [picture, list(image.shape), networks, what, self._computed]
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()
-

@@ -16,6 +16,9 @@ from instyle_core import WeightsError, first_line
 
 Plane = NDArray[np.float32]
 
+#: The longest side of a picture that a network may ask for, in pixels.
+LARGEST = 4096
+
 #: Never report to standard error, which is the command's.
 _SILENT = 4
 
@@ -51,18 +54,20 @@ class Network:
             raise self._unusable(
                 f"onnxruntime {onnxruntime.__version__} cannot load the network: {_reason(error)}"
             ) from error
-        inputs, (first, *_) = self._session.get_inputs(), self._session.get_outputs()
+        inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise self._unusable(f"the network has {len(inputs)} inputs instead of 1")
-        self._input, self._output = inputs[0].name, first.name
-        for what, array, channels in (("input", inputs[0], 3), ("output", first, 1)):
-            if array.type != "tensor(float)" or not _fits(array.shape, [1, channels, None, None]):
-                raise self._unusable(
-                    f"the network's {what} is {array.type} of the form {_form(array.shape)} instead "
-                    f"of tensor(float) of the form 1x{channels}xHxW"
-                )
-        height, width = (side if isinstance(side, int) else size for side in inputs[0].shape[2:])
+        kind, shape = inputs[0].type, inputs[0].shape
+        if kind != "tensor(float)" or not _fits(shape, 3):
+            raise self._unusable(
+                f"the network's input is {kind} of the form {_form(shape)} instead of "
+                f"tensor(float) of the form 1x3xHxW"
+            )
+        height, width = (side if isinstance(side, int) else size for side in shape[2:])
+        if not 0 < min(height, width) <= max(height, width) <= LARGEST:
+            raise self._unusable(f"the network wants pictures of {width}x{height} pixels")
         self.size = height, width
+        self._input, self._output = inputs[0].name, self._session.get_outputs()[0].name
 
     def __call__(self, picture: Plane) -> Plane:
         """The mask (h, w) of a picture (3, H, W).
@@ -74,12 +79,16 @@ class Network:
             (mask,) = self._session.run([self._output], {self._input: picture[None]})
         except Exception as error:
             raise self._unusable(f"the network fails at a picture: {_reason(error)}") from error
-        if not _fits(list(mask.shape), [1, 1, None, None]) or not mask.size:
-            form = _form(mask.shape)
-            raise self._unusable(f"the network answers with the form {form} instead of 1x1xHxW")
+        if getattr(mask, "dtype", None) != np.float32 or not _fits(mask.shape, 1) or not mask.size:
+            form = _form(getattr(mask, "shape", ()))
+            raise self._unusable(
+                f"the network's first answer has the form {form} instead of 1x1xHxW, or is not "
+                "float32"
+            )
         if not np.isfinite(mask).all():
             raise self._unusable("the network's answer has values that are not finite")
-        return np.asarray(mask[0, 0], np.float32)
+        plane: Plane = mask[0, 0]
+        return plane
 
     def _unusable(self, what: str) -> WeightsError:
         return WeightsError(
@@ -89,11 +98,11 @@ class Network:
         )
 
 
-def _fits(shape: Any, wanted: list[int | None]) -> bool:
-    """Whether a shape is as wanted where both tell a number; others are found out later."""
-    return len(shape) == len(wanted) and all(
-        have == want or want is None or not isinstance(have, int)
-        for have, want in zip(shape, wanted, strict=True)
+def _fits(shape: Any, channels: int) -> bool:
+    """Whether a shape is 1 x channels x H x W, or may be where it is left open."""
+    return len(shape) == 4 and all(
+        have == want or not isinstance(have, int)
+        for have, want in zip(shape, (1, channels), strict=False)
     )
 
 

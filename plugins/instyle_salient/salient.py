@@ -52,7 +52,7 @@ class Salient(Segmenter):
         answer = torch.from_numpy(self._network(((seen - mean) / std).numpy()))
         mask = answer.sigmoid() if self._model.is_logit else self._checked(answer)
         size = (image.shape[1], image.shape[2])
-        mask = F.interpolate(mask[None, None], size, mode="bilinear")[0].to(image)
+        mask = F.interpolate(mask[None, None], size, mode="bilinear", antialias=True)[0].to(image)
         return Segmentation(("background", "object"), torch.cat([1 - mask, mask]))
 
     def _checked(self, answer: Tensor) -> Tensor:

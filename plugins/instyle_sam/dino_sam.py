@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import torch
 import transformers
 from torch import Tensor
 from torchvision.ops import box_convert, clip_boxes_to_image, nms
@@ -59,7 +60,7 @@ class DinoSam:
         boxes, scores = self._boxes(image, text)
         seen = self._sam.see(image)
         instances = []
-        for some, fits in zip(boxes.split(BATCH), scores.split(BATCH), strict=True):
+        for some, fits in zip(torch.split(boxes, BATCH), torch.split(scores, BATCH), strict=True):
             logits, expected = self._sam.masks(seen, None, None, some)
             for number, best in enumerate(expected.argmax(dim=1).tolist()):
                 mask = self._sam.enlarged(seen, logits[number, best])

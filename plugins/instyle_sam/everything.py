@@ -41,7 +41,8 @@ def everything(
 
     Source: Kirillov et al. 2023, section B, "Automatic mask generation", without crops.
     """
-    found = [_answers(network, seen, points, threshold) for points in _grid(seen, grid).split(BATCH)]
+    batches = torch.split(_grid(seen, grid), BATCH)
+    found = [_answers(network, seen, points, threshold) for points in batches]
     logits, scores = (torch.cat(parts) for parts in zip(*found, strict=True))
     if not len(logits):
         return

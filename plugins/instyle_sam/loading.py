@@ -36,7 +36,9 @@ def folder_of(weights: Weights | None, source: str | None, words: Sequence[str] 
     if os.path.isabs(source):
         return Path(source)
     # The small files first: a repository that holds no such model is found out at once.
-    return [fetch_from_hub(source, name) for name in (CONFIG, PREPROCESSOR, *words, STATE)][0].parent
+    for name in (CONFIG, PREPROCESSOR, *words, STATE):
+        path = fetch_from_hub(source, name)
+    return path.parent
 
 
 def load(folder: Path, kinds: Mapping[str, tuple[Any, Any]], what: str) -> tuple[Any, Any]:

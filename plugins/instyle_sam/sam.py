@@ -77,9 +77,7 @@ def pointed(network: SegmentAnything, seen: Seen, prompt: Prompt) -> tuple[Tenso
     device = seen.embeddings[0].device
     places = [*prompt.points, *prompt.not_points]
     points = torch.tensor([places], dtype=torch.float32, device=device) if places else None
-    labels = torch.tensor(
-        [[1] * len(prompt.points) + [0] * len(prompt.not_points)], device=device
-    )
+    labels = torch.tensor([[1] * len(prompt.points) + [0] * len(prompt.not_points)], device=device)
     boxes = torch.tensor([prompt.box], dtype=torch.float32, device=device) if prompt.box else None
     first = None if points is None or not prompt.points else points[:, :1]
     logits, scores = network.masks(seen, first, labels[:, :1] if first is not None else None, boxes)

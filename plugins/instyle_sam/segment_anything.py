@@ -96,7 +96,7 @@ class SegmentAnything:
     def _key(self, pixels: Tensor, device: torch.device) -> str:
         """All that embeddings depend on: the photo, the network's files, and what computes."""
         files = [path.stat() for path in sorted(self._folder.iterdir()) if path.is_file()]
-        picture = hashlib.sha256(pixels.numpy()).hexdigest()
+        picture = hashlib.sha256(pixels.numpy().data).hexdigest()
         versions = [torch.__version__, transformers.__version__, device.type]
         dates = [[file.st_size, file.st_mtime_ns] for file in files]
         return json.dumps([picture, list(pixels.shape), str(self._folder), dates, versions])
@@ -108,10 +108,16 @@ class SegmentAnything:
                 images=pixels, input_data_format="channels_first", return_tensors="pt"
             )
             outer = seen["pixel_values"].shape[-2:]
-            inner = seen["reshaped_input_sizes"][0].tolist() if "reshaped_input_sizes" in seen else outer
+            inner = (
+                seen["reshaped_input_sizes"][0].tolist()
+                if "reshaped_input_sizes" in seen
+                else outer
+            )
             maps = self._network.get_image_embeddings(seen["pixel_values"].to(device))
         maps = maps if self._is_second else [maps]
-        embeddings = {str(n): finite(each, self._folder).contiguous() for n, each in enumerate(maps)}
+        embeddings = {
+            str(n): finite(each, self._folder).contiguous() for n, each in enumerate(maps)
+        }
         return {**embeddings, "sizes": torch.tensor([*inner, *outer])}
 
     def masks(
@@ -151,7 +157,9 @@ class SegmentAnything:
                 input_masks=None if mask is None else mask[None, None],
                 multimask_output=several,
             )
-        return finite(answer.pred_masks[0], self._folder), finite(answer.iou_scores[0], self._folder)
+        return finite(answer.pred_masks[0], self._folder), finite(
+            answer.iou_scores[0], self._folder
+        )
 
     def coarse(self, seen: Seen, logits: Tensor) -> Tensor:
         """The part of logits (..., h, w) that shows the photo, without padding."""

@@ -159,7 +159,9 @@ def clipseg(folder: Path) -> Path:
     )
     _save(folder, _tuned(CLIPSegForImageSegmentation, config))
     size = {"height": 32, "width": 32}
-    ViTImageProcessor(size=size, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]).save_pretrained(folder)
+    ViTImageProcessor(
+        size=size, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]
+    ).save_pretrained(folder)
     letters = [*"abcdefghijklmnopqrstuvwxyz"]
     tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{each}</w>" for each in letters)]
     vocabulary = {token: number for number, token in enumerate(tokens)}

@@ -69,7 +69,9 @@ def test_nothing_fits(nets: Path, copies: Path) -> None:
     # The decoder's last bias lowers all logits.
     path = copies / "clipseg" / "model.safetensors"
     state = load_file(path)
-    (name,) = [n for n in state if n.startswith("decoder.transposed_convolution") and n.endswith("4.bias")]
+    (name,) = [
+        n for n in state if n.startswith("decoder.transposed_convolution") and n.endswith("4.bias")
+    ]
     state[name] -= 10
     save_file(state, path, metadata={"format": "pt"})
     logit = torch.logit(torch.tensor(best, dtype=torch.float64)) - 10

@@ -37,7 +37,10 @@ def by_transformers(nets: Path, image: Tensor, threshold: float) -> tuple[Tensor
     with torch.no_grad():
         answer = network(**inputs)
     (found,) = processor.post_process_grounded_object_detection(
-        answer, inputs.input_ids, threshold=threshold, target_sizes=[(image.shape[1], image.shape[2])]
+        answer,
+        inputs.input_ids,
+        threshold=threshold,
+        target_sizes=[(image.shape[1], image.shape[2])],
     )
     order = found["scores"].argsort(descending=True)
     return found["boxes"][order], found["scores"][order]
@@ -51,7 +54,9 @@ def iou(one: Tensor, other: Tensor) -> float:
 
 def expected(nets: Path, threshold: float) -> tuple[list[list[float]], list[float]]:
     boxes, scores = by_transformers(nets, picture(), threshold)
-    boxes = torch.stack([boxes[:, 0::2].clamp(0, 60), boxes[:, 1::2].clamp(0, 40)], dim=2).flatten(1)
+    boxes = torch.stack([boxes[:, 0::2].clamp(0, 60), boxes[:, 1::2].clamp(0, 40)], dim=2).flatten(
+        1
+    )
     left: list[int] = []
     for number in range(len(boxes)):
         if all(iou(boxes[number], boxes[other]) <= 0.7 for other in left):
@@ -73,7 +78,9 @@ def test_boxes_are_as_with_transformers(nets: Path, monkeypatch: pytest.MonkeyPa
     assert {i.class_name for i in seen.instances} == {"object"}
     for instance, (x0, y0, x1, y1) in zip(seen.instances, boxes, strict=True):
         y, x = torch.meshgrid(torch.arange(40), torch.arange(60), indexing="ij")
-        clear = [(abs(x - edge) > 0.02) for edge in (x0, x1)] + [abs(y - edge) > 0.02 for edge in (y0, y1)]
+        clear = [(abs(x - edge) > 0.02) for edge in (x0, x1)] + [
+            abs(y - edge) > 0.02 for edge in (y0, y1)
+        ]
         inside = (x >= x0) & (x < x1) & (y >= y0) & (y < y1)
         sure = torch.stack(clear).all(dim=0)
         assert torch.equal((instance.mask[0] >= 0.5)[sure], inside[sure])

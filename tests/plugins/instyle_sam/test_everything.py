@@ -12,7 +12,9 @@ from instyle_sam.everything import BATCH, everything
 from tests.plugins.instyle_sam.fakes import RADII, SCORES, FakeSam
 
 
-def find(fake: Any, size: tuple[int, int], grid: int, threshold: float = 0.88, most: int = 999) -> Any:
+def find(
+    fake: Any, size: tuple[int, int], grid: int, threshold: float = 0.88, most: int = 999
+) -> Any:
     seen = fake.see(torch.zeros(3, *size))
     return list(everything(fake, seen, grid, threshold, most))
 

@@ -129,7 +129,9 @@ def test_pictures_of_any_form(nets: Path, size: tuple[int, int]) -> None:
 def test_objects_may_overlap() -> None:
     one, two = torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)
     one[:, :3], two[:, 1:] = 0.75, 0.5
-    seen = segmentation([Instance("object", one, 0.9), Instance("object", two, 0.8)], IMAGE[:, :4, :4])
+    seen = segmentation(
+        [Instance("object", one, 0.9), Instance("object", two, 0.8)], IMAGE[:, :4, :4]
+    )
     expected = torch.tensor([0.75, 0.75, 0.75, 0.5])[:, None].expand(4, 4)
     assert torch.equal(seen.probabilities[1], expected)
     assert torch.equal(seen.probabilities[0], 1 - expected)

@@ -70,7 +70,9 @@ def test_points_are_as_with_transformers(nets: Path, kind: str, size: tuple[int,
     seen = network.see(image)
     logits, actual = network.masks(seen, torch.tensor(points), torch.tensor(labels))
     torch.testing.assert_close(actual, scores)
-    torch.testing.assert_close(enlarged(network, seen, logits), expected.sigmoid(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        enlarged(network, seen, logits), expected.sigmoid(), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,7 +84,9 @@ def test_boxes_are_as_with_transformers(nets: Path, kind: str) -> None:
     seen = network.see(image)
     logits, actual = network.masks(seen, None, None, torch.tensor(boxes))
     torch.testing.assert_close(actual, scores)
-    torch.testing.assert_close(enlarged(network, seen, logits), expected.sigmoid(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        enlarged(network, seen, logits), expected.sigmoid(), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -147,16 +151,14 @@ def test_a_photo_is_seen_once(nets: Path, kind: str, encoder: Counting) -> None:
     assert encoder.times == 2
 
 
+@pytest.mark.filterwarnings("ignore:nothing is kept")
 def test_without_a_cache_folder_the_last_photos_are_in_memory(
     nets: Path, encoder: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("INSTYLE_CACHE", str(tmp_path / "file"))
     network = SegmentAnything(nets / "sam")
-    with pytest.warns(Warning, match="nothing is kept"):
-        for seed in range(IN_MEMORY):
-            answer(network, picture(20, 20, seed))
-    for seed in range(IN_MEMORY):
+    for seed in (*range(IN_MEMORY), *range(IN_MEMORY)):
         answer(network, picture(20, 20, seed))
     assert encoder.times == IN_MEMORY
     for seed in (0, IN_MEMORY, 0, 1):  # the first one was used last; the second one is forgotten

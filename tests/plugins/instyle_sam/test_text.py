@@ -17,7 +17,9 @@ def text(nets: Path, method: str, **settings: Any) -> Text:
     name = "clipseg" if method == "clipseg" else "grounding-dino"
     sam = {} if method == "clipseg" else {"sam": str(nets / "sam")}
     folder = str(nets / name)
-    return Text(TextParams.model_validate({"method": method, "pretrained": folder, **sam, **settings}))
+    return Text(
+        TextParams.model_validate({"method": method, "pretrained": folder, **sam, **settings})
+    )
 
 
 @pytest.mark.parametrize("method", ["clipseg", "dino-sam"])
