@@ -63,6 +63,7 @@ def test_nothing_is_wrong(studio: Studio) -> None:
         ("grabcut", {}, "the segmenter 'grabcut' needs to be told where the object is (add"),
         ("snake", {"class": "object"}, "with `box: [x0, y0, x1, y1]` or `point: [x, y]`)"),
         ("region", {"instance": "all"}, "the segmenter 'region' needs to be told where"),
+        ("text", {"point": [5, 5]}, "(add `select:` with `text: a red teapot`)"),
     ],
 )
 def test_what_a_segmenter_needs_and_finds(
