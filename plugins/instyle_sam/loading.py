@@ -118,8 +118,8 @@ def working(folder: Path) -> Iterator[None]:
     except WeightsError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise  # on a processor, that is any RuntimeError
         raise WeightsError(
             f"the network fails at a picture: {first_line(error)}",
             where=str(folder),

@@ -124,6 +124,8 @@ def test_settings_that_the_network_fails_at(copies: Path) -> None:
 def test_a_failure_for_want_of_memory_is_none_of_the_files(tmp_path: Path) -> None:
     with pytest.raises(torch.OutOfMemoryError), working(tmp_path):
         raise torch.OutOfMemoryError("none is left")
+    with pytest.raises(RuntimeError, match="can't allocate memory"), working(tmp_path):
+        torch.empty(2**60, dtype=torch.uint8)
     assert finite(torch.ones(2), tmp_path).sum() == 2
 
 
