@@ -44,5 +44,6 @@ from .weights.converted import converted as converted
 from .weights.fetch import fetch as fetch
 from .weights.hub import fetch_from_hub as fetch_from_hub
 from .weights.hub import hub_weights as hub_weights
+from .weights.kept import remembered as remembered
 from .weights.record import Weights as Weights
 from .weights.state_dict import read_state_dict as read_state_dict

@@ -134,10 +134,15 @@ def _check_kept() -> int:
         How many damaged files could not be removed.
     """
     from instyle_core.errors import WeightsError
-    from instyle_core.weights.cache import CONVERTED, TARGETS, user_folder
+    from instyle_core.weights.cache import COMPUTED, CONVERTED, TARGETS, user_folder
 
     wrong = 0
-    for name, what in ((CONVERTED, "converted weights"), (TARGETS, "sums of style pictures")):
+    kinds = {
+        CONVERTED: "converted weights",
+        TARGETS: "sums of style pictures",
+        COMPUTED: "what networks saw in photos",
+    }
+    for name, what in kinds.items():
         try:
             paths = sorted(user_folder(name).glob("*.safetensors"))
         except WeightsError:  # there is no cache

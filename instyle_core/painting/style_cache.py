@@ -15,10 +15,7 @@ from torch import Tensor
 from instyle_core.interfaces.loss import Sums
 from instyle_core.plugin.use import Use
 from instyle_core.weights.cache import TARGETS
-from instyle_core.weights.kept import keep, kept_folder, recall
-
-#: If the files have more bytes than this, those that were not used for longest are removed.
-MOST_BYTES = 256 * 2**20
+from instyle_core.weights.kept import keep, kept_folder, recall, remove_oldest
 
 
 class StyleCache:
@@ -69,7 +66,7 @@ class StyleCache:
             numbered = {str(index): tensor for index, tensor in enumerate(sums)}
             # Two sums may be one tensor, which a file cannot hold twice.
             if keep(path, key, {n: t.contiguous().clone() for n, t in numbered.items()}):
-                _remove_oldest(self._folder)
+                remove_oldest(self._folder)
             return sums
         with contextlib.suppress(OSError):
             os.utime(path)
@@ -93,18 +90,3 @@ class StyleCache:
         picture = hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest()
         key = [picture, list(image.shape), networks, what, self._computed]
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()
-
-
-def _remove_oldest(folder: Path) -> None:
-    """Keep the folder small; other processes may do so at the same time."""
-    files = []
-    for path in folder.glob("*.safetensors"):
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            files.append((status.st_mtime, status.st_size, path))
-    total = 0
-    for _, size, path in sorted(files, reverse=True):
-        total += size
-        if total > MOST_BYTES:
-            with contextlib.suppress(OSError):
-                path.unlink()

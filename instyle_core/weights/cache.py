@@ -21,8 +21,8 @@ _HUB_OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
 _YES = ("1", "ON", "YES", "TRUE")
 
 #: The folders of computed tensors in the user's cache folder: weights in the form that networks
-#: compute with, and sums of style pictures.
-CONVERTED, TARGETS = "converted", "targets"
+#: compute with, sums of style pictures, and what plugins have computed.
+CONVERTED, TARGETS, COMPUTED = "converted", "targets", "computed"
 
 #: What to do about a folder that cannot be used.
 CHOOSE_A_FOLDER = f"set {CACHE_VARIABLE} to a folder that can be written to"

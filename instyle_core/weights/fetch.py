@@ -158,7 +158,8 @@ def absent(weights: Weights) -> WeightsError:
     return WeightsError(
         what,
         where=str(path),
-        hint=f"run `instyle models pull {weights.name}`{how}, or save {weights.url} as {path}",
+        hint=f"run `instyle models pull {weights.name}`{how} (it downloads "
+        f"{weights.megabytes:g} MB), or save {weights.url} as {path}",
     )
 
 

@@ -10,8 +10,10 @@ for it). Nobody need be kept from forging these files: who can write to them can
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -21,7 +23,39 @@ from torch import Tensor
 
 from instyle_core.errors import WeightsError
 from instyle_core.files import atomic_write, remove_leftovers
-from instyle_core.weights.cache import user_folder, warn_not_kept
+from instyle_core.weights.cache import COMPUTED, user_folder, warn_not_kept
+
+#: If the files of a folder have more bytes than this, those that were not used for longest are
+#: removed.
+MOST_BYTES = 256 * 2**20
+
+
+def remembered(of: str, compute: Callable[[], Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
+    """The tensors that `compute` makes, which are kept in the cache for the next time.
+
+    If they cannot be kept, or were damaged, they are computed again. The cache holds 256 MiB of
+    them; those that were not used for longest are removed.
+
+    Args:
+        of: all that the tensors depend on, in any form: pictures, weights, parameters, versions.
+        compute: makes contiguous tensors, by name.
+
+    Returns:
+        The tensors that were computed; or, on the CPU and memory-mapped, those that were kept.
+    """
+    folder = kept_folder(COMPUTED)
+    if folder is None:
+        return compute()
+    path = folder / f"{hashlib.sha256(of.encode()).hexdigest()}.safetensors"
+    found = recall(path, of)
+    if found is None:
+        tensors = compute()
+        if keep(path, of, tensors):
+            remove_oldest(folder)
+        return tensors
+    with contextlib.suppress(OSError):
+        os.utime(path)
+    return found
 
 
 def kept_folder(name: str) -> Path | None:
@@ -81,6 +115,21 @@ def keep(path: Path, of: str, tensors: Mapping[str, Tensor]) -> bool:
         warn_not_kept(f"{path.parent.parent}: {error.strerror or error}")
         return False
     return True
+
+
+def remove_oldest(folder: Path) -> None:
+    """Keep a folder small; other processes may do so at the same time."""
+    files = []
+    for path in folder.glob("*.safetensors"):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            files.append((status.st_mtime, status.st_size, path))
+    total = 0
+    for _, size, path in sorted(files, reverse=True):
+        total += size
+        if total > MOST_BYTES:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _about(tensors: Mapping[str, Tensor], of: str) -> dict[str, str]:

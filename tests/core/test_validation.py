@@ -67,6 +67,7 @@ def test_nothing_is_wrong(studio: Studio) -> None:
         ("fcn8s", {"class": ["cat", "catt"]}, "does not know the class 'catt' (did you mean"),
         ("fcn8s", {"text": "a cat"}, "'fcn8s' does not find objects by words (name one that does"),
         ("grabcut", {"text": "a cat"}, "such as `segmenter: {use: text}`)"),
+        ("text", {"point": [5, 5]}, "(add `select:` with `text: a red kite`)"),
     ],
 )
 def test_what_a_segmenter_needs_and_finds(

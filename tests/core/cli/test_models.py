@@ -163,19 +163,21 @@ def test_verify(cache: Path) -> None:
 
 
 def test_verify_removes_damaged_copies_and_says_so(cache: Path) -> None:
-    for folder in ("converted", "targets"):
+    for folder in ("converted", "targets", "computed"):
         for name in ("good", "bad"):
             keep(cache / folder / f"{name}.safetensors", "x", {"a": torch.ones(1000)})
         bad = cache / folder / "bad.safetensors"
         bad.write_bytes(bad.read_bytes()[:-64] + bytes(64))
     lines = succeed("verify").stdout.splitlines()
-    assert lines[-4:] == [
+    assert lines[-6:] == [
         f"{cache}/converted/bad.safetensors: damaged; removed, and made again when it is needed",
         "converted weights: 1 ok",
         f"{cache}/targets/bad.safetensors: damaged; removed, and made again when it is needed",
         "sums of style pictures: 1 ok",
+        f"{cache}/computed/bad.safetensors: damaged; removed, and made again when it is needed",
+        "what networks saw in photos: 1 ok",
     ]
-    assert [path.name for path in cache.rglob("*.safetensors")] == ["good.safetensors"] * 2
+    assert [path.name for path in cache.rglob("*.safetensors")] == ["good.safetensors"] * 3
     assert "removed" not in succeed("verify").stdout
 
 

@@ -14,6 +14,7 @@ HEAVY = {
     "segmentation_models_pytorch",
     "timm",
     "transformers",
+    "onnxruntime",
     "scipy",
     "skimage",
 }

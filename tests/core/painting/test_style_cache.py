@@ -15,7 +15,6 @@ from instyle_core.config.optimizer import Adam
 from instyle_core.config.spec import Spec
 from instyle_core.interfaces.params import ExtractorParams
 from instyle_core.optimization.optimize import Progress
-from instyle_core.painting import style_cache
 from instyle_core.painting.crop import Crop
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.style_cache import StyleCache
@@ -23,6 +22,7 @@ from instyle_core.painting.stylize import stylize
 from instyle_core.plugin.hookspecs import Plugin
 from instyle_core.plugin.use import Use
 from instyle_core.testing import PixelExtractor, disc, picture
+from instyle_core.weights import kept
 from instyle_core.weights.record import Weights
 from instyle_losses.params import ContentParams, StyleParams
 from tests.core.helpers.plans import object_plan, use
@@ -212,7 +212,7 @@ def test_what_was_not_used_for_longest_is_removed(
         os.utime(paths[what], (1000 * time, 1000 * time))
     recall(tmp_path, compute, what="a")  # the oldest, but used again
     assert compute.times == 3
-    monkeypatch.setattr(style_cache, "MOST_BYTES", 3 * paths["a"].stat().st_size)
+    monkeypatch.setattr(kept, "MOST_BYTES", 3 * paths["a"].stat().st_size)
     other = tmp_path / "notes.txt"  # is none of its files
     other.write_bytes(bytes(10000))
     os.utime(other, (1, 1))
@@ -228,7 +228,7 @@ def test_what_was_not_used_for_longest_is_removed(
 def test_a_file_larger_than_all_may_be_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(style_cache, "MOST_BYTES", 10)
+    monkeypatch.setattr(kept, "MOST_BYTES", 10)
     recall(tmp_path, Computing())
     assert files(tmp_path) == []
 

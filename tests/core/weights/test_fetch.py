@@ -42,7 +42,8 @@ def test_offline(server: WeightsServer, cache: Path, monkeypatch: pytest.MonkeyP
     assert server.requests == 0
     assert "INSTYLE_OFFLINE" in error.what
     assert error.where == str(cache / "net.bin")
-    assert "instyle models pull net-v1" in str(error.hint)
+    assert "instyle models pull net-v1` without INSTYLE_OFFLINE" in str(error.hint)
+    assert "(it downloads 1 MB)" in str(error.hint)
     assert server.url in str(error.hint)
     cache.mkdir()
     (cache / "net.bin").write_bytes(server.body)

@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from instyle_core.errors import CacheWarning
-from instyle_core.weights.kept import is_whole, keep, kept_folder, recall
+from instyle_core.weights import kept
+from instyle_core.weights.kept import is_whole, keep, kept_folder, recall, remembered
 
 TENSORS = {
     "float": torch.linspace(-1, 1, 300).reshape(3, 100),
@@ -115,6 +116,57 @@ def test_there_may_be_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTYLE_CACHE", "~nosuch-user/x")
     with pytest.warns(CacheWarning, match="~nosuch-user/x"):
         assert kept_folder("converted") is None
+
+
+# --- what plugins compute -------------------------------------------------------------------------
+
+
+class Computing:
+    """Makes tensors, and counts how often."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> dict[str, Tensor]:
+        self.times += 1
+        return dict(TENSORS)
+
+
+def test_what_was_computed_is_remembered(cache: Path) -> None:
+    compute = Computing()
+    for _ in range(2):
+        assert same(dict(remembered("a photo", compute)))
+    assert compute.times == 1
+    (path,) = (cache / "computed").iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert same(dict(remembered("a photo", compute)))
+    assert compute.times == 2
+    remembered("another photo", compute)
+    assert compute.times == 3
+
+
+def test_without_a_cache_it_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTYLE_CACHE", "~nosuch-user/x")
+    compute = Computing()
+    for times in (1, 2):
+        with pytest.warns(CacheWarning):
+            assert same(dict(remembered("a photo", compute)))
+        assert compute.times == times
+
+
+def test_what_was_not_used_for_longest_is_removed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, paths = Computing(), {}
+    for time_, of in enumerate("abc", start=1):
+        remembered(of, compute)
+        (paths[of],) = {*(cache / "computed").iterdir()} - {*paths.values()}
+        os.utime(paths[of], (1000 * time_, 1000 * time_))
+    remembered("a", compute)  # the oldest, but used again
+    monkeypatch.setattr(kept, "MOST_BYTES", 3 * paths["a"].stat().st_size)
+    remembered("d", compute)
+    assert compute.times == 4
+    assert [of for of in "abc" if paths[of].exists()] == ["a", "c"]
 
 
 def test_leftovers_of_killed_processes_are_removed(path: Path) -> None:
