@@ -20,7 +20,7 @@ from typing import Any
 
 import skimage.data
 import yaml
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from instyle_core import load_plan, run
 from instyle_core.config.plan import preset_text
@@ -28,6 +28,7 @@ from instyle_core.files import write_atomically
 
 PAGE = Path(__file__).parents[1] / "gallery.md"
 FOLDER = Path(__file__).with_name("gallery")
+OUTLINES = Path(__file__).with_name("outlines.yaml")
 
 SIZES = {"shrink": 512, "size": 384}
 
@@ -58,6 +59,35 @@ PAINTINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A photo, the painting, and what is repainted: without `select`, what the outline encloses."""
+
+    photo: str
+    painting: str
+    select: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.photo}-{self.painting}".replace("_", "-")
+
+
+PIECES = [
+    Piece("chelsea", "starry_night", {"class": "cat"}),
+    Piece("astronaut", "cypresses", {"box": [70, 10, 380, 420]}),
+    Piece("coffee", "great_wave", {"box": [74, 14, 484, 386]}),
+    Piece("bison", "shipwreck", {"box": [200, 85, 840, 580]}),
+    Piece("cow", "great_wave", {"class": "cow"}),
+    Piece("duck", "starry_night", {"box": [115, 195, 830, 890]}),
+    Piece("koala", "cypresses", {"box": [105, 235, 660, 895]}),
+    Piece("kitten", "harvest", {"box": [180, 95, 1018, 585]}),
+    Piece("scarlet_macaw", "great_wave", {"box": [225, 90, 940, 790]}),
+    Piece("sheep", "cypresses", {"class": "sheep"}),
+    Piece("scarlet_macaw", "cypresses", {"box": [225, 90, 940, 790]}),
+    Piece("chelsea", "shipwreck", {"class": "cat"}),
+]
+
+
 INTRODUCTION = f"""# Gallery
 
 Each picture shows the result, and on its left the photo and the painting. All results are those of
@@ -78,35 +108,6 @@ their painters died over 100 years ago.
 """
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A photo, what is repainted in it, and the painting."""
-
-    photo: str
-    select: Mapping[str, Any]
-    painting: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.photo}-{self.painting}".replace("_", "-")
-
-
-PIECES = [
-    Piece("chelsea", {"class": "cat"}, "starry_night"),
-    Piece("astronaut", {"box": [70, 10, 380, 420]}, "cypresses"),
-    Piece("coffee", {"box": [74, 14, 484, 386]}, "great_wave"),
-    Piece("bison", {"box": [200, 85, 840, 580]}, "shipwreck"),
-    Piece("cow", {"class": "cow"}, "great_wave"),
-    Piece("duck", {"box": [115, 195, 830, 890]}, "starry_night"),
-    Piece("koala", {"box": [105, 235, 660, 895]}, "cypresses"),
-    Piece("kitten", {"box": [180, 95, 1018, 585]}, "harvest"),
-    Piece("scarlet_macaw", {"box": [225, 90, 940, 790]}, "great_wave"),
-    Piece("sheep", {"class": "sheep"}, "cypresses"),
-    Piece("scarlet_macaw", {"box": [225, 90, 940, 790]}, "cypresses"),
-    Piece("chelsea", {"class": "cat"}, "shipwreck"),
-]
-
-
 def picture(name: str, sources: Path) -> Image.Image:
     """A photo or painting, by its name."""
     for path in sorted(sources.glob(f"{name}.*")):
@@ -114,6 +115,16 @@ def picture(name: str, sources: Path) -> Image.Image:
     if name in PHOTOS and hasattr(skimage.data, name):
         return Image.fromarray(getattr(skimage.data, name)())
     raise SystemExit(f"{sources} has no {name}.png, .jpg or .webp")
+
+
+def outlined(photo: str, size: tuple[int, int]) -> Image.Image:
+    """The mask inside the outline that was drawn by hand, gray where it cuts a pixel."""
+    scale = 4
+    mask = Image.new("L", (scale * size[0], scale * size[1]))
+    points = yaml.safe_load(OUTLINES.read_text(encoding="utf-8"))[photo].split()
+    corners = [tuple(scale * float(value) for value in point.split(",")) for point in points]
+    ImageDraw.Draw(mask).polygon(corners, fill=255)
+    return mask.reduce(scale)
 
 
 def painted(piece: Piece, sources: Path) -> Image.Image:
@@ -124,7 +135,12 @@ def painted(piece: Piece, sources: Path) -> Image.Image:
         for image, file in zip(given, ("photo.png", "painting.png"), strict=True):
             image.save(folder / file)
         spec = yaml.safe_load(preset_text("default"))
-        objects = [{"select": dict(piece.select), "style": "painting.png"}]
+        if piece.select:
+            which = {"select": dict(piece.select)}
+        else:
+            outlined(piece.photo, given[0].size).save(folder / "mask.png")
+            which = {"segmenter": {"use": "mask", "path": "mask.png"}}
+        objects = [{**which, "style": "painting.png"}]
         files = {"content": "photo.png", "output": "result.png", "objects": objects}
         (folder / "spec.yaml").write_text(yaml.safe_dump({**spec, **files, **SIZES}))
         made = run(load_plan(folder / "spec.yaml"))
