@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
+from torchmetrics import MeanMetric
 
 from instyle_click.clicks import RADIUS, Clicks, drawn, middle, next_click
 from instyle_click.network import ClickNet
@@ -50,22 +51,22 @@ class ClickLearner(Learner):
         super().__init__(network, recipe)
         for parameter in network.looking():
             parameter.requires_grad_(False)
-        self._scores: list[float] = []
+        self._iou = MeanMetric()
 
     def training_step(self, batch: Example, _: int) -> Tensor:
         photos, seen, maps = batch
-        network = self.network
+        network, dtype = self.network, self.network.mean.dtype
         with torch.no_grad():
-            features = network.look(prepared(photos, network.mean.dtype))
-            maps = torch.cat([maps, torch.zeros_like(maps[:, :1])], dim=1)
+            features = network.look(prepared(photos, dtype))
+            maps = torch.cat([maps, torch.zeros_like(maps[:, :1])], dim=1).float()
             network.eval()
             for _ in range(int(torch.multinomial(torch.tensor(_ROUNDS), 1))):
-                found = network.decode(features, maps).float().sigmoid()
+                found = network.decode(features, maps.to(dtype)).float().sigmoid()
                 if torch.rand(()) < _CLICKS:
                     maps = _clicked(maps, found, seen)
                 maps = torch.cat([maps[:, :3], found], dim=1)
             network.train()
-        loss = loss_of(network.decode(features, maps)[:, 0].float(), seen)
+        loss = loss_of(network.decode(features, maps.to(dtype))[:, 0].float(), seen)
         self.log_loss(loss)
         return loss
 
@@ -77,11 +78,12 @@ class ClickLearner(Learner):
         found = self.network.forward(prepared(photos, self.network.mean.dtype), maps)[:, 0] > 0
         found &= seen != IGNORED
         truth = seen == 1
-        self._scores.append(float((found & truth).sum() / (found | truth).sum()))
+        self._iou.update((found & truth).sum() / (found | truth).sum())
 
     def on_validation_epoch_end(self) -> None:
-        self.log(MONITOR, float(np.mean(self._scores or [0.0])), prog_bar=True, sync_dist=True)
-        self._scores.clear()
+        # Where no photo has an object, the mean is no number, and no epoch would be the best.
+        self.log(MONITOR, self._iou.compute().nan_to_num(), prog_bar=True)
+        self._iou.reset()
 
 
 def loss_of(logits: Tensor, seen: Tensor) -> Tensor:
