@@ -81,7 +81,7 @@ def run(
     if not resume:
         write_settings(output, training)
     fit(
-        ClickLearner(network, recipe),
+        ClickLearner(network, recipe, seed),
         Augmented(Subset(everything, numbers), Examples(recipe), seed),
         FirstClicks(val),
         recipe,

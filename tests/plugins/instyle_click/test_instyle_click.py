@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 import instyle_click
+import instyle_fcn8s.weights
 from instyle_click import checkpoint
 from instyle_click.network import ClickNet
-from instyle_core import testing
+from instyle_core import fetch, testing
 from tests.core.helpers.commands import Command, assert_error
 from tests.core.helpers.imports import HEAVY, imported_by
 from tests.plugins.instyle_training.shapes import scene
@@ -52,10 +52,14 @@ def test_it_is_announced_without_heavy_imports() -> None:
     assert not modules & {*HEAVY, "lightning", "torchmetrics"}
 
 
+def use(weights: Path) -> tuple[str, str]:
+    return "--use", f"{{use: click, weights: {weights}}}"
+
+
 def test_segment(instyle: Command, weights: Path, photo: Path, tmp_path: Path) -> None:
-    segmenter = yaml.safe_dump({"use": "click", "weights": str(weights)}, default_flow_style=True)
+    """And writes the mask that a run would use."""
     mask = tmp_path / "mask.png"
-    given = ("--segmenter", segmenter.strip(), "--point", "20,20", "--json", "--mask", mask)
+    given = (*use(weights), "--point", "20,20", "--json", "--mask", mask, "-o", tmp_path / "o.png")
     done = instyle("segment", photo, *given)
     assert done.status == 0, done.err
     (found,) = json.loads(done.out)["objects"]
@@ -65,15 +69,11 @@ def test_segment(instyle: Command, weights: Path, photo: Path, tmp_path: Path) -
 
 
 def test_segment_without_a_point(instyle: Command, weights: Path, photo: Path) -> None:
-    segmenter = yaml.safe_dump({"use": "click", "weights": str(weights)}, default_flow_style=True)
-    done = instyle("segment", photo, "--segmenter", segmenter.strip())
+    done = instyle("segment", photo, *use(weights))
     assert_error(done, 2, "click", "needs to be told where the object is")
 
 
 def test_segment_with_the_weights_of_another_segmenter(instyle: Command, photo: Path) -> None:
-    import instyle_fcn8s
-
-    other = Path(instyle_fcn8s.__file__).with_name("fcn8s-animals.safetensors")
-    segmenter = yaml.safe_dump({"use": "click", "weights": str(other)}, default_flow_style=True)
-    done = instyle("segment", photo, "--segmenter", segmenter.strip(), "--point", "20,20")
+    other = fetch(instyle_fcn8s.weights.ANIMALS)
+    done = instyle("segment", photo, *use(other), "--point", "20,20")
     assert_error(done, 2, "fcn8s-animals.safetensors", "network: Field required", hint=False)

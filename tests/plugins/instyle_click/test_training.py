@@ -204,6 +204,24 @@ def test_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert learner.network.training
 
 
+def test_steps_depend_on_seed_and_number_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ClickLearner, "log_loss", lambda *_: None)
+
+    def losses(seed: int) -> list[float]:
+        learner, found = ClickLearner(network(), SHORT, seed), []
+        batch = examples(2)
+        for step in range(8):
+            monkeypatch.setattr(ClickLearner, "global_step", step)
+            found.append(learner.training_step(batch, 0).item())
+        return found
+
+    first = losses(1)
+    torch.rand(9)
+    assert losses(1) == first
+    assert len({*first}) > 2
+    assert losses(2) != first
+
+
 def test_rounds_before_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mask so far is the answer of the round before, as evaluation would give it."""
     learner = ClickLearner(network(), SHORT)
@@ -258,8 +276,7 @@ def test_next_clicks() -> None:
     maps = torch.zeros(3, 4, 64, 64)
     places = set()
     for seed in range(30):
-        torch.manual_seed(seed)
-        clicked = _clicked(maps, found, seen).numpy()
+        clicked = _clicked(maps, found, seen, np.random.default_rng(seed)).numpy()
         assert not clicked[1].any()
         assert not clicked[:, 2:].any()
         assert not clicked[0, 1].any()
