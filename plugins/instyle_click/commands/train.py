@@ -137,5 +137,5 @@ def _export(network: ClickNet, path: Path, training: dict[str, Any], val: Photos
     figures = groups(results, 5)["largest"]
     checkpoint.save(path, network, {**training, "val": {"photos": len(val), **figures}})
     ious = ", ".join(f"{iou:.3f} after {n}" for n, iou in figures.get("iou", {}).items())
-    told = f"IoU {ious} clicks" if ious else "no object to click on"
-    click.echo(f"{path}: {told} on {len(val)} photos of val")
+    told = f"IoU {ious} clicks on" if ious else "there was nothing to click on in"
+    click.echo(f"{path}: {told} {len(val)} photos of val")

@@ -141,7 +141,7 @@ def test_no_object_to_validate_on(tmp_path: Path, instyle: Command) -> None:
     write_photo(data, "val_000", photo, np.where(mask == CAT, 0, 0).astype(np.uint8))
     done = instyle(*options(data, tmp_path / "out", epochs=1))
     assert done.status == 0, done.err
-    assert done.out.endswith("no object to click on on 1 photos of val\n")
+    assert done.out.endswith(": there was nothing to click on in 1 photos of val\n")
 
 
 # --- refused --------------------------------------------------------------------------------------
