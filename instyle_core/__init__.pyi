@@ -27,7 +27,9 @@ from .interfaces.params import LossParams as LossParams
 from .interfaces.params import Params as Params
 from .interfaces.params import RankerParams as RankerParams
 from .interfaces.params import SegmenterParams as SegmenterParams
+from .interfaces.pictures import Box as Box
 from .interfaces.pictures import Mask as Mask
+from .interfaces.pictures import Point as Point
 from .interfaces.ranker import Ranker as Ranker
 from .interfaces.ranker import Rating as Rating
 from .interfaces.refiner import Refiner as Refiner

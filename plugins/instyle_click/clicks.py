@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Point = tuple[int, int]
-Box = tuple[int, int, int, int]
+from instyle_core import Box, Point
 
 Binary = NDArray[np.bool_]
 
@@ -39,6 +38,25 @@ class Clicks:
         if on:
             return Clicks((*self.on, point), self.off, self.box)
         return Clicks(self.on, (*self.off, point), self.box)
+
+    def scaled(self, origin: Point, factors: tuple[float, float]) -> Clicks:
+        """The same in a crop that begins at `origin` and was scaled by `factors`, for x and y.
+
+        A point goes to the pixel that holds its pixel's middle. The box grows to whole pixels.
+        """
+
+        def moved(x: float, y: float) -> tuple[float, float]:
+            return (x - origin[0]) * factors[0], (y - origin[1]) * factors[1]
+
+        def pixel(point: Point) -> Point:
+            x, y = moved(point[0] + 0.5, point[1] + 0.5)
+            return math.floor(x), math.floor(y)
+
+        box = None
+        if self.box is not None:
+            (x0, y0), (x1, y1) = moved(*self.box[:2]), moved(*self.box[2:])
+            box = math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1)
+        return Clicks(tuple(map(pixel, self.on)), tuple(map(pixel, self.off)), box)
 
 
 def drawn(clicks: Clicks, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -71,7 +89,7 @@ def next_click(truth: Binary, found: Binary, counts: Binary) -> tuple[Point, boo
         counts: the pixels that have a label; others are no errors.
 
     Returns:
-        None where there is no error.
+        None where there is no error. Of two errors of one size, the missed one.
 
     Source: Xu et al. 2016, Deep Interactive Object Selection; Sofiiuk et al. 2021.
     """
@@ -100,13 +118,3 @@ def bounds(region: Binary) -> Box:
     """The box around a region that is not empty."""
     x, y, width, height = cv2.boundingRect(region.astype(np.uint8))
     return x, y, x + width, y + height
-
-
-def scaled(
-    points: Sequence[Point], origin: Point, factor: tuple[float, float]
-) -> tuple[Point, ...]:
-    """Points in pixels of a crop that begins at `origin` and was scaled by `factor` (x, y)."""
-    return tuple(
-        (int((x + 0.5 - origin[0]) * factor[0]), int((y + 0.5 - origin[1]) * factor[1]))
-        for x, y in points
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, Json
 
@@ -19,7 +19,7 @@ class Metadata(BaseModel):
         training: how it was trained: recipe, data, scores, and the SHA-256 of the list of photos.
     """
 
-    network: str = Field(pattern="^click$")
+    network: Literal["click"]
     encoder: str
     training: Json[dict[str, Any]] = Field(default_factory=dict)
 

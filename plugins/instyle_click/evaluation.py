@@ -37,8 +37,7 @@ class Clicked:
         share: its area, as a fraction of the photo's.
         touching: whether it touches an object of another class.
         largest: whether it is the photo's largest.
-        ious: after each click; where the mask was without fault, or a method gave up, the last one
-            goes on.
+        ious: after each click; once the mask is without fault, its IoU of 1 goes on.
         seconds: of each click that was made.
     """
 
@@ -121,7 +120,8 @@ def summary(results: Iterable[Clicked], most: int) -> dict[str, Any]:
     """The figures of some objects, for JSON.
 
     `iou` has the means after 1, 2, 3 and 5 clicks; `noc` the mean numbers of clicks until the IoU
-    is 0.85 and 0.90 (at most `most`); `failed` the shares of objects that never came so far.
+    is 0.85 and 0.90 (at most `most`); `failed` the shares of objects that never came so far;
+    `seconds` the median of a click. Of no objects, there is their number alone.
     """
     chosen = list(results)
     if not chosen:

@@ -10,6 +10,7 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
+from timm.models import is_model_in_modules
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +23,12 @@ MAPS = 4
 
 #: Channels of the decoder.
 _WIDTH = 64
+
+
+def fits(encoder: str) -> bool:
+    """Whether an encoder of segmentation-models-pytorch is one of timm's EfficientNets."""
+    name = encoder.removeprefix("tu-")
+    return name != encoder and bool(is_model_in_modules(name, {"efficientnet"}))
 
 
 class ClickNet(nn.Module):
@@ -40,7 +47,7 @@ class ClickNet(nn.Module):
     for the maps and the mask so far; Lin et al. 2017, Feature Pyramid Networks, arXiv:1612.03144.
 
     Args:
-        encoder: one of timm's EfficientNets, as segmentation-models-pytorch calls it.
+        encoder: as segmentation-models-pytorch calls it; one that `fits`.
         mean: what to subtract from R, G and B before the encoder; its own training's.
         std: what to divide them by then.
     """
@@ -74,6 +81,7 @@ class ClickNet(nn.Module):
         self.context = nn.Conv2d(widths[-1], _WIDTH, 1)
         self.blocks = nn.ModuleList(_block(_WIDTH) for _ in widths[:-1])
         self.score = nn.Conv2d(_WIDTH, 1, 1)
+        self.train()
 
     def forward(self, images: Tensor, maps: Tensor) -> Tensor:
         """Score every pixel.

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import v2
 
-from instyle_click.clicks import Binary, Box, Clicks, Point, bounds, drawn, middle
+from instyle_click.clicks import Binary, Clicks, bounds, drawn, middle
 from instyle_click.objects import Labels, Region, regions
+from instyle_core import Box, Point
 from instyle_training.recipe import Recipe
 from instyle_training.voc import IGNORED
 
@@ -133,7 +134,7 @@ def _first_clicks(seen: Labels, draw: np.random.Generator, *, is_part: bool) -> 
             return Clicks(box=box)
     count = 1 if draw.random() < 0.6 and not is_part else 1 + min(5, int(draw.geometric(0.5)))
     on = [_point_on(inside, draw) for _ in range(count)]
-    off = []
+    off: list[Point] = []
     if is_part or draw.random() < 0.3:
         near = cv2.dilate(inside.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
         for _ in range(min(4, int(draw.geometric(0.5)))):
@@ -167,6 +168,6 @@ def _box(inside: Binary, draw: np.random.Generator) -> Box:
     return (
         round(x0 - off[0] * width),
         round(y0 - off[1] * height),
-        max(round(x0) + 2, round(x1 + off[2] * width)),
-        max(round(y0) + 2, round(y1 + off[3] * height)),
+        max(x0 + 2, round(x1 + off[2] * width)),
+        max(y0 + 2, round(y1 + off[3] * height)),
     )

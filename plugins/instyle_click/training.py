@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
+from torchmetrics import MeanMetric
 
 from instyle_click.clicks import RADIUS, Clicks, drawn, middle, next_click
 from instyle_click.network import ClickNet
@@ -39,33 +40,42 @@ class ClickLearner(Learner):
         loss = mean(BCE(p, t)) + 1 - (sum(p t) + 1) / (sum(p + t - p t) + 1)
 
     Batches are those of `Examples`. The encoder's first layers, which see the photo alone, stay as
-    they are; so do all statistics of its batch normalization.
+    they are; so do all statistics of its batch normalization. What is random in a step depends on
+    the seed and its number alone, so that a training that is resumed goes on as one without a
+    break.
+
+    Args:
+        network: to be trained.
+        recipe: how to train.
+        seed: of the rounds and their clicks.
 
     Source: Sofiiuk et al. 2021, Reviving Iterative Training with Mask Guidance, for the rounds.
     """
 
     network: ClickNet
 
-    def __init__(self, network: ClickNet, recipe: Recipe) -> None:
+    def __init__(self, network: ClickNet, recipe: Recipe, seed: int = 0) -> None:
         super().__init__(network, recipe)
+        self._seed = seed
         for parameter in network.looking():
             parameter.requires_grad_(False)
-        self._scores: list[float] = []
+        self._iou = MeanMetric()
 
     def training_step(self, batch: Example, _: int) -> Tensor:
         photos, seen, maps = batch
-        network = self.network
+        network, dtype = self.network, self.network.mean.dtype
+        draw = np.random.default_rng([self._seed, self.global_step])
         with torch.no_grad():
-            features = network.look(prepared(photos, network.mean.dtype))
-            maps = torch.cat([maps, torch.zeros_like(maps[:, :1])], dim=1)
+            features = network.look(prepared(photos, dtype))
+            maps = torch.cat([maps, torch.zeros_like(maps[:, :1])], dim=1).float()
             network.eval()
-            for _ in range(int(torch.multinomial(torch.tensor(_ROUNDS), 1))):
-                found = network.decode(features, maps).float().sigmoid()
-                if torch.rand(()) < _CLICKS:
-                    maps = _clicked(maps, found, seen)
+            for _ in range(draw.choice(len(_ROUNDS), p=_ROUNDS)):
+                found = network.decode(features, maps.to(dtype)).float().sigmoid()
+                if draw.random() < _CLICKS:
+                    maps = _clicked(maps, found, seen, draw)
                 maps = torch.cat([maps[:, :3], found], dim=1)
             network.train()
-        loss = loss_of(network.decode(features, maps)[:, 0].float(), seen)
+        loss = loss_of(network.decode(features, maps.to(dtype))[:, 0].float(), seen)
         self.log_loss(loss)
         return loss
 
@@ -77,11 +87,12 @@ class ClickLearner(Learner):
         found = self.network.forward(prepared(photos, self.network.mean.dtype), maps)[:, 0] > 0
         found &= seen != IGNORED
         truth = seen == 1
-        self._scores.append(float((found & truth).sum() / (found | truth).sum()))
+        self._iou.update((found & truth).sum() / (found | truth).sum())
 
     def on_validation_epoch_end(self) -> None:
-        self.log(MONITOR, float(np.mean(self._scores or [0.0])), prog_bar=True, sync_dist=True)
-        self._scores.clear()
+        # Where no photo has an object, the mean is no number, and no epoch would be the best.
+        self.log(MONITOR, self._iou.compute().nan_to_num(), prog_bar=True)
+        self._iou.reset()
 
 
 def loss_of(logits: Tensor, seen: Tensor) -> Tensor:
@@ -100,7 +111,7 @@ def loss_of(logits: Tensor, seen: Tensor) -> Tensor:
     return (mean + 1 - (both + 1) / (either + 1)).mean()
 
 
-def _clicked(maps: Tensor, found: Tensor, seen: Tensor) -> Tensor:
+def _clicked(maps: Tensor, found: Tensor, seen: Tensor, draw: np.random.Generator) -> Tensor:
     """The maps with each photo's next click, as a hand would set it: off the middle a bit."""
     planes = maps.cpu().numpy().copy()
     for number, (probability, labels) in enumerate(
@@ -109,7 +120,7 @@ def _clicked(maps: Tensor, found: Tensor, seen: Tensor) -> Tensor:
         following = next_click(labels == 1, probability >= 0.5, labels != IGNORED)
         if following is not None:
             (x, y), on = following
-            dx, dy = (int(step) for step in torch.randint(-3, 4, (2,)))
+            dx, dy = draw.integers(-3, 4, 2).tolist()
             cv2.circle(planes[number, 0 if on else 1], (x + dx, y + dy), RADIUS, 1.0, -1)
     return torch.from_numpy(planes).to(maps.device)
 

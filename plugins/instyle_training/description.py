@@ -40,7 +40,8 @@ def read_description(path: Path, kind: type[Description]) -> Description:
     except ValidationError as error:
         first = error.errors()[0]
         raise WeightsError(
-            f"the file's metadata does not describe a network: {first['loc'][0]}: {first['msg']}",
+            "the file's metadata does not describe a network of this kind: "
+            f"{first['loc'][0]}: {first['msg']}",
             where=str(path),
             hint=HINT,
         ) from error

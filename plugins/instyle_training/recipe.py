@@ -21,7 +21,7 @@ class Recipe:
         scale: the range of the random factor that each photo is scaled by before; None for none.
         flip: whether every second photo is mirrored.
         color: how far brightness, contrast and saturation are changed at random, as a fraction;
-            the hue by a fifth of that.
+            the hue by less.
         small: what is done with photos smaller than a crop: ``skip`` leaves them out, ``pad`` adds
             pixels without a label.
         average: decay per step of the moving average of the weights that is kept; 0 keeps none.

@@ -32,11 +32,16 @@ def run(
     photos: int | None,
     as_json: bool,
 ) -> None:
-    """See ``instyle click evaluate --help``."""
+    """See ``instyle click evaluate --help``.
+
+    Raises:
+        InputError: the data or an option cannot be used, or no photo has an object.
+        WeightsError: the weights cannot be used.
+    """
     path = weights or fetch(SHIPPED)
     network = checkpoint.load(path)
     longest = size or ClickParams().size
-    chosen = some(open_voc(data, split), numbers_of(classes), photos)
+    chosen = selected(open_voc(data, split), numbers_of(classes), photos)
     with counted("clicking", len(chosen)) as on_photo:
         results = evaluate(
             lambda photo, given: look_twice(network, photo, given, longest),
@@ -45,9 +50,16 @@ def run(
             most=clicks,
             all_objects=not largest,
         )
+    if not results:
+        raise InputError(
+            f"{len(chosen)} photos of {split} show no object to click on",
+            where=str(data),
+            hint="choose other photos by --split or --classes",
+        )
     told = groups(results, clicks)
     if as_json:
-        facts = {"weights": str(path), "split": split, "photos": len(chosen), "clicks": clicks}
+        facts = {"weights": str(path), "split": split, "photos": len(chosen)}
+        facts |= {"size": longest, "clicks": clicks}
         click.echo(json.dumps({**facts, **told}, indent=2))
     else:
         print_table(told, f"{path.name} on {len(chosen)} photos of {split}")
@@ -68,8 +80,8 @@ def numbers_of(classes: str | None) -> set[int]:
     return {CLASSES.index(name) for name in names}
 
 
-def some(photos: Photos, numbers: set[int], count: int | None) -> Photos:
-    """The photos with an object of some classes (of any, where none is named); evenly so many."""
+def selected(photos: Photos, numbers: set[int], count: int | None) -> Photos:
+    """Photos that show one of some classes, of any if none is named; `count` of them, evenly."""
     names = list(photos.names)
     if numbers:
         pairs = zip(names, (photos[index][1] for index in range(len(photos))), strict=True)

@@ -11,7 +11,6 @@ from typing import Any
 import click
 import lightning as L
 import numpy as np
-import torch
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from torch.utils.data import ConcatDataset, Subset
@@ -20,7 +19,7 @@ from instyle_click import checkpoint
 from instyle_click.commands.evaluate import numbers_of
 from instyle_click.evaluation import evaluate, groups
 from instyle_click.looks import look_twice
-from instyle_click.network import ClickNet
+from instyle_click.network import ClickNet, fits
 from instyle_click.params import ClickParams
 from instyle_click.recipes import RECIPE
 from instyle_click.training import MONITOR, ClickLearner, Examples, FirstClicks
@@ -60,11 +59,14 @@ def run(
 
     train, val = open_photos(data, sbd)
     summary, val_summary = summaries(train, val)
-    numbers = chosen(summary, recipe)
     everything: Any = ConcatDataset(train)
-    if left_out:
-        shown = [n for n in numbers if not np.isin(everything[n][1].numpy(), list(left_out)).any()]
-        numbers = shown
+    numbers = _without(left_out, everything, chosen(summary, recipe))
+    if len(numbers) < recipe.batch:
+        raise InputError(
+            f"{len(numbers)} photos are left, which is less than a batch of {recipe.batch}",
+            where="--without",
+            hint="leave out fewer classes, or lower --batch",
+        )
     training = {
         "recipe": asdict(recipe),
         "encoder": network.encoder_name,
@@ -79,7 +81,7 @@ def run(
     if not resume:
         write_settings(output, training)
     fit(
-        ClickLearner(network, recipe),
+        ClickLearner(network, recipe, seed),
         Augmented(Subset(everything, numbers), Examples(recipe), seed),
         FirstClicks(val),
         recipe,
@@ -97,27 +99,27 @@ def _network(encoder: str, weights: str, start: Path | None) -> ClickNet:
     if start is not None:
         return checkpoint.load(start).train()
     encoders.check(encoder)
-    mean, std = encoders.normalization(encoder)
-    try:
-        network = ClickNet(encoder=encoder, mean=mean, std=std)
-        with torch.no_grad():
-            size = network.eval()(torch.zeros(1, 3, 64, 96), torch.zeros(1, 4, 64, 96)).shape[-2:]
-        fits = tuple(size) == (64, 96)
-    except Exception:  # whatever smp, timm and torch raise for an encoder that does not fit
-        fits = False
-    if not fits:
+    if not fits(encoder):
         raise InputError(
             f"the encoder {encoder} is none of timm's EfficientNets, whose stages the network "
             "needs",
             where="--encoder",
             hint="choose one such as tu-tf_efficientnet_lite0",
         )
-    network.train()
+    mean, std = encoders.normalization(encoder)
+    network = ClickNet(encoder=encoder, mean=mean, std=std)
     if weights == "imagenet":
         encoders.load_imagenet_into(network.encoder, encoder)
     elif weights != "none":
         encoders.load_file_into(network.encoder, Path(weights))
     return network
+
+
+def _without(left_out: set[int], photos: Any, numbers: list[int]) -> list[int]:
+    """The numbers of those photos that show none of some classes."""
+    if not left_out:
+        return numbers
+    return [n for n in numbers if not np.isin(photos[n][1].numpy(), list(left_out)).any()]
 
 
 @rank_zero_only
@@ -134,5 +136,6 @@ def _export(network: ClickNet, path: Path, training: dict[str, Any], val: Photos
     )
     figures = groups(results, 5)["largest"]
     checkpoint.save(path, network, {**training, "val": {"photos": len(val), **figures}})
-    ious = ", ".join(f"{iou:.3f} after {clicks}" for clicks, iou in figures["iou"].items())
-    click.echo(f"{path}: IoU {ious} clicks on {len(val)} photos of val")
+    ious = ", ".join(f"{iou:.3f} after {n}" for n, iou in figures.get("iou", {}).items())
+    told = f"IoU {ious} clicks on" if ious else "there was nothing to click on in"
+    click.echo(f"{path}: {told} {len(val)} photos of val")

@@ -125,6 +125,30 @@ def test_a_classifier_of_timm(tmp_path: Path) -> None:
         assert torch.equal(value, classifier[name.removeprefix("model.")]), name
 
 
+def test_a_segmenters(written: Callable[[State], Path], state: State) -> None:
+    """A network's encoder, whose tensors begin with ``encoder.``, in any order and in float16."""
+    network = {f"encoder.{name}": value for name, value in reversed(state.items())}
+    other = {"bn1.weight": torch.ones(16), "score.weight": torch.ones(3, 64, 1, 1)}
+    halves = {name: t.half() if t.is_floating_point() else t for name, t in network.items()}
+    for given, expected in (
+        (network, state),
+        (halves, {name: halves[f"encoder.{name}"].to(t.dtype) for name, t in state.items()}),
+    ):
+        loaded = encoder(seed=1)
+        encoders.load_file_into(loaded, written(other | given))
+        assert_loaded(loaded, expected)
+
+
+def test_a_segmenters_with_another_encoder(written: Callable[[State], Path]) -> None:
+    other = encoder("tu-test_resnet").state_dict()
+    refused(written({f"encoder.{name}": value for name, value in other.items()}))
+
+
+def test_a_segmenters_without_a_tensor(written: Callable[[State], Path], state: State) -> None:
+    del state["model.bn1.bias"]
+    refused(written({f"encoder.{name}": value for name, value in state.items()}))
+
+
 # --- files that do not ----------------------------------------------------------------------------
 
 

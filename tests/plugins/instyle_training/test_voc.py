@@ -69,6 +69,20 @@ def test_splits(voc: Path) -> None:
     assert [len(train), len(val), len(both)] == [3, 2, 5]
 
 
+def test_only_some(voc: Path) -> None:
+    """In the order of the list; names that it does not have are left out, also a second time."""
+    photos = open_voc(voc, "trainval")
+    some = photos.only(["val_001", "train_002", "nobody", "train_000"])
+    assert some.names == ["train_000", "train_002", "val_001"]
+    assert len(some) == 3
+    for (pixels, labels), index in zip(some, (0, 2, 4), strict=True):
+        assert torch.equal(pixels, photos[index][0])
+        assert torch.equal(labels, photos[index][1])
+    assert some.only(["val_001", "val_000"]).names == ["val_001"]
+    assert len(photos.only([])) == 0
+    assert len(photos) == 5
+
+
 def test_items(voc: Path) -> None:
     photos = open_voc(voc, "train")
     source = VOCSegmentation(str(voc), "2012", "train")

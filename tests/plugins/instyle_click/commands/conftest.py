@@ -1,0 +1,43 @@
+"""A small VOC, a training on it that is over, and a network that has learned nothing."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+import torch
+
+from instyle_click import checkpoint
+from instyle_click.network import ClickNet
+from instyle_core.cli import main
+from tests.core.helpers.commands import Done
+from tests.plugins.instyle_click.commands.trainings import TINY, options
+from tests.plugins.instyle_training.shapes import write_voc
+
+
+@pytest.fixture(scope="session")
+def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_voc(tmp_path_factory.mktemp("data"), train=9, val=3)
+
+
+@pytest.fixture(scope="session")
+def trained(voc: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """A training that is over, and what it printed."""
+    folder, printed = tmp_path_factory.mktemp("trained") / "a" / "b", io.StringIO()
+    with redirect_stdout(printed), pytest.raises(SystemExit) as ended:
+        main(options(voc, folder))
+    return folder, Done(int(ended.value.code or 0), printed.getvalue(), "")
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that has learned nothing, whose answers depend on the photo and the clicks."""
+    torch.manual_seed(0)
+    network = ClickNet(encoder=TINY)
+    with torch.no_grad():
+        network.score.weight *= 30
+    path = tmp_path_factory.mktemp("weights") / "net.safetensors"
+    checkpoint.save(path, network)
+    return path
