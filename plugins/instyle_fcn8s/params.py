@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,21 @@ class FCN8sParams(SegmenterParams):
         le=8192,
         description="The longest side that the network sees, in pixels; a longer picture is shrunk "
         "for it, and the probabilities are enlarged again.",
+    )
+    scales: Annotated[
+        tuple[Annotated[float, Field(ge=0.25, le=4)], ...], Field(min_length=1, max_length=8)
+    ] = Field(
+        default=(0.75, 1.0, 1.33),
+        description="The sizes at which the network looks at the picture, as factors of `size`, or "
+        "of the picture's longest side if that is shorter; the mean counts. `[1]` is three times "
+        "as fast as the default.",
+    )
+    prior: float = Field(
+        default=1.0,
+        ge=0,
+        le=4,
+        description="How much surer the network must be of classes that cover little of the "
+        "picture, so that parts of one animal are not taken for others; 0: no surer.",
     )
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -51,8 +52,7 @@ def main() -> None:
     soft = testing.disc(375, 500).probability
     rows: dict[str, Callable[[], object]] = {
         "one pass through the network": torch.no_grad()(lambda: network(photo[None])),
-        "segment, mirror: false": lambda: FCN8S[False].segment(photo, Prompt()),
-        "segment": lambda: FCN8S[True].segment(photo, Prompt()),
+        **{name: partial(segmenter.segment, photo, Prompt()) for name, segmenter in FCN8S.items()},
         f"refine: {options.refine}": lambda: refiner.refine(photo, Mask(soft, soft)),
     }
     table = Table("500x375 pixels", "wall s", "processor s", "wall, times one pass")
@@ -63,7 +63,11 @@ def main() -> None:
     Console().print(table)
 
 
-FCN8S = {mirror: FCN8s(FCN8sParams(mirror=mirror)) for mirror in (False, True)}
+FCN8S = {
+    "segment, scales: [1], mirror: false": FCN8s(FCN8sParams(scales=(1,), mirror=False)),
+    "segment, scales: [1]": FCN8s(FCN8sParams(scales=(1,))),
+    "segment": FCN8s(FCN8sParams()),
+}
 
 if __name__ == "__main__":
     main()

@@ -9,6 +9,8 @@ import click
 
 from instyle_training import options
 
+_SCALE = "See fcn8s' `scales`; repeat it for several.  [default: 0.75, 1 and 1.33]"
+
 
 @click.group()
 def fcn8s() -> None:
@@ -42,6 +44,8 @@ def train(**given: Any) -> None:
 @click.option("--weights", type=options.PATH, help="The safetensors file.  [default: as it ships]")
 @click.option("--size", type=click.IntRange(32, 8192), help="Longest side that the network sees.")
 @click.option("--mirror/--no-mirror", default=True, show_default=True, help="See fcn8s' `mirror`.")
+@click.option("--scale", "scales", type=click.FloatRange(0.25, 4), multiple=True, help=_SCALE)
+@click.option("--prior", type=click.FloatRange(0, 4), help="See fcn8s' `prior`.  [default: 1]")
 @click.option("-o", "--overlays", type=options.PATH, help="Folder for best and worst photos.")
 @click.option("--count", type=click.IntRange(min=1), default=8, show_default=True, help="Of each.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -32,6 +32,8 @@ def run(
     weights: Path | None,
     size: int | None,
     mirror: bool,
+    scales: tuple[float, ...],
+    prior: float | None,
     overlays: Path | None,
     count: int,
     as_json: bool,
@@ -40,7 +42,9 @@ def run(
     photos = open_voc(data, split)
     path = weights or fetch(ANIMALS)
     metadata = read_metadata(path)
-    params = FCN8sParams(weights=path, mirror=mirror, **({"size": size} if size else {}))
+    given: dict[str, Any] = {"size": size, "scales": scales or None, "prior": prior}
+    given = {name: value for name, value in given.items() if value is not None}
+    params = FCN8sParams(weights=path, mirror=mirror, **given)
     segmenter = FCN8s(params)
 
     def segment(picture: Tensor) -> Tensor:

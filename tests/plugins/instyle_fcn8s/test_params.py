@@ -58,6 +58,8 @@ def test_a_refiner_of_that_name_is_there() -> None:
         ({"variant": "4s"}, "variant", "'32s', '16s' or '8s'"),
         ({"size": 31}, "size", "at least 32"),
         ({"size": 8193}, "size", "at most 8192"),
+        ({"scales": []}, "scales", "at least 1"),
+        ({"prior": -1}, "prior", "at least 0"),
         ({"mirror": "both"}, "mirror", "true or false"),
         ({"classes": ["cat"]}, "classes", "unknown key 'classes'"),  # the file tells them
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from instyle_core import Prompt, testing
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from instyle_fcn8s.params import FCN8sParams
+from instyle_fcn8s.prior import with_prior
 from instyle_fcn8s.segmenter import FCN8s
 
 
@@ -40,12 +42,15 @@ def probabilities(network: FCN, images: Tensor) -> Tensor:
         return network(images).softmax(dim=1)
 
 
+#: One look at the picture, and nothing else.
+PLAIN: dict[str, Any] = {"mirror": False, "scales": [1], "prior": 0}
+
+
 @pytest.mark.parametrize("size", [(64, 64), (45, 70), (1, 1)], ids=str)
 def test_contract(file: Path, network: FCN, size: tuple[int, int]) -> None:
     image = testing.picture(*size)
     prompt = Prompt(class_name="giraffe")  # the core says that there is no such class
-    segmenter = FCN8s(FCN8sParams(weights=file, mirror=False))
-    seen = testing.check_segmenter(segmenter, image, prompt)
+    seen = testing.check_segmenter(FCN8s(FCN8sParams(weights=file, **PLAIN)), image, prompt)
     assert seen.classes == ("background", "cat", "dog")
     assert seen.instances is None
     assert torch.equal(seen.probabilities, probabilities(network, image[None])[0])
@@ -53,21 +58,49 @@ def test_contract(file: Path, network: FCN, size: tuple[int, int]) -> None:
 
 def test_the_mirrored_picture_counts_as_much(file: Path, network: FCN) -> None:
     image = testing.picture(45, 70)
-    seen = testing.check_segmenter(FCN8s(FCN8sParams(weights=file)), image, Prompt())
+    params = FCN8sParams(weights=file, **{**PLAIN, "mirror": True})
+    seen = testing.check_segmenter(FCN8s(params), image, Prompt())
     one, other = (probabilities(network, picture[None])[0] for picture in (image, image.flip(2)))
     assert (one - other.flip(2)).abs().max() > 0.05
     torch.testing.assert_close(seen.probabilities, (one + other.flip(2)) / 2)
-    back = FCN8s(FCN8sParams(weights=file)).segment(image.flip(2), Prompt()).probabilities
+    back = FCN8s(params).segment(image.flip(2), Prompt()).probabilities
     torch.testing.assert_close(back.flip(2), seen.probabilities)
 
 
 def test_a_large_picture_is_shrunk_for_the_network(file: Path, network: FCN) -> None:
     image = testing.picture(100, 200)
-    segmenter = FCN8s(FCN8sParams(weights=file, size=64, mirror=False))
-    seen = testing.check_segmenter(segmenter, image, Prompt())
+    params = FCN8sParams(weights=file, size=64, **PLAIN)
+    seen = testing.check_segmenter(FCN8s(params), image, Prompt())
     small = F.interpolate(image[None], (32, 64), mode="bilinear", antialias=True)
     expected = F.interpolate(probabilities(network, small), (100, 200), mode="bilinear")[0]
     torch.testing.assert_close(seen.probabilities, expected)
+
+
+def resized(image: Tensor, height: int, width: int, antialias: bool) -> Tensor:
+    return F.interpolate(image, (height, width), mode="bilinear", antialias=antialias)
+
+
+def test_several_scales(file: Path, network: FCN) -> None:
+    """The mean over them; the picture is shorter than `size`, so they are of its own side."""
+    image = testing.picture(40, 80)
+    params = FCN8sParams(weights=file, **{**PLAIN, "scales": [0.5, 1, 2]})
+    seen = testing.check_segmenter(FCN8s(params), image, Prompt())
+    small = probabilities(network, resized(image[None], 20, 40, True))
+    large = probabilities(network, resized(image[None], 80, 160, False))
+    expected = (
+        resized(small, 40, 80, False)
+        + probabilities(network, image[None])
+        + resized(large, 40, 80, True)
+    ) / 3
+    torch.testing.assert_close(seen.probabilities, expected[0])
+
+
+def test_the_prior_comes_last(file: Path) -> None:
+    image = testing.picture(45, 70)
+    plain = FCN8s(FCN8sParams(weights=file, prior=0)).segment(image, Prompt())
+    seen = testing.check_segmenter(FCN8s(FCN8sParams(weights=file)), image, Prompt())
+    torch.testing.assert_close(seen.probabilities, with_prior(plain.probabilities, 1))
+    assert (seen.probabilities - plain.probabilities).abs().max() > 0.01
 
 
 def test_probabilities_can_weight_what_is_differentiated(file: Path) -> None:

@@ -44,11 +44,18 @@ def evaluated(instyle: Command, data: Path, weights: Path, *more: str | Path) ->
 # --- figures --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", [(), ("--no-mirror",), ("--size", "40")], ids=str)
+MORE: dict[tuple[str, ...], dict[str, Any]] = {
+    (): {},
+    ("--no-mirror",): {"mirror": False},
+    ("--size", "40"): {"size": 40},
+    ("--scale", "1", "--scale", "0.5", "--prior", "0"): {"scales": [1, 0.5], "prior": 0},
+}
+
+
+@pytest.mark.parametrize("more", MORE, ids=str)
 def test_the_document(instyle: Command, voc: Path, weights: Path, more: tuple[str, ...]) -> None:
     document = evaluated(instyle, voc, weights, *more)
-    size = {"size": 40} if "--size" in more else {}
-    segmenter = FCN8s(FCN8sParams(weights=weights, mirror="--no-mirror" not in more, **size))
+    segmenter = FCN8s(FCN8sParams(weights=weights, **MORE[more]))
     numbers, y, x = renumbering(CLASSES), [], []
     for photo, mask in open_voc(voc, "val"):
         found = segmenter.segment(photo / 255, Prompt()).probabilities.argmax(dim=0)
