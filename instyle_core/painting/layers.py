@@ -73,9 +73,7 @@ def _estimate(photo: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
         determinant = own * others - both.square()
         for _ in range(_MANY if max(size) <= _SMALL else _FEW):
             right, left = share * color, (1 - share) * color
-            for weight, one, other in zip(
-                pulls, _neighbors(front), _neighbors(back), strict=True
-            ):
+            for weight, one, other in zip(pulls, _neighbors(front), _neighbors(back), strict=True):
                 right += weight * one
                 left += weight * other
             front = ((others * right - both * left) / determinant).clamp(0, 1)

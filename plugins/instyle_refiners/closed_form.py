@@ -103,7 +103,7 @@ def _system(
     image: NDArray[np.float32], trimap: NDArray[np.float32], unknown: NDArray[np.bool_]
 ) -> tuple[csr_array, NDArray[np.float64]]:
     """The equations ``L_uu alpha_u = - L_uk alpha_k`` of the unknown pixels u; k are known."""
-    height, width = unknown.shape
+    width = unknown.shape[1]
     steps = np.array([dy * width + dx for dy in range(-2, 3) for dx in range(-2, 3)])
     pixels = np.flatnonzero(unknown)
     node = np.full(unknown.size, -1, np.int32)

@@ -6,9 +6,8 @@
 Each kind of edge is drawn with the seeds 0 to N - 1 (see composites.py). Of alpha: the sum of
 absolute differences in thousands of pixels (SAD), and the mean square (MSE) in thousandths. Of the
 object, by this alpha and its colors without the background's, before another background: the mean
-square of the difference from the truth in thousandths ("moved"). `none` is the segmenter's decision,
-`probability` is what it was made from; `pymatting` is that library's closed-form matting of the
-same trimap, where it is installed.
+square of the difference from the truth in thousandths ("moved"). `none` is the segmenter's
+decision, and `probability` is what that was made from. Seconds are a processor's, not a clock's.
 """
 
 from __future__ import annotations
@@ -56,11 +55,11 @@ def main() -> None:
             decision = (probability >= 0.5).float()
             row = [scene.photo, *map(gray, (scene.alpha, scene.probability))]
             for method, refiner in methods.items():
-                began = time.perf_counter()
+                began = time.process_time()
                 found = decision if method == "none" else probability
                 if refiner is not None:
                     found = refiner.refine(photo, Mask(probability, decision)).probability
-                seconds[method].append(time.perf_counter() - began)
+                seconds[method].append(time.process_time() - began)
                 scores[method, kind].append(score(scene, photo, found))
                 row.append(gray(found[0].numpy()))
             if options.pictures:
