@@ -17,7 +17,7 @@ REGISTRY = testing.registry(instyle_mergers)
 @pytest.fixture(params=NAMES)
 def merger(request: pytest.FixtureRequest) -> Merger:
     plugin = REGISTRY.find("merger", request.param)
-    made = plugin.load()(plugin.plugin.params())
+    made = plugin.load()(plugin.params())
     assert isinstance(made, Merger)
     return made
 
@@ -58,7 +58,7 @@ def test_flat_pictures_are_blended_by_alpha(merger: Merger) -> None:
 
 def test_a_sharp_alpha_of_one_band_is_a_hard_edge() -> None:
     """`multiband` with no coarser level blends by alpha alone."""
-    params = REGISTRY.find("merger", "multiband").plugin.params
+    params = REGISTRY.find("merger", "multiband").params
     merger = REGISTRY.find("merger", "multiband").load()(params(levels=0))
     mask, content, stylized = soft_mask(), flat(0.2, 0.3, 0.4), flat(0.9, 0.1, 0.6)
     assert mask.alpha is not None
