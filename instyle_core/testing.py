@@ -339,11 +339,13 @@ def check_merger(merger: Merger) -> None:
     """Check a merger: sizes, ranges, and that it leaves alone what it does not paint.
 
     Pixels outside of `paints`, and those of a photo that is merged with itself, may change by one
-    level of 255 at the most: a merger may compute in 8 bits.
+    level of 255 at the most: a merger may compute in 8 bits. One of the masks has an alpha.
     """
     guarded: Merger = guard(_use("merger", merger, Params()), merger)
     content, painting = picture(48, 40, seed=1), picture(48, 40, seed=2)
-    for mask in (disc(48, 40), disc(48, 40, radius=0), disc(48, 40, radius=2)):
+    alpha = F.avg_pool2d(disc(48, 40).probability, 9, stride=1, padding=4)
+    soft = Mask(alpha, (alpha >= 0.5).float(), alpha)
+    for mask in (disc(48, 40), disc(48, 40, radius=0), disc(48, 40, radius=2), soft):
         guarded.merge(content, torch.where(guarded.paints(mask) > 0, painting, content), mask)
         change = 255 * float((guarded.merge(content, content, mask) - content).abs().max())
         assert change <= LEVELS, (

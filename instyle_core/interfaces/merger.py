@@ -20,17 +20,20 @@ class Merger(ABC):
     def paints(self, mask: Mask) -> Tensor:
         """Where the merger wants stylized pixels: float32 (1, H, W), 0 or 1.
 
-        The object's own pixels by default; a merger that blends across the boundary asks for a band
-        around them. Pixels outside of it are the photo's own in `merge`'s ``stylized``.
+        The object's own pixels by default, and with an alpha those of its soft edge; a merger that
+        blends across the boundary asks for a band around them. Pixels outside of it are the photo's
+        own in `merge`'s ``stylized``.
         """
-        return mask.decision
+        return mask.support
 
     @abstractmethod
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
         """Blend two pictures of one size, and leave them as they are.
 
         Args:
-            content: float32 (3, H, W): the photo.
+            content: float32 (3, H, W): the photo. If the mask has an alpha, then where the object's
+                edge is soft, this is what is behind it: the photo's own pixels have the object's
+                old color in them, which would show as a halo.
             stylized: float32 (3, H, W): the same, with the pixels of `paints` stylized.
             mask: the object's.
 

@@ -7,11 +7,15 @@ in [0, 1]. A leading N makes a batch. Sizes are (height, width), points (x, y) a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+#: Less alpha than this does not show: one level of 255.
+TRACE_OF_ALPHA = 1 / 255
 
 #: (height, width).
 Size = tuple[int, int]
@@ -30,7 +34,25 @@ class Mask:
     Attributes:
         probability: float32 (1, H, W), in [0, 1].
         decision: float32 (1, H, W), 0 or 1: which pixels are the object's.
+        alpha: float32 (1, H, W), in [0, 1]: how much of each pixel's color is the object's, where
+            this is known, as after matting; a probability only says how sure a segmenter is.
     """
 
     probability: Tensor
     decision: Tensor
+    alpha: Tensor | None = None
+
+    @property
+    def support(self) -> Tensor:
+        """The pixels that have any of the object's color: float32 (1, H, W), 0 or 1.
+
+        Without an alpha, these are the decision.
+        """
+        if self.alpha is None:
+            return self.decision
+        return ((self.alpha > TRACE_OF_ALPHA) | (self.decision > 0)).to(self.decision)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Mask:
+        """The mask with the same change made to each of its tensors, such as a crop."""
+        alpha = None if self.alpha is None else change(self.alpha)
+        return Mask(change(self.probability), change(self.decision), alpha)

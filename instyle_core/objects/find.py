@@ -156,4 +156,4 @@ def _unclaimed(mask: Mask, claimed: Tensor, number: int | None, tell: Teller) ->
         )
     if left < 1:
         tell(Note(f"objects.{number}: earlier objects cover {1 - left:.1%} of it"))
-    return Mask(mask.probability * free, mask.decision * free)
+    return mask.each(lambda layer: layer * free)

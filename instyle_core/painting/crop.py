@@ -17,6 +17,7 @@ from instyle_core.interfaces.pictures import Size
 from instyle_core.objects.boxes import crop
 from instyle_core.objects.find import FoundObject
 from instyle_core.painting.color import Palette
+from instyle_core.painting.layers import layers_of
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,15 @@ class Crop:
     """The photo around one object, with its styles.
 
     Attributes:
-        content: the photo with earlier objects repainted, float32 (3, H, W), in [0, 1].
+        content: the photo with earlier objects repainted, float32 (3, H, W), in [0, 1]; where the
+            object's edge is soft, the object's own color.
         paints: 0 or 1, (1, H, W): the pixels to repaint.
-        mask: 0 or 1, (1, H, W): the object, over which losses are measured.
+        mask: 0 or 1, (1, H, W): the object, over which losses are measured; its soft edge, too.
         styles: the style pictures, float32 (3, h, w).
         start: a picture to start from, (3, H, W); None for the content or noise.
         color: whether the object gets the colors of the style or keeps its own.
+        merged_into: the photo as `content`, but what is behind the object where its edge is soft;
+            None if no edge is.
     """
 
     content: Tensor
@@ -38,6 +42,12 @@ class Crop:
     styles: Sequence[Tensor]
     start: Tensor | None = None
     color: Color = COLORS_OF_STYLE
+    merged_into: Tensor | None = None
+
+    @property
+    def behind(self) -> Tensor:
+        """The picture (3, H, W) that the painting is merged into."""
+        return self.content if self.merged_into is None else self.merged_into
 
     @classmethod
     def of(
@@ -51,13 +61,19 @@ class Crop:
             styles: the style pictures.
             start: a picture of the photo's size to start from, or None.
         """
+        mask = found.mask.each(lambda layer: crop(layer, found.box))
+        paints = crop(found.paints, found.box)
+        own = behind = crop(canvas, found.box)
+        if mask.alpha is not None:
+            own, behind = layers_of(behind, mask.alpha * paints)
         return cls(
-            content=crop(canvas, found.box),
-            paints=crop(found.paints, found.box),
-            mask=crop(found.mask.decision, found.box),
+            content=own,
+            paints=paints,
+            mask=mask.decision if mask.alpha is None else mask.support * paints,
             styles=styles,
             start=None if start is None else crop(start, found.box),
             color=found.plan.color,
+            merged_into=behind,
         )
 
     def palette(self) -> Palette:
@@ -93,7 +109,7 @@ def put_back(crop: Crop, picture: Tensor) -> Tensor:
         full = (parts[:3] / parts[3:]).clamp(0, 1)
         full = crop.palette().painted(full, crop.content)
     full = continued(full, crop.mask, crop.paints)
-    return torch.where(crop.paints > 0, full, crop.content)
+    return torch.where(crop.paints > 0, full, crop.behind)
 
 
 def continued(picture: Tensor, mask: Tensor, paints: Tensor) -> Tensor:

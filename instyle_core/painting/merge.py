@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from instyle_core.interfaces.pictures import Mask
 from instyle_core.objects.boxes import box_of, crop
 from instyle_core.objects.find import FoundObject
 from instyle_core.painting.crop import Crop, put_back
@@ -33,10 +32,10 @@ def merge(found: FoundObject, part: Crop, picture: Tensor) -> tuple[Tensor, dict
     stylized = put_back(part, picture)
     if found.number is None:
         return stylized, facts
-    mask = Mask(crop(found.mask.probability, found.box), part.mask)
-    merged = found.plan.merger.create().merge(part.content, stylized, mask)
-    merged = torch.where(part.paints > 0, merged, part.content)
+    mask = found.mask.each(lambda layer: crop(layer, found.box))
+    merged = found.plan.merger.create().merge(part.behind, stylized, mask)
+    merged = torch.where(part.paints > 0, merged, part.behind)
     facts["box"] = list(box_of(found.mask.decision))
     facts["pixels"] = int(found.mask.decision.sum())
-    facts["seam"] = vars(measure_seam(part.content, stylized, merged, mask))
+    facts["seam"] = vars(measure_seam(part.behind, stylized, merged, mask))
     return merged, facts

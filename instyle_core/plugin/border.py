@@ -220,13 +220,16 @@ class _Segmenter(_Guard, Segmenter):
 class _Refiner(_Guard, Refiner):
     def refine(self, image: Tensor, mask: Mask) -> Mask:
         before, what = mask.decision, "refine().decision"
-        refined = self._call("refine", image, mask, inputs=[image, mask.probability, before])
+        refined = self._call("refine", image, mask, inputs=[image, *_layers(mask)])
         self._type("refine()", refined, Mask, "an instyle_core.Mask")
         decision = self._decision(what, refined.decision, before)
         if not decision.any():
             raise self._broken(what, "empty", "of a pixel at least, as that of the mask before")
-        what = "refine().probability"
-        return Mask(self._picture(what, refined.probability, before.shape, before), decision)
+        what, alpha = "refine().probability", refined.alpha
+        probability = self._picture(what, refined.probability, before.shape, before)
+        if alpha is not None:
+            alpha = self._picture("refine().alpha", alpha, before.shape, before)
+        return Mask(probability, decision, alpha)
 
 
 class _Extractor(_Guard, FeatureExtractor):
@@ -349,12 +352,12 @@ class _Ranker(_Guard, Ranker):
 
 class _Merger(_Guard, Merger):
     def paints(self, mask: Mask) -> Tensor:
-        paints = self._call("paints", mask, inputs=[mask.probability, mask.decision])
+        paints = self._call("paints", mask, inputs=_layers(mask))
         return self._decision("paints()", paints, mask.decision)
 
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
         kept = self.paints(mask) == 0
-        inputs = [content, stylized, mask.probability, mask.decision]
+        inputs = [content, stylized, *_layers(mask)]
         merged = self._call("merge", content, stylized, mask, inputs=inputs)
         merged = self._picture("merge()", merged, content.shape, content)
         change = 255 * float(((merged - content).abs() * kept).max())
@@ -372,6 +375,10 @@ _GUARDS = {
     "ranker": _Ranker,
     "merger": _Merger,
 }
+
+
+def _layers(mask: Mask) -> list[Tensor]:
+    return [mask.probability, mask.decision, *([] if mask.alpha is None else [mask.alpha])]
 
 
 def _leaves(tensors: Sequence[Tensor]) -> set[Any]:

@@ -24,6 +24,8 @@ class FeatherMerger(Merger):
     - matte ``probability``: the mask's probability, to the nearest of 256 levels. Less than half a
       level could not be seen, but softmax gives every pixel of a photo a trace of every class.
 
+    If the mask has an alpha, that is the opacity, for the edge is known to be as soft as that.
+
     The band lies on both sides of the boundary and is painted throughout, so only true painting is
     blended with the photo, and no halo of either is drawn along the seam.
 
@@ -35,7 +37,7 @@ class FeatherMerger(Merger):
         self._params = params
 
     def paints(self, mask: Mask) -> Tensor:
-        return (self._opacity(mask) > 0).float()
+        return mask.support if mask.alpha is not None else (self._opacity(mask) > 0).float()
 
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
         # lerp counts from the nearer end, so opacities of 0 and 1 give exact copies.
@@ -43,6 +45,8 @@ class FeatherMerger(Merger):
 
     def _opacity(self, mask: Mask) -> Tensor:
         """float32 (1, H, W), in [0, 1]."""
+        if mask.alpha is not None:
+            return mask.alpha
         if self._params.matte == "probability":
             return (mask.probability * 255).round() / 255
         return smoothstep(signed_distance(mask.decision), self._params.width)

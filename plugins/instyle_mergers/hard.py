@@ -14,6 +14,8 @@ from instyle_mergers.params import HardParams
 class HardMerger(Merger):
     """The stylized pixel inside of the object, the photo's outside.
 
+    If the mask has an alpha, that much of the stylized pixel, and nothing is softened beyond it.
+
     Source: Zhao and Zhang, section on merging.
     """
 
@@ -21,4 +23,6 @@ class HardMerger(Merger):
         del params  # there are none
 
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
+        if mask.alpha is not None:
+            return torch.lerp(content, stylized, mask.alpha)
         return torch.where(mask.decision > 0, stylized, content)

@@ -61,6 +61,8 @@ class MRFMerger(Merger):
     over the distance to the cut. The time grows with the number of pixels in the band: half a
     million for an object that is 3,000 pixels wide.
 
+    If the mask has an alpha, the seam is not chosen: the edge is known, and the opacity is alpha.
+
     Sources: Kwatra et al., "Graphcut Textures", SIGGRAPH 2003; Boykov and Jolly, "Interactive Graph
     Cuts", ICCV 2001. Zhao and Zhang propose a Markov random field for the seam, without a formula.
     """
@@ -69,13 +71,17 @@ class MRFMerger(Merger):
         self._params = params
 
     def paints(self, mask: Mask) -> Tensor:
+        if mask.alpha is not None:
+            return mask.support
         return (signed_distance(mask.decision) > -self._reach(mask)).float()
 
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
+        if mask.alpha is not None:
+            return torch.lerp(content, stylized, mask.alpha)
         merged = content.clone()
         rows, columns = self._window(mask)  # nothing changes outside of it
         content, stylized = content[:, rows, columns], stylized[:, rows, columns]
-        mask = Mask(mask.probability[:, rows, columns], mask.decision[:, rows, columns])
+        mask = mask.each(lambda layer: layer[:, rows, columns])
         if mask.decision.any():
             opacity = smoothstep(
                 signed_distance(self.labels(content, stylized, mask)), self._params.width

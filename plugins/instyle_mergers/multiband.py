@@ -29,6 +29,8 @@ class MultibandMerger(Merger):
     Of that, what would fall outside of the painted band of ``2^(levels + 1)`` pixels is left out;
     at its rim, an even change has less than a twentieth of its strength.
 
+    The mask is 0 or 1; if it has an alpha, it is that.
+
     Source: Burt and Adelson, "A Multiresolution Spline with Application to Image Mosaics", 1983.
     """
 
@@ -36,16 +38,17 @@ class MultibandMerger(Merger):
         self._levels = params.levels
 
     def paints(self, mask: Mask) -> Tensor:
-        return (signed_distance(mask.decision) > -(2 ** (self._levels + 1))).float()
+        return (signed_distance(mask.support) > -(2 ** (self._levels + 1))).float()
 
     def merge(self, content: Tensor, stylized: Tensor, mask: Mask) -> Tensor:
         height, width = content.shape[1:]
         block = 2**self._levels
-        layers = torch.cat([stylized - content, mask.decision])[None]
+        opacity = mask.decision if mask.alpha is None else mask.alpha
+        layers = torch.cat([stylized - content, opacity])[None]
         # Sides that can be halved so often; the picture goes on as it ends.
         layers = F.pad(layers, (0, -width % block, 0, -height % block), mode="replicate")
         change = _blend(layers[:, :3], layers[:, 3:], self._levels)[0, :, :height, :width]
-        hard = torch.where(mask.decision > 0, stylized, content)
+        hard = torch.lerp(content, stylized, opacity)
         merged = torch.where(self.paints(mask) > 0, (content + change).clamp(0, 1), content)
         return torch.where((merged - hard).abs() > _ROUNDING, merged, hard)
 

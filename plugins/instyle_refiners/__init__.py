@@ -1,4 +1,4 @@
-"""Refiners: ``guided`` and ``grabcut``."""
+"""Refiners: ``guided``, ``grabcut`` and ``matting``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from instyle_core import Plugin, hookimpl
 
 @hookimpl
 def instyle_plugins() -> list[Plugin]:
-    from instyle_refiners.params import GrabCutParams, GuidedParams
+    from instyle_refiners.params import GrabCutParams, GuidedParams, MattingParams
 
     return [
         Plugin(
@@ -25,5 +25,14 @@ def instyle_plugins() -> list[Plugin]:
             factory="instyle_refiners.grabcut:GrabCutRefiner",
             summary="Cuts again where the mask is unsure, by the colors of object and background.",
             source="Rother, Kolmogorov and Blake 2004, GrabCut",
+        ),
+        Plugin(
+            kind="refiner",
+            name="matting",
+            params=MattingParams,
+            factory="instyle_refiners.matting:MattingRefiner",
+            summary="Finds the opacity of hair, fur and blurred edges; mergers blend by it.",
+            source="Levin, Lischinski and Weiss 2008, A Closed-Form Solution to Natural Image "
+            "Matting",
         ),
     ]

@@ -38,3 +38,22 @@ class GrabCutParams(Params):
     iterations: int = Field(
         default=3, ge=1, le=50, description="How often colors are learned and the mask is cut."
     )
+
+
+class MattingParams(Params):
+    """The parameters of ``matting``."""
+
+    band: float = Field(
+        default=0.25,
+        gt=0,
+        le=0.5,
+        description="How far hair may reach beyond the segmenter's edge, and how far that may be "
+        "off, as a fraction of the object's size (the square root of its area).",
+    )
+    sure: float = Field(
+        default=0.7,
+        gt=0.5,
+        lt=1,
+        description="Pixels whose probability is below this and above 1 minus this are decided "
+        "anew, even far from the segmenter's edge.",
+    )

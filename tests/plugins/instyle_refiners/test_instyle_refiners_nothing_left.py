@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from instyle_core import Mask, Refiner
 from instyle_refiners.grabcut import GrabCutRefiner
 from instyle_refiners.guided import GuidedRefiner
-from instyle_refiners.params import GrabCutParams, GuidedParams
+from instyle_refiners.matting import MattingRefiner
+from instyle_refiners.params import GrabCutParams, GuidedParams, MattingParams
 from tests.core.helpers.pictures import FEW
 
 REFINERS = {
     "guided": GuidedRefiner(GuidedParams(radius=0.2, epsilon=1.0)),
     "grabcut": GrabCutRefiner(GrabCutParams()),
+    "matting": MattingRefiner(MattingParams()),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from instyle_core import Params
-from instyle_refiners.params import GrabCutParams, GuidedParams
+from instyle_refiners.params import GrabCutParams, GuidedParams, MattingParams
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,10 @@ from instyle_refiners.params import GrabCutParams, GuidedParams
         (GrabCutParams, {"iterations": 0}, "at least 1"),
         (GrabCutParams, {"iterations": 51}, "at most 50"),
         (GrabCutParams, {"iterations": 1.5}, "whole number"),
+        (MattingParams, {"band": 0}, "above 0"),
+        (MattingParams, {"band": 0.6}, "at most 0.5"),
+        (MattingParams, {"sure": 0.5}, "above 0.5"),
+        (MattingParams, {"width": 3}, "no parameter"),
     ],
     ids=str,
 )
@@ -36,6 +40,6 @@ def test_wrong_parameters(params: type[Params], settings: dict[str, Any], messag
 
 
 def test_every_parameter_is_described() -> None:
-    for params in (GuidedParams, GrabCutParams):
+    for params in (GuidedParams, GrabCutParams, MattingParams):
         for name, field in params.model_json_schema()["properties"].items():
             assert field.get("description"), f"{params.__name__}.{name}"
