@@ -14,18 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the user pointed at; nothing in particular by default.
-
-    One point or class may be given alone, as `point` or `class_name`: `points` and `classes` then
-    hold it; and the other way round, `point` and `class_name` are the first of them.
+    """What the user pointed at; nothing by default.
 
     Attributes:
-        class_name: the class of the object, such as ``cat``; the first of `classes`.
-        point: a pixel of the object, (x, y); the first of `points`.
+        class_name: the first of `classes`; alone, it is all of them.
+        point: the first of `points`; alone, it is all of them.
         box: a box around the object, (x0, y0, x1, y1).
-        points: pixels of the object.
+        points: pixels of the object, (x, y).
         not_points: pixels that are not the object's.
-        classes: classes that make up the object together, such as ``horse`` and ``person``.
+        classes: of the object, such as ``cat``; several make it up together.
         text: the object in words.
     """
 
