@@ -29,7 +29,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path, key: str) -> None:
     rest = {name: value for name, value in OWN.items() if name != key}
     save_file({"x": np.zeros(1)}, tmp_path / "a.safetensors", rest)
-    with pytest.raises(WeightsError, match=f"does not describe a network: {key}"):
+    with pytest.raises(WeightsError, match=f"does not describe a network of this kind: {key}"):
         read_metadata(tmp_path / "a.safetensors")
 
 
