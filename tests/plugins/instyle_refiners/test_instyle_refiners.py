@@ -44,11 +44,12 @@ def test_the_mask_comes_to_follow_the_edge(refiner: Refiner, left: float, size: 
     assert 1 - iou(refined.decision, true) < left * before
 
 
-@EACH
-def test_a_mask_without_an_edge_nearby_stays(refiner: Refiner) -> None:
+@pytest.mark.parametrize(("refiner", "same"), list(zip(REFINERS, (0.9, 0.9, 0.75), strict=True)))
+def test_a_mask_without_an_edge_nearby_stays(refiner: Refiner, same: float) -> None:
+    """More or less: `matting` makes a wide ramp of it, whose middle lies farther in."""
     photo = torch.full((3, 90, 120), 0.5)
     mask = blurred_off(testing.disc(90, 120).decision, blur=2, shift=0)
-    assert iou(refiner.refine(photo, mask).decision, mask.decision) > 0.9
+    assert iou(refiner.refine(photo, mask).decision, mask.decision) > same
 
 
 @EACH

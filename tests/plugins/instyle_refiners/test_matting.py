@@ -37,7 +37,7 @@ def test_the_opacity_of_a_blurred_edge_is_found(side: int) -> None:
     assert torch.equal(found.decision, (found.alpha >= 0.5).float())
     before = float((coarse.probability - true).square().mean())
     assert before > 1e-3
-    assert float((found.alpha - true).square().mean()) < 0.05 * before
+    assert float((found.alpha - true).square().mean()) < 0.1 * before
 
 
 def test_sure_pixels_far_from_the_edge_stay() -> None:

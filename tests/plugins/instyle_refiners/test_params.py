@@ -27,7 +27,7 @@ from instyle_refiners.params import GrabCutParams, GuidedParams, MattingParams
         (MattingParams, {"band": 0}, "above 0"),
         (MattingParams, {"band": 0.6}, "at most 0.5"),
         (MattingParams, {"sure": 0.5}, "above 0.5"),
-        (MattingParams, {"width": 3}, "no parameter"),
+        (MattingParams, {"width": 3}, "unknown key"),
     ],
     ids=str,
 )
