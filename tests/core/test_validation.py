@@ -134,9 +134,9 @@ def test_points_that_a_smaller_photo_cannot_tell_apart(studio: Studio) -> None:
     assert "shrunk, to 32 x 23 (move them apart, or let `shrink` be larger)" in problem
 
 
-def test_an_object_in_words_without_a_segmenter_that_understands(studio: Studio) -> None:
-    with pytest.raises(SpecError, match="no segmenter is called 'text'"):
-        studio.plan(segmenter=None, objects=[{"select": {"text": "a cat"}}])
+def test_an_object_in_words_goes_to_the_segmenter_that_understands_them(studio: Studio) -> None:
+    plan = studio.plan(segmenter=None, objects=[{"select": {"text": "a cat"}}])
+    assert plan.objects[0].segmenter.plugin.name == "text"
 
 
 def test_each_mask_of_several_is_looked_into(studio: Studio) -> None:

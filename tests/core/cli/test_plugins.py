@@ -51,13 +51,13 @@ def test_plugins_list(instyle: Command, studio: Studio, site: Site) -> None:
 def test_plugins_list_fits_the_terminal(
     instyle: Command, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = " ".join(["words"] * 30)
-    site.install("wordy", module(f"return [{record(summary=repr(words))}]"))
+    words = " ".join(["wordy"] * 30)
+    site.install("long", module(f"return [{record(summary=repr(words))}]"))
     site.install("broken", f"raise RuntimeError({words!r})")
     monkeypatch.setenv("COLUMNS", "70")
     out = instyle("plugins", "list").out
     assert all(len(line) <= 70 for line in out.splitlines())
-    assert out.count("words") == 60
+    assert out.count("wordy") == 60
 
 
 def test_plugins_list_of_one_kind(instyle: Command, studio: Studio) -> None:

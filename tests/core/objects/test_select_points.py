@@ -80,7 +80,7 @@ def test_one_object_with_both_kinds_of_points_is_an_error() -> None:
         "the segmenter cannot tell the point [4, 2] from [5, 3], which is not on the object: one "
         "cat holds both"
     )
-    assert "segmenter: grabcut" in (caught.value.hint or "")
+    assert "segmenter: click" in (caught.value.hint or "")
 
 
 @FEW

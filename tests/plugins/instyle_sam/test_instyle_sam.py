@@ -81,4 +81,4 @@ def test_a_folder_with_other_files(copies: Path, instyle: Command) -> None:
 def test_text_without_a_text(nets: Path, instyle: Command) -> None:
     use = f"{{use: text, method: clipseg, pretrained: {nets / 'clipseg'}}}"
     done = instyle("segment", "photo.png", "--use", use)
-    assert_error(done, 2, "needs to be told what to look for")
+    assert_error(done, 2, "needs to be told what the object is")
