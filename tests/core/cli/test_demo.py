@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,17 @@ from tests.core.helpers.studio import listing, read
 def cheap_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's own spec, with fewer steps and pixels."""
 
-    def change(document: Any) -> None:
-        document.set("optimizer.steps=3")
-        document.set("size=64")
-
     load = plan.load_plan
-    monkeypatch.setattr(plan, "load_plan", lambda path, change=change: load(path, change))
+
+    def cheap(path: Path, change: Callable[[Any], None]) -> plan.Plan:
+        def changed(document: Any) -> None:
+            change(document)
+            document.set("optimizer.steps=3")
+            document.set("size=64")
+
+        return load(path, changed)
+
+    monkeypatch.setattr(plan, "load_plan", cheap)
 
 
 @pytest.mark.usefixtures("cheap_demo")
