@@ -14,8 +14,7 @@ from timm.models import is_model_in_modules
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from instyle_training.encoders import IMAGENET_MEAN, IMAGENET_STD
 
 #: The maps that say what is meant: points on the object, points that are not, the box, and the mask
 #: so far.

@@ -13,8 +13,9 @@ from instyle_click import checkpoint
 from instyle_click.network import ClickNet
 from instyle_core.cli import main
 from tests.core.helpers.commands import Done
-from tests.plugins.instyle_click.commands.trainings import TINY, options
+from tests.plugins.instyle_click.commands.trainings import options
 from tests.plugins.instyle_training.shapes import write_voc
+from tests.plugins.instyle_training.trainings import TINY
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,9 @@ from instyle_click.network import ClickNet
 from instyle_click.recipes import RECIPE
 from instyle_core import fetch
 from tests.core.helpers.commands import Command, Done, assert_error
-from tests.plugins.instyle_click.commands.trainings import TINY, files, log, options
+from tests.plugins.instyle_click.commands.trainings import log, options
 from tests.plugins.instyle_training.shapes import CAT, DOG, scene, write_photo, write_sbd, write_voc
+from tests.plugins.instyle_training.trainings import TINY, files
 
 FILES = {
     "training.json",

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from instyle_click.description import read_metadata
-from tests.plugins.instyle_click.commands.trainings import files, log, options, python
+from tests.plugins.instyle_click.commands.trainings import log, options
+from tests.plugins.instyle_training.trainings import files, python
 
 KILLED = """
 import os, signal, sys

@@ -13,8 +13,9 @@ from instyle_core.cli import main
 from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from tests.core.helpers.commands import Done
-from tests.plugins.instyle_fcn8s.commands.trainings import TINY, options
+from tests.plugins.instyle_fcn8s.commands.trainings import options
 from tests.plugins.instyle_training.shapes import write_voc
+from tests.plugins.instyle_training.trainings import TINY
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ from instyle_fcn8s.network import FCN
 from instyle_fcn8s.recipes import MODERN, PAPER
 from instyle_training import encoders
 from tests.core.helpers.commands import Command, Done
-from tests.plugins.instyle_fcn8s.commands.trainings import CLASSES, TINY, files, log, options
+from tests.plugins.instyle_fcn8s.commands.trainings import CLASSES, log, options
 from tests.plugins.instyle_training.shapes import write_sbd
+from tests.plugins.instyle_training.trainings import TINY, files
 
 
 def test_what_it_writes(trained: tuple[Path, Done], voc: Path) -> None:

@@ -15,14 +15,8 @@ from instyle_fcn8s import checkpoint
 from instyle_fcn8s.network import FCN
 from instyle_training.metrics import Figures
 from instyle_training.voc import IGNORED, open_voc, renumbering
-from tests.plugins.instyle_fcn8s.commands.trainings import (
-    CLASSES,
-    TINY,
-    files,
-    log,
-    options,
-    python,
-)
+from tests.plugins.instyle_fcn8s.commands.trainings import CLASSES, log, options
+from tests.plugins.instyle_training.trainings import TINY, files, python
 
 WATCHED = """
 import os, torch

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.core.helpers.commands import Command, assert_error
-from tests.plugins.instyle_fcn8s.commands.trainings import files, options
+from tests.plugins.instyle_fcn8s.commands.trainings import options
 from tests.plugins.instyle_training.shapes import write_voc
+from tests.plugins.instyle_training.trainings import files
 
 
 @pytest.mark.parametrize(

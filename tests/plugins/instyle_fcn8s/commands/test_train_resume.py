@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from instyle_fcn8s import checkpoint, training
 from tests.core.helpers.commands import Command, Done, assert_error
-from tests.plugins.instyle_fcn8s.commands.trainings import TINY, files, log, options, python
+from tests.plugins.instyle_fcn8s.commands.trainings import log, options
 from tests.plugins.instyle_training.shapes import write_list, write_voc
+from tests.plugins.instyle_training.trainings import TINY, files, python
 
 # --- stopped by Ctrl-C ----------------------------------------------------------------------------
 

@@ -1,72 +1,20 @@
-"""Short trainings by the command line, and what they leave behind."""
+"""Short trainings of fcn8s by the command line."""
 
 from __future__ import annotations
 
-import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.core.helpers.commands import Done
+from tests.plugins.instyle_training import trainings
 
 CLASSES = ("background", "cat", "dog")
-TINY = "tu-test_efficientnet"
-TIMEOUT_S = 300  # other programs may keep the processors busy
 
 
 def options(data: Path, output: Path, /, **changes: object) -> list[str]:
     """A command of two epochs with two steps each."""
-    given: dict[str, object] = {
-        "data": data,
-        "output": output,
-        "encoder": TINY,
-        "encoder-weights": "none",
-        "classes": "dog,cat",
-        "epochs": 2,
-        "batch": 4,
-        "crop": 48,
-        "learning-rate": 0.1,
-        "precision": "32-true",
-        "accelerator": "cpu",
-        "devices": 1,
-        "workers": 0,
-    }
-    pairs = [(name, value) for name, value in (given | changes).items() if value is not None]
-    return [
-        "fcn8s",
-        "train",
-        *(str(part) for name, value in pairs for part in (f"--{name}", value)),
-    ]
-
-
-def files(folder: Path) -> set[str]:
-    """All files in a folder, without what loggers number by time."""
-    return {
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and "tensorboard" not in path.parts
-    }
+    own = {"classes": "dog,cat", "crop": 48, "learning-rate": 0.1}
+    return trainings.options("fcn8s", data, output, **{**own, **changes})
 
 
 def log(folder: Path, version: int = 0) -> list[tuple[int, float]]:
     """Epochs, and mean IoU on the validation photos after each."""
-    with (folder / "logs" / f"version_{version}" / "metrics.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["val/mean_iou"]]
-    return [(int(row["epoch"]), float(row["val/mean_iou"])) for row in rows]
-
-
-def python(code: str, arguments: list[str], **environment: str) -> Done:
-    """Run a program as the script ``instyle`` is run: a file, which Lightning may start again."""
-    folder = Path(arguments[arguments.index("--output") + 1])
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    script = folder.with_name("script.py")
-    script.write_text(code, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return trainings.log(folder, "val/mean_iou", version)
