@@ -47,5 +47,6 @@ from .weights.fetch import fetch as fetch
 from .weights.hub import fetch_from_hub as fetch_from_hub
 from .weights.hub import hub_weights as hub_weights
 from .weights.kept import remembered as remembered
+from .weights.pretrained import load_pretrained as load_pretrained
 from .weights.record import Weights as Weights
 from .weights.state_dict import read_state_dict as read_state_dict

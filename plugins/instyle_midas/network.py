@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from torch import nn
-from transformers.utils import logging
 
-from instyle_core import WeightsError, fetch, first_line
+from instyle_core import WeightsError, fetch, first_line, load_pretrained
 from instyle_midas.params import MidasParams
 from instyle_midas.preprocessing import Preprocessing
 from instyle_midas.weights import CONFIG, PREPROCESSOR, PUBLISHED
@@ -51,32 +48,15 @@ def load(folder: Path) -> tuple[nn.Module, Preprocessing]:
     Raises:
         WeightsError: the files are damaged, do not fit together, or are of another kind of network.
     """
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        # transformers fills missing tensors with random numbers.
-        with _quiet(), torch.random.fork_rng(devices=[]):
-            config = transformers.AutoConfig.from_pretrained(folder, **local)
-            _check_kind(config, folder)
-            processor = transformers.AutoImageProcessor.from_pretrained(folder, **local)
-            preprocessing = Preprocessing.of(processor, folder / PREPROCESSOR)
-            network, report = transformers.AutoModelForDepthEstimation.from_pretrained(
-                folder,
-                **local,
-                use_safetensors=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # so that the report names them
-            )
-    except WeightsError:
-        raise
-    except Exception as error:  # whatever transformers raises for damaged files
-        raise WeightsError(
-            f"transformers {transformers.__version__} cannot load the network: {first_line(error)}",
-            where=str(folder),
-            hint="get the files again, or write them again with `save_pretrained`",
-        ) from error
-    _check_tensors(report, folder)
-    _check_size(config, preprocessing, folder)
-    return network.float().requires_grad_(False).eval(), preprocessing
+
+    def classes(config: Any) -> tuple[Any, Any]:
+        _check_kind(config, folder)
+        return transformers.AutoModelForDepthEstimation, transformers.AutoImageProcessor
+
+    network, processor = load_pretrained(folder, classes, unused=_UNUSED)
+    preprocessing = Preprocessing.of(processor, folder / PREPROCESSOR)
+    _check_size(network.config, preprocessing, folder)
+    return network, preprocessing
 
 
 def _check_kind(config: Any, folder: Path) -> None:
@@ -89,23 +69,6 @@ def _check_kind(config: Any, folder: Path) -> None:
             where=str(folder / CONFIG),
             hint=f"choose one of the type {' or '.join(_TYPES)}",
         )
-
-
-def _check_tensors(report: Any, folder: Path) -> None:
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith(_UNUSED))
-    shapes = sorted(report["mismatched_keys"])
-    if not missing and not shapes:
-        return
-    if missing:
-        what = f"the tensor '{missing[0]}' is absent"
-    else:
-        name, have, want = shapes[0]
-        what = f"the tensor '{name}' is {list(have)} in the file and {list(want)} in the network"
-    raise WeightsError(
-        f"the weights are of another network than {CONFIG} describes: {what}",
-        where=str(folder),
-        hint="get all the files from one place, or write them again with `save_pretrained`",
-    )
 
 
 def _check_size(config: Any, preprocessing: Preprocessing, folder: Path) -> None:
@@ -141,17 +104,3 @@ def try_out(network: nn.Module, preprocessing: Preprocessing, folder: Path) -> N
             hint=f"check sizes, means and deviations in {PREPROCESSOR}, or write the files again "
             "with `save_pretrained`",
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' progress and reports off standard error, which is the command's."""
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from instyle_core import WeightsError
+from instyle_core import WeightsError, first_line
 
 #: The ways of resampling that are supported, by their numbers in Pillow.
 _MODES = {2: "bilinear", 3: "bicubic"}
@@ -65,8 +65,19 @@ class Preprocessing:
             where: its file, for messages.
 
         Raises:
-            WeightsError: it does something that is not supported.
+            WeightsError: it does something that is not supported, or lacks a setting.
         """
+        try:
+            return cls._read(processor, where)
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"its settings are not those of a `DPTImageProcessor`: {first_line(error)}",
+                where=str(where),
+                hint="get the file again, or write it again with `save_pretrained`",
+            ) from error
+
+    @classmethod
+    def _read(cls, processor: Any, where: Path) -> Preprocessing:
         kind = type(processor).__name__
         if not kind.startswith("DPT"):
             raise _unsupported("image_processor_type", kind, where)

@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor
-from transformers.utils import logging
 
-from instyle_core import Weights, WeightsError, fetch, fetch_from_hub, first_line
+from instyle_core import (
+    Weights,
+    WeightsError,
+    fetch,
+    fetch_from_hub,
+    first_line,
+    load_pretrained,
+)
 from instyle_sam.weights import CONFIG, PREPROCESSOR, STATE
 
 
@@ -57,52 +62,18 @@ def load(folder: Path, kinds: Mapping[str, tuple[Any, Any]], what: str) -> tuple
     Raises:
         WeightsError: the files are damaged, do not fit together, or are of another kind of network.
     """
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        # transformers fills missing tensors with random numbers.
-        with _quiet(), torch.random.fork_rng(devices=[]):
-            kind = str(transformers.AutoConfig.from_pretrained(folder, **local).model_type)
-            if kind not in kinds:
-                raise WeightsError(
-                    f"the network is of the type '{kind}', which does not {what}",
-                    where=str(folder / CONFIG),
-                    hint=f"choose one of the type {' or '.join(kinds)}",
-                )
-            network_class, processor_class = kinds[kind]
-            processor = processor_class.from_pretrained(folder, **local)
-            network, report = network_class.from_pretrained(
-                folder,
-                **local,
-                use_safetensors=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # so that the report names them
+
+    def classes(config: Any) -> tuple[Any, Any]:
+        kind = str(config.model_type)
+        if kind not in kinds:
+            raise WeightsError(
+                f"the network is of the type '{kind}', which does not {what}",
+                where=str(folder / CONFIG),
+                hint=f"choose one of the type {' or '.join(kinds)}",
             )
-    except WeightsError:
-        raise
-    except Exception as error:  # whatever transformers raises for damaged files
-        raise WeightsError(
-            f"transformers {transformers.__version__} cannot load the network: {first_line(error)}",
-            where=str(folder),
-            hint="get the files again, or write them again with `save_pretrained`",
-        ) from error
-    _check_tensors(report, folder)
-    return network.float().requires_grad_(False).eval(), processor
+        return kinds[kind]
 
-
-def _check_tensors(report: Any, folder: Path) -> None:
-    missing, shapes = sorted(report["missing_keys"]), sorted(report["mismatched_keys"])
-    if not missing and not shapes:
-        return
-    if missing:
-        what = f"the tensor '{missing[0]}' is absent"
-    else:
-        name, have, want = shapes[0]
-        what = f"the tensor '{name}' is {list(have)} in the file and {list(want)} in the network"
-    raise WeightsError(
-        f"the weights are of another network than {CONFIG} describes: {what}",
-        where=str(folder),
-        hint="get all the files from one place, or write them again with `save_pretrained`",
-    )
+    return load_pretrained(folder, classes)
 
 
 @contextmanager
@@ -145,17 +116,3 @@ def finite(tensor: Tensor, folder: Path) -> Tensor:
 def to_bytes(image: Tensor) -> Tensor:
     """A picture (3, H, W) in [0, 1] as processors take it: uint8, on the CPU."""
     return image.mul(255).round_().byte().cpu().contiguous()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' progress and reports off standard error, which is the command's."""
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

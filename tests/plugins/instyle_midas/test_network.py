@@ -123,7 +123,7 @@ def evil(copy: Path) -> None:
         ),
         (
             lambda copy: edit(copy / "preprocessor_config.json", size={"shortest_edge": 64}),
-            "cannot load the network",
+            "its settings are not those of a `DPTImageProcessor`",
         ),
     ],
 )
