@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from instyle_click.clicks import Clicks
-from instyle_click.commands.evaluate import some
+from instyle_click.commands.evaluate import selected
 from instyle_click.evaluation import TOLD, Method, evaluate, groups
 from instyle_core import InputError, Prompt
 from instyle_core.cli.selection import use_of
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, help="so many, evenly chosen; all when left out")
     parser.add_argument("--clicks", type=int, default=5)
     options = parser.parse_args()
-    photos = some(open_voc(options.data, "val"), set(), options.photos)
+    photos = selected(open_voc(options.data, "val"), set(), options.photos)
     print(f"| {len(photos)} photos | objects |", *(f"IoU@{n} |" for n in TOLD), "time |")
     print("| --- | --- |" + " --- |" * (len(TOLD) + 1))
     for written in options.use or RIVALS:

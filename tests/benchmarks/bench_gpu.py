@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_gpu.py [--json PATH] [--sizes 512,1024,2048] [--steps 30]
 
-Content, style and laplacian with their defaults, at one size, on a whole square picture; in float32
+The losses of the preset `default`, at one size, on a whole square picture; in float32
 with and without TensorFloat-32, in float16 and in bfloat16; each with the step captured as a
 CUDA graph and without. The bare pass is that of bench_step.py, of torch's own layers. Medians.
 
@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from bench_step import LOSSES, plain_maps
+from bench_step import layers_of, plain_maps
 from torch import Tensor
 from whole_picture import crop_for, plan_for
 
@@ -69,7 +69,10 @@ class Row:
         return f"| {' | '.join(map(str, cells))} |"
 
 
-def bare_seconds(network: VGG19, size: int, precision: torch.dtype, rounds: int) -> float:
+def bare_seconds(
+    plan: Plan, network: VGG19, size: int, precision: torch.dtype, rounds: int
+) -> float:
+    layers = layers_of(plan)
     device = network.mean.device
     pixels = testing.picture(size, size)[None].to(device).requires_grad_()
     times = []
@@ -77,7 +80,7 @@ def bare_seconds(network: VGG19, size: int, precision: torch.dtype, rounds: int)
         began = time.perf_counter()
         batch = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            maps = plain_maps(network, batch)
+            maps = plain_maps(network, batch, layers)
         (slope,) = torch.autograd.grad(maps, pixels, [torch.ones_like(m) for m in maps])
         slope.sum().item()  # which waits for all of it
         times.append(time.perf_counter() - began)
@@ -120,10 +123,10 @@ def capturing(allowed: bool) -> Iterator[list[bool]]:
 def rows(network: VGG19, sizes: list[int], steps: int) -> Iterator[Row]:
     on_gpu = network.mean.device.type == "cuda"
     for size in sizes:
-        plan = plan_for(size, {"steps": steps, "scales": 1}, losses=LOSSES)
+        plan = plan_for(size, {"steps": steps, "scales": 1})
         for name, precision, tf32 in PRECISIONS:
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
-            bare = bare_seconds(network, size, precision, steps)
+            bare = bare_seconds(plan, network, size, precision, steps)
             for allowed in (True, False) if on_gpu else (False,):
                 if on_gpu:
                     torch.cuda.empty_cache()

@@ -178,7 +178,7 @@ class SpecRival:
         }
         if outcome.picture is None or outcome.status != "finished":
             raise SystemExit(f"{self.names[0]}: {outcome.reason or outcome.status}")
-        yield Result(self.names[0], put_back(part, outcome.picture), facts)
+        yield Result(self.names[0], put_back(part, outcome.picture.cpu()), facts)
 
 
 class NeuralStyleRival:

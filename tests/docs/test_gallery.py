@@ -5,10 +5,9 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-import numpy as np
-import pytest
-import yaml
 from PIL import Image
+
+from instyle_core.config.select import Select
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -25,14 +24,14 @@ def test_the_page_and_its_pictures() -> None:
             assert picture.height == script["HEIGHT"]
 
 
-def test_what_has_no_selection_has_an_outline() -> None:
+def test_every_photo_is_told_of_and_selected_as_in_a_spec() -> None:
     script = runpy.run_path(str(DOCS / "pictures" / "gallery.py"))
-    outlines = yaml.safe_load(script["OUTLINES"].read_text(encoding="utf-8"))
-    assert outlines.keys() >= {piece.photo for piece in script["PIECES"] if not piece.select}
-    for photo, text in outlines.items():
-        corners = np.array([point.split(",") for point in text.split()], dtype=float)
-        x, y = corners.T
-        # The shoelace formula: a mask of 1 inside has the polygon's area.
-        area = abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
-        mask = script["outlined"](photo, tuple(np.ceil(corners.max(0)).astype(int).tolist()))
-        assert np.asarray(mask).sum() / 255 == pytest.approx(area, rel=0.01), photo
+    pieces, selected = script["PIECES"], script["SELECTED"]
+    assert {piece.photo for piece in pieces} == selected.keys() == script["PHOTOS"].keys()
+    assert {piece.painting for piece in pieces} == script["PAINTINGS"].keys()
+    for photo, said in selected.items():
+        extra = {key: said[key] for key in ("crop", "band") if key in said}
+        rest = {key: value for key, value in said.items() if key not in extra}
+        select = Select.model_validate(rest)
+        assert not {*(select.points or ())} & {*(select.not_points or ())}, photo
+        assert select.points, photo
