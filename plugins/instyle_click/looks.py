@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import torch
@@ -29,10 +31,12 @@ _NOTHING = 0.3
 def look_twice(network: ClickNet, image: Tensor, clicks: Clicks, size: int) -> Tensor:
     """The probability of each pixel to belong to the object, float32 (H, W).
 
-    The first look is at all of the photo, or at the box and what is around it. The second is at the
-    object that was found and what is around it, as large as may be, with the mask of the first as
-    the mask so far. Where the first finds nothing, the second is at the box or around the points.
-    Where the second does not look, the first one's answer stays.
+    The first look is at all of the photo, or at the box and what is around it, and is told the box
+    and the first point alone. The second is told everything. It is at the object that was found and
+    what is around it, as large as may be, with the mask of the first as the mask so far: that is
+    how the network learned about later clicks, which correct a mask. Where the first finds nothing,
+    the second is at the box or around the points. Where the second does not look, the first one's
+    answer stays.
 
     Args:
         network: in evaluation mode, on the picture's device.
@@ -44,7 +48,7 @@ def look_twice(network: ClickNet, image: Tensor, clicks: Clicks, size: int) -> T
     everything = (0, 0, width, height)
     found = torch.zeros(height, width, device=image.device)
     first = _around(clicks.box, everything) if clicks.box else everything
-    _look(network, image, found, clicks, first, size)
+    _look(network, image, found, replace(clicks, on=clicks.on[:1], off=()), first, size)
     _look(network, image, found, clicks, _second(found, clicks, everything), size)
     return found
 

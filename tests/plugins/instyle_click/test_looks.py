@@ -84,14 +84,13 @@ def looked(
 
 
 def test_first_all_of_the_photo() -> None:
-    _, seen = looked(nothing, places(60, 128), Clicks(((20, 30),), ((100, 50),)))
+    _, seen = looked(nothing, places(60, 128), Clicks(((20, 30), (60, 10)), ((100, 50),)))
     image, maps = seen.images[0], seen.maps[0]
     assert image.shape == (3, 30, 64)  # the longest side has `size` pixels
     assert window(image[:, 1:-1, 1:-1]) == pytest.approx((2.5, 2.5, 124.5, 56.5), abs=0.01)
     y, x = np.indices((30, 64))
     assert np.array_equal(maps[0], np.hypot(x - 10, y - 15) <= 5)
-    assert np.array_equal(maps[1], np.hypot(x - 50, y - 25) <= 5)
-    assert not maps[2:].any()
+    assert not maps[1:].any()  # other points are told at the second look
 
 
 def test_first_the_box_and_a_quarter_of_it_around() -> None:

@@ -25,7 +25,7 @@ def test_the_file() -> None:
     assert metadata.classes == ["background", "cat", "cow", "dog", "horse", "person", "sheep"]
     assert (metadata.encoder, metadata.variant) == ("tu-tf_efficientnet_lite0", "8s")
     assert len(metadata.training["list_sha256"]) == 64
-    assert metadata.training["recipe"]["preset"] == "modern"
+    assert metadata.training["started_from"]["recipe"]["preset"] == "modern"
 
 
 def test_the_model_card_tells_the_figures_of_the_file() -> None:
@@ -33,5 +33,5 @@ def test_the_model_card_tells_the_figures_of_the_file() -> None:
     card = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert f"{val['mean_iou']:.4f}" in card
     assert f"{val['pixel_accuracy']:.4f}" in card
-    assert val["mean_iou"] >= 0.75
-    assert val["pixel_accuracy"] >= 0.92
+    assert val["mean_iou"] >= 0.8
+    assert val["pixel_accuracy"] >= 0.94
