@@ -102,7 +102,9 @@ the preset `default`; losses and optimizer were not tuned for a picture. Photos 
 long side of {SHRINK} pixels. What is repainted was told by a few clicks on the photo, which are in
 [gallery.yaml](pictures/gallery.yaml), and cut out by `{{use: click, refine: matting}}`. What was
 chosen by looking: of seven paintings for each of fifteen photos, these. One command makes all (here
-on one NVIDIA H100, 4 to 9 seconds each; another machine may end in other patches of color):
+on one NVIDIA H100, 4 to 9 seconds each; another machine may end in other patches of color). They
+were painted before the last training of `click`, and the clicks on three of the photos were set
+anew for the weights that ship:
 
 ```console
 $ python docs/pictures/gallery.py SOURCES
