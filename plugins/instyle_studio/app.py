@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from instyle_core import PRESETS, InstyleError, did_you_mean, preset_spec
 from instyle_studio import looking, painting, photos
 from instyle_studio.errors import Refused, status_of, told
-from instyle_studio.guard import Guard
+from instyle_studio.guard import HEADERS, Guard
 from instyle_studio.requests import studio_of
 from instyle_studio.studio import Studio
 
@@ -65,6 +65,7 @@ def app_of(studio: Studio, token: str, host: str, port: int, *, page: bool = Tru
             InstyleError: _instyle_error,
             HTTPException: _http_error,
             ClientDisconnect: _gone,
+            OSError: _disk_error,
             Exception: _any_error,
         },
         lifespan=lifespan,
@@ -126,8 +127,15 @@ def _gone(request: Request, error: Exception) -> Response:
     return Response(status_code=400)  # nobody reads it
 
 
+def _disk_error(request: Request, error: Exception) -> Response:
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    hint = "make room, or look at the permissions of the session's folder"
+    facts = {"what": f"a file cannot be read or written: {reason}", "where": None, "hint": hint}
+    return JSONResponse({"error": facts}, 507)
+
+
 def _any_error(request: Request, error: Exception) -> Response:
     """What should not happen; where it did is told in the terminal alone."""
     hint = "the terminal of the studio shows where it did"
     body = {"error": {"what": "this should not happen", "where": None, "hint": hint}}
-    return JSONResponse(body, 500)
+    return JSONResponse(body, 500, headers=HEADERS)

@@ -94,6 +94,8 @@ class Worker:
             _, _, request, on_event, answer = await self._queue.get()
             if answer.cancelled():
                 continue
+            if self._process is None or self._process.returncode is not None:
+                await self._start()  # it died while it had nothing to do
             process = self._process
             assert process
             assert process.stdin

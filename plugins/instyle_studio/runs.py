@@ -74,6 +74,15 @@ class Run:
         more = {"stopping": self.stopping, "has_result": self.result is not None}
         return {**self.about, "id": self.id, **more, "resumable": self.can_resume}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be no more events, unless the run is gone on with."""
+        return self.state not in _GOING
+
+    def lines(self, after: int) -> list[bytes]:
+        """The events after the one with the ID `after`, a line each; all if there is none such."""
+        return _lines(self.folder / "events.jsonl", after)
+
     def change(self, **facts: Any) -> None:
         """Change what is known, on the disk too, and wake who waits for it."""
         self.about |= facts
@@ -275,11 +284,11 @@ class Runs:
         """
         place = after if _is_end(run.folder / "events.jsonl", after) else 0
         while True:
-            changed, state = run.changed, run.state
-            for line in _lines(run.folder / "events.jsonl", place):
+            changed, is_over = run.changed, run.is_over
+            for line in run.lines(place):
                 place += len(line)
                 yield b"id: %d\ndata: %b\n" % (place, line) + b"\n"
-            if state not in _GOING or self._closing.is_set():
+            if is_over or self._closing.is_set():
                 return
             waiting = {asyncio.ensure_future(e.wait()) for e in (changed, self._closing)}
             _, pending = await asyncio.wait(

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 import uvicorn
@@ -61,9 +63,34 @@ def serve(
         session = Session(root, styles, limits.megapixels)
         first = session.add("photos", photo, photo.name).id if photo else None
         token = secrets.token_urlsafe(24)
-        asyncio.run(
-            _serve(session, limits, first, token, listener, host, browser, page, folder is not None)
-        )
+        is_kept = folder is not None
+        with _ended_by_signals():
+            asyncio.run(
+                _serve(session, limits, first, token, listener, host, browser, page, is_kept)
+            )
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Ends the block at Ctrl-C, SIGTERM and SIGHUP, and goes on behind it.
+
+    uvicorn ends at the first two, and then sends the signal again.
+    """
+    names = ("SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGTERM:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGTERM)  # while it serves, uvicorn has this one
 
 
 async def _serve(
@@ -91,6 +118,7 @@ async def _serve(
         lifespan="on",
         ws="none",
         server_header=False,
+        proxy_headers=False,
         limit_concurrency=500,
         timeout_graceful_shutdown=1,
     )
@@ -105,8 +133,7 @@ async def _serve(
         )
     if browser:
         asyncio.get_running_loop().call_later(0.3, _open, address)
-    with contextlib.suppress(KeyboardInterrupt):
-        await server.serve(sockets=[listener])
+    await server.serve(sockets=[listener])
 
 
 def _open(address: str) -> None:

@@ -12,6 +12,7 @@ everything that has an ID is whole.
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
@@ -127,12 +128,15 @@ class Session:
         return _SUFFIXES.get(header.format, ".img"), about
 
     def add(self, kind: str, path: Path, name: str) -> Item:
-        """Copy a picture into the session.
+        """Copy a picture into the session, unless it is there.
 
         Raises:
             InputError: it cannot be read.
         """
         suffix, about = self.describe(path, name)
+        for item in self.items(kind):
+            if item.about.get("name") == name and filecmp.cmp(item.path, path, shallow=False):
+                return item
         with self.making(kind) as (identity, folder):
             shutil.copyfile(path, folder / f"file{suffix}")
             write_about(folder, {"id": identity, **about})
