@@ -61,6 +61,9 @@ class Looker:
         }
         return work[request["do"]](**arguments)
 
+    def interrupt(self, what: str) -> None:
+        """Nothing takes so long that it is stopped."""
+
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Download):
             facts = {"name": event.name, "done": event.done, "total": event.total}
