@@ -10,7 +10,7 @@ import time
 from _thread import interrupt_main
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from torch import Tensor
 
 from instyle_core import InstyleError, Plan, atomic_write, plan_of, read_picture, run
 from instyle_core.events import Event, Finished, Note, Ranked, StageFinished, StageStarted, Step
-from instyle_studio.worker import Request, Tell
+
+if TYPE_CHECKING:
+    from instyle_studio.worker import Request, Tell
 
 #: Seconds between two checkpoints.
 _CHECKPOINT_S = 20.0
