@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from _thread import interrupt_main
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ class Painter:
             if self._present in self._stopped:  # before it began
                 return _nothing(began)
             plan = plan_of(folder / "spec.yaml")
-            watch = Watch(plan, folder, tell)
+            watch = Watch(plan, folder, tell, lambda: request["run"] in self._stopped)
             result = run(plan, watch, resume=request["resume"], checkpoint=_CHECKPOINT_S)
         except KeyboardInterrupt:
             return _nothing(began)
@@ -94,9 +95,18 @@ class Watch:
         plan: of the run.
         folder: gets ``live.jpg``: the photo, with what is painted so far in its place.
         tell: is told of events.
+        is_stopped: whether the run is to stop. A signal alone is not enough: it may come while a
+            library runs that catches it.
     """
 
-    def __init__(self, plan: Plan, folder: Path, tell: Tell) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        tell: Tell,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_stopped = is_stopped
         self._spec = plan.spec
         self._path = folder / "live.jpg"
         self._tell = tell
@@ -123,6 +133,9 @@ class Watch:
                 pass  # the server tells that, once it has the answer
             case _:
                 self._tell({"type": "download", **asdict(event)})
+        begins = isinstance(event, StageStarted) and event.stage in _BEFORE
+        if (begins or isinstance(event, Step)) and self._is_stopped():
+            raise KeyboardInterrupt
 
     def _show(self, step: Step) -> None:
         """Write the picture, unless that was done a moment ago."""
@@ -148,6 +161,9 @@ class Watch:
         self._scale = max(picture.size) / min(full, spec.shrink or full)
         return _image(picture.pixels)
 
+
+#: The stages before there is anything to save.
+_BEFORE = ("read", "load", "segment", "rank")
 
 _TOLD = ("item", "step", "steps", "size", "box", "total", "seconds_left")
 

@@ -128,6 +128,25 @@ def test_a_run_that_is_stopped_saves_what_it_has(
     assert max(e["step"] for e in told if e["type"] == "step") < 100
 
 
+@pytest.mark.parametrize("stage", ["segment", "stylize"])
+def test_a_signal_that_a_library_catches_is_not_lost(
+    studio: Studio, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(painter, "interrupt_main", lambda number: None)
+    studio.spec(optimizer={"use": "adam", "steps": 20000, "scales": 1})
+    worker = Painter()
+
+    def tell(event: dict[str, Any]) -> None:
+        told.append(event)
+        if event.get("stage") == stage:
+            worker.interrupt(str(studio.folder))
+
+    answer = worker({"run": str(studio.folder), "resume": False}, tell)
+    assert answer["status"] == "interrupted"
+    assert answer["saved"] == answer["resumable"] == (stage == "stylize")
+    assert len([e for e in told if e["type"] == "step"]) == (stage == "stylize")
+
+
 def test_it_makes_room_for_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
     nicer: list[int] = []
     monkeypatch.setattr(os, "nice", nicer.append)
