@@ -54,10 +54,10 @@ class Step:
         item: number of the object, None for the whole picture.
         step: from 1 to `steps`, over all scales.
         size: (height, width) of this scale.
+        box: the crop, in pixels of the photo as it was read.
         losses: each loss times its weight, by name.
         total: the objective, their sum.
-        seconds_left: an estimate for the optimization of this object and of those after it; None
-            after the first step, whose time says little about the others.
+        seconds_left: an estimate for this object and those after it; None after the first step.
         picture: makes the present crop, float32 (3, H, W) at this scale.
     """
 
@@ -65,6 +65,7 @@ class Step:
     step: int
     steps: int
     size: tuple[int, int]
+    box: tuple[int, int, int, int]
     losses: Mapping[str, float]
     total: float
     seconds_left: float | None
