@@ -1,14 +1,24 @@
 """The public names of instyle, one line each: what is here can be imported from `instyle_core`."""
 
+from .cli.pipeline import plan_of as plan_of
+from .config.plan import PRESETS as PRESETS
 from .config.plan import Plan as Plan
 from .config.plan import load_plan as load_plan
+from .config.plan import preset_spec as preset_spec
+from .config.preview import preview as preview
+from .config.schema import plugin_schema as plugin_schema
+from .config.schema import spec_schema as spec_schema
+from .config.style_folder import StyleFolder as StyleFolder
 from .errors import InputError as InputError
 from .errors import InstyleError as InstyleError
+from .errors import SpecError as SpecError
 from .errors import WeightsError as WeightsError
 from .errors import did_you_mean as did_you_mean
 from .errors import first_line as first_line
 from .files import atomic_write as atomic_write
+from .images.header import read_header as read_header
 from .images.masks import read_mask as read_mask
+from .images.masks import write_object_mask as write_object_mask
 from .images.picture import read_picture as read_picture
 from .images.picture import write_picture as write_picture
 from .interfaces.extractor import FeatureExtractor as FeatureExtractor
@@ -37,11 +47,15 @@ from .interfaces.segmenter import Instance as Instance
 from .interfaces.segmenter import Prompt as Prompt
 from .interfaces.segmenter import Segmentation as Segmentation
 from .interfaces.segmenter import Segmenter as Segmenter
+from .locks import try_lock as try_lock
+from .look import Look as Look
 from .pipeline import Result as Result
 from .pipeline import run as run
 from .plugin.hookspecs import Plugin as Plugin
 from .plugin.hookspecs import hookimpl as hookimpl
+from .plugin.registry import Registry as Registry
 from .plugin.registry import register as register
+from .validation import check as check
 from .weights.converted import converted as converted
 from .weights.fetch import fetch as fetch
 from .weights.hub import fetch_from_hub as fetch_from_hub

@@ -14,6 +14,7 @@ from instyle_core.errors import InstyleError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from instyle_core.interfaces.pictures import Box
     from instyle_core.interfaces.ranker import Rating
 
 Stage = Literal["read", "load", "segment", "rank", "stylize", "merge", "write"]
@@ -54,6 +55,7 @@ class Step:
         item: number of the object, None for the whole picture.
         step: from 1 to `steps`, over all scales.
         size: (height, width) of this scale.
+        box: the crop, in pixels of the photo as it was read.
         losses: each loss times its weight, by name.
         total: the objective, their sum.
         seconds_left: an estimate for the optimization of this object and of those after it; None
@@ -65,6 +67,7 @@ class Step:
     step: int
     steps: int
     size: tuple[int, int]
+    box: Box
     losses: Mapping[str, float]
     total: float
     seconds_left: float | None

@@ -262,7 +262,7 @@ def paint(
         styles = [pictures.style(path) for path in found.styles]
         crop = Crop.of(found, canvas, styles, pictures.start)
         with tell.stage("stylize", number):
-            on_step = _watch(number, time_left, tell, folder, state)
+            on_step = _watch(found, time_left, tell, folder, state)
             on_note = partial(_note, number, tell)
             resume_from = state.optimization
             outcome = stylize(crop, found.plan, spec, networks, on_step, resume_from, on_note)
@@ -286,16 +286,18 @@ def paint(
 
 
 def _watch(
-    number: int | None, time_left: TimeLeft, tell: Teller, folder: RunFolder, state: RunState
+    found: FoundObject, time_left: TimeLeft, tell: Teller, folder: RunFolder, state: RunState
 ) -> Callable[[Progress], None]:
     """An observer of the optimization of one object, which tells its steps and saves its state."""
     time_left.start()
+    number = found.number
 
     def on_step(progress: Progress) -> None:
         total = sum(progress.terms.values())
         left = time_left.tick(number or 0, progress.step)
         step, steps, size = progress.step, progress.steps, progress.size
-        tell(Step(number, step, steps, size, progress.terms, total, left, progress.picture))
+        terms, picture = progress.terms, progress.picture
+        tell(Step(number, step, steps, size, found.box, terms, total, left, picture))
         message = folder.checkpoint(lambda: replace(state, optimization=progress.state()))
         if message:
             _note(number, tell, message)

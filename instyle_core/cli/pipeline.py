@@ -80,13 +80,15 @@ def run(
     --resume needs to go on to the same result. A second one does not wait for the step. A run that
     was killed goes on from its last checkpoint with --resume.
     """
+    from instyle_core.config.preview import preview as small
+
     options = {"output": output, "device": device, "seed": seed}
 
     def change(document: Document) -> None:
         for assignment in assignments:
             document.set(assignment)
         if preview:
-            _preview(document)
+            small(document)
         for name, value in options.items():
             if value is not None:
                 document.assign(name, value, f"--{name}")
@@ -167,36 +169,6 @@ def carry_out(
     if result.status == "diverged":
         raise DivergedError(f"stopped early: {result.reason}", hint=saved)
     return result
-
-
-#: The most that a preview has: the long sides of crop and photo, in pixels, and steps.
-_PREVIEW = {"size": 224, "shrink": 640}
-_PREVIEW_STEPS = 60
-
-
-def _preview(document: Document) -> None:
-    """Fewer pixels and steps, and another name for the picture."""
-    from instyle_core.interfaces.input_files import absolute
-
-    if not isinstance(document.data, dict):
-        return
-    for key, most in _PREVIEW.items():
-        value = document.data.get(key, most)
-        if isinstance(value, int) or value is None:
-            document.assign(key, min(value or most, most), "--preview")
-    optimizer = document.data.get("optimizer")
-    steps = optimizer.get("steps", 200) if isinstance(optimizer, dict) else 200
-    if optimizer is None:
-        document.assign("optimizer.use", "adam", "--preview")
-    if isinstance(steps, int):
-        document.assign("optimizer.steps", max(1, min(steps, _PREVIEW_STEPS)), "--preview")
-    output = document.data.get("output")
-    if isinstance(output, str):
-        path = absolute(output, document.folder)
-        if not path.name:
-            return  # the check of the document reports that
-        preview = path.with_stem(f"{path.stem}-preview")
-        document.assign("output", str(preview), "--preview")
 
 
 @pipeline.command()

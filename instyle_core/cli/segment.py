@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from instyle_core.interfaces.pictures import Mask
     from instyle_core.objects.candidates import Candidate
     from instyle_core.plugin.use import Use
-
-
-#: So many specks are shown where they are what was asked for.
-_FEW = 10
 
 
 @click.command()
@@ -81,6 +77,7 @@ def segment(
     from instyle_core.objects.candidates import mask_of
     from instyle_core.objects.find import segment as find
     from instyle_core.objects.select import candidates, choose, refine
+    from instyle_core.objects.shown import shown as shown_of
 
     select = select_of(asked)
     inputs = [image]
@@ -104,7 +101,7 @@ def segment(
     chosen = meant = None
     if asked or mask or cutout:
         chosen = choose(found, select, segmentation, display if mask or cutout else ignore)
-    shown = _shown(found, chosen)
+    shown = shown_of(found, chosen)
     del segmentation, found  # of a large photo, most of the memory is theirs
     if chosen and (mask or cutout):
         meant = refine(mask_of(chosen), picture.pixels, segmenter)
@@ -163,23 +160,6 @@ def _check_targets(targets: Mapping[str, Path], inputs: Sequence[Path]) -> None:
 _OPTION = {"overlay": "-o", "mask": "--mask", "cutout": "--cutout"}
 
 
-def _shown(
-    found: Sequence[Candidate], chosen: Sequence[Candidate] | None
-) -> list[tuple[int, Candidate]]:
-    """The candidates to show, each with its place among those of its class.
-
-    By that place, a spec can name it: `instance: 1`. Specks are left out unless they are what was
-    asked for.
-    """
-    count: Counter[str] = Counter()
-    shown = []
-    for candidate in found:
-        if not candidate.is_speck or (candidate in (chosen or ()) and len(chosen or ()) < _FEW):
-            shown.append((count[candidate.class_name], candidate))
-        count[candidate.class_name] += 1
-    return shown
-
-
 def _marked(
     shown: Sequence[tuple[int, Candidate]],
     chosen: Sequence[Candidate] | None,
@@ -194,8 +174,8 @@ def _marked(
     of all that is chosen, if it is known.
     """
     from instyle_core.cli.overlay import Marked
-    from instyle_core.objects.boxes import box_of
     from instyle_core.objects.select import refine
+    from instyle_core.objects.shown import facts
 
     for number, candidate in shown:
         selected = chosen is not None and candidate in chosen
@@ -205,16 +185,7 @@ def _marked(
             mask = candidate.mask()
             if selected or chosen is None:
                 mask = refine(mask, image, segmenter)
-        rows.append(
-            {
-                "class": candidate.class_name,
-                "instance": number,
-                "area": round(float(mask.decision.mean()), 4),
-                "box": list(box_of(mask.decision)),
-                "confidence": round(candidate.score, 3),
-                "selected": selected,
-            }
-        )
+        rows.append(facts(candidate, number, mask, selected=selected))
         label = f"{candidate.class_name} {number}"
         yield Marked(mask.decision, label, selected or chosen is None)
 

@@ -205,6 +205,12 @@ def preset_text(name: str) -> str:
     )
 
 
+def preset_spec(name: str) -> dict[str, Any]:
+    """A preset as plain data."""
+    spec: dict[str, Any] = Document.parse(preset_text(name), name, Path()).data
+    return spec
+
+
 def make(document: Document, registry: Registry) -> Plan:
     """Check a document against the models and the plugins, and make its plan.
 

@@ -50,6 +50,16 @@ def spec_schema(registry: Registry) -> dict[str, Any]:
     return schema
 
 
+def plugin_schema(plugin: Plugin) -> dict[str, Any]:
+    """The schema of all that a spec can set for a plugin, but ``use``.
+
+    ``{"$ref": "#/$defs/KIND"}`` in it stands for the choice of a plugin of that kind.
+    """
+    schema = _with_references(plugin.params.model_json_schema())
+    schema["properties"] = {**_added(plugin), **schema.get("properties", {})}
+    return schema
+
+
 def _added(plugin: Plugin) -> dict[str, Any]:
     """What the spec adds to a plugin's own parameters: the `keys` of its kind."""
     refiner = None

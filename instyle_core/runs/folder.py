@@ -243,7 +243,9 @@ class RunFolder:
         for name, write in self._unwritten.items():
             write(self._path(name))
         record = self._record(status, reason, state)
-        page = report.page(record, self._losses, self._plan.spec.output.name)
+        spec = self._plan.spec
+        photo = report.link_to(spec.content, str(self._target))
+        page = report.page(record, self._losses, spec.output.name, photo)
         write_atomically(self._folder / "report.html", _encoded(page))
         self._write_record(record)  # last: a status other than `RUNNING` tells that all is there
         self._remove_other_states()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
@@ -12,20 +14,58 @@ from urllib.parse import quote
 from jinja2 import Template
 
 
-def page(record: Mapping[str, Any], losses: Sequence[Mapping[str, Any]], picture: str) -> str:
+def page(
+    record: Mapping[str, Any],
+    losses: Sequence[Mapping[str, Any]],
+    picture: str,
+    photo: str | None = None,
+) -> str:
     """The page.
+
+    Whatever is written in it, its own script is the only one that a browser runs.
 
     Args:
         record: the content of ``run.json``.
         losses: the rows of ``losses.csv``.
         picture: the file name of the output, which lies beside the report's folder.
+        photo: the address of the photo, as `link_to` makes it; None to show the output alone.
     """
-    source = Path(__file__).with_suffix(".html.j2").read_text("utf-8")
+    source, style, script = (
+        Path(__file__).with_suffix(suffix).read_text("utf-8")
+        for suffix in (".html.j2", ".css", ".js")
+    )
+    policy = (
+        f"default-src 'none'; img-src 'self' file:; style-src '{_hash(style)}'; "
+        f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+    )
     rows = {name: [row for row in losses if row["object"] == name] for name in record["objects"]}
     curves = {name: _curves(rows[name]) for name in rows}
     link = quote(os.fsencode(picture))  # a name may be any bytes
     template = Template(source, autoescape=True, trim_blocks=True)
-    return template.render(record, picture=picture, link=link, curves=curves, path=PurePath)
+    return template.render(
+        record,
+        picture=picture,
+        link=link,
+        photo=photo,
+        curves=curves,
+        path=PurePath,
+        style=style,
+        script=script,
+        policy=policy,
+    )
+
+
+def link_to(path: Path, folder: str) -> str:
+    """The address of a file, relative to a folder where they are on one disk."""
+    try:
+        return quote(os.fsencode(Path(os.path.relpath(path, folder)).as_posix()))
+    except ValueError:  # two drives of Windows
+        return path.as_uri()
+
+
+def _hash(text: str) -> str:
+    """What a Content-Security-Policy calls a script or a style."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _curves(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, str]]:

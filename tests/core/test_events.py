@@ -17,7 +17,10 @@ from instyle_core.events import Download, Event, Finished, Note, Stage, StageSta
 
 def step(**changes: Any) -> Step:
     return replace(
-        Step(0, 1, 4, (8, 8), {"content": 2.0}, 2.0, None, lambda: torch.zeros(3, 8, 8)), **changes
+        Step(
+            0, 1, 4, (8, 8), (0, 0, 8, 8), {"content": 2.0}, 2.0, None, lambda: torch.zeros(3, 8, 8)
+        ),
+        **changes,
     )
 
 

@@ -88,7 +88,7 @@ def test_a_long_ranking_ends_with_how_many_more_there_are() -> None:
 def step(number: int, seconds_left: float | None = 65.4, steps: int = 90) -> Step:
     losses = {"style": 0.123456, "[b]": 2.0}
     picture = torch.zeros(3, 4, 4)
-    return Step(0, number, steps, (4, 4), losses, 2.0, seconds_left, lambda: picture)
+    return Step(0, number, steps, (4, 4), (0, 0, 4, 4), losses, 2.0, seconds_left, lambda: picture)
 
 
 class Clock:
@@ -208,7 +208,7 @@ from instyle_core.events import *
 losses = {"self-similarity": 0.123456, "[b]": 2.0}
 with RunDisplay() as display:
     display(StageStarted("stylize", 0, 2))
-    display(Step(0, 45, 90, (4, 4), losses, 2.0, 3 * 3600 + 65, None))
+    display(Step(0, 45, 90, (4, 4), (0, 0, 4, 4), losses, 2.0, 3 * 3600 + 65, None))
     display(Note("the cat is seen in " + "many words, " * 9 + "/a/path/" + "x" * 50 + ".png"))
     time.sleep(0.3)
     display(StageFinished("stylize", 0, 3.0))

@@ -112,7 +112,7 @@ with surviving():
         display(StageStarted("stylize"))
         sys.stdin.read(1)
         for number in range(2, 5):
-            display(Step(None, number, 9, (4, 4), {"a": 1.0}, 1.0, 3.0, None))
+            display(Step(None, number, 9, (4, 4), (0, 0, 4, 4), {"a": 1.0}, 1.0, 3.0, None))
             display(Note("there is none to read this"))
             time.sleep(0.15)
     show_error(InputError("nor this"))

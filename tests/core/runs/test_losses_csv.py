@@ -29,6 +29,7 @@ def step(**changes: Any) -> Step:
         "step": 7,
         "steps": 20,
         "size": (48, 64),
+        "box": (0, 0, 64, 48),
         "losses": {"content": 0.25, "style": 1.5},
         "total": 1.75,
         "seconds_left": None,

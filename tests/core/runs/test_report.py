@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
+import re
+from base64 import b64encode
 from collections.abc import Sequence
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,7 @@ from tests.core.helpers.pictures import FEW
 from tests.core.helpers.runs import record, rows, two_objects
 from tests.core.helpers.studio import HEIGHT, WIDTH, Studio, save
 
-VOID = {"img", "meta"}
+VOID = {"img", "input", "meta"}
 
 
 class Page(HTMLParser):
@@ -85,7 +89,9 @@ def losses(**terms: Sequence[float]) -> list[dict[str, Any]]:
     return [{**common, "step": n, **dict(zip(terms, values, strict=True))} for n, values in rows]
 
 
-def page_of(rows: Sequence[Any] = (), picture: str = "out.png", **changes: Any) -> Page:
+def page_of(
+    rows: Sequence[Any] = (), picture: str = "out.png", photo: str | None = None, **changes: Any
+) -> Page:
     facts = {
         "status": "finished",
         "reason": "",
@@ -94,7 +100,7 @@ def page_of(rows: Sequence[Any] = (), picture: str = "out.png", **changes: Any) 
         "objects": {"object-0": {"pixels": 100}},
         **changes,
     }
-    return Page(report.page(facts, rows, picture))
+    return Page(report.page(facts, rows, picture, photo))
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(
@@ -126,6 +132,34 @@ def test_the_link_to_the_picture_is_the_bytes_of_its_name(name: bytes) -> None:
     assert link.startswith("../")
     assert link.isascii()
     assert unquote_to_bytes(urlsplit(link).path.removeprefix("../")) == name
+
+
+@given(name=st.binary(min_size=1).filter(lambda name: not {0, ord("/")} & set(name)))
+def test_the_address_of_the_photo_is_the_bytes_of_its_path(name: bytes) -> None:
+    path = Path(os.fsdecode(b"/a/photos/" + name))
+    link = report.link_to(path, "/a/runs/out.png.run")
+    assert link.isascii()
+    assert page_of(photo=link).links[1] == link
+    whole = os.path.normpath(os.path.join(b"/a/runs/out.png.run", unquote_to_bytes(link)))
+    assert whole == os.path.normpath(b"/a/photos/" + name)
+
+
+def test_without_a_photo_there_is_nothing_to_compare() -> None:
+    assert "script" not in page_of().tags
+    assert "input" not in page_of().tags
+
+
+def test_its_policy_allows_its_own_style_and_script_alone() -> None:
+    text = report.page({"objects": {}, "seconds": {"total": 1}}, [], "out.png", "../p.png")
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)[0]
+    rules = dict(rule.split(" ", 1) for rule in unescape(policy).split("; "))
+    assert rules["default-src"] == "'none'"
+    for tag, rule in (("script", "script-src"), ("style", "style-src")):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert rules[rule] == f"'sha256-{digest}'"
+    # Such a policy allows no attribute with a script or a style in it.
+    assert not re.search(r"<[^>]+\s(on\w+|style)=", text)
 
 
 def test_times_are_in_a_table() -> None:
@@ -205,24 +239,25 @@ def page(result: Result) -> Page:
 def test_the_report_is_well_formed_and_its_pictures_exist(studio: Studio, name: str) -> None:
     result = two_objects(studio, output=name)
     found = page(result)
-    assert len(found.links) == 1 + 2 * 2
+    assert len(found.links) == 2 + 2 * 2
     files = {target(result, link) for link in found.links}
     parts = ("object-0", "object-1")
     pictures = {
         result.folder / part / f"{kind}.png" for part in parts for kind in ("mask", "stylized")
     }
-    assert files == {result.output, *pictures}
+    assert files == {result.output, result.content, *pictures}
     assert all(path.is_file() for path in files)
     assert name in found.words
     assert found.tags.count("svg") == 2
     assert found.tags.count("polyline") == 2 + 3  # total and terms
+    assert found.tags.count("script") == 1
     assert not any("//" in link for link in found.links)  # nothing from elsewhere
 
 
 def test_the_report_of_a_whole_picture(studio: Studio) -> None:
     result = studio.run(objects=None)
     found = page(result)
-    expected = {result.output, result.folder / "picture" / "stylized.png"}
+    expected = {result.output, result.content, result.folder / "picture" / "stylized.png"}
     assert {target(result, link) for link in found.links} == expected
 
 
