@@ -26,8 +26,7 @@ from instyle_core import (
     write_picture,
 )
 from instyle_core.events import Download, Event, Note
-from instyle_studio.limits import Limits
-from instyle_studio.session import write_about
+from instyle_studio.session import Limits, write_about
 from instyle_studio.worker import Request, Tell
 
 

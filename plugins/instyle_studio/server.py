@@ -20,10 +20,9 @@ import uvicorn
 from instyle_core import InputError, InstyleError, StyleFolder, try_lock
 from instyle_studio.app import app_of
 from instyle_studio.guard import is_loopback
-from instyle_studio.limits import Limits
 from instyle_studio.process import Worker
 from instyle_studio.runs import Runs
-from instyle_studio.session import Session
+from instyle_studio.session import Limits, Session
 from instyle_studio.studio import Studio
 
 #: The port to listen on where none is asked for, if it is free.

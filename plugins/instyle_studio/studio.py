@@ -8,10 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from instyle_core import PRESETS, Registry, plugin_schema, spec_schema
-from instyle_studio.limits import Limits
 from instyle_studio.process import Worker
 from instyle_studio.runs import Run, Runs
-from instyle_studio.session import Session
+from instyle_studio.session import Limits, Session
 
 
 @dataclass
