@@ -16,6 +16,7 @@ async function call(method, path, body, headers = {}) {
     throw new ApiError(0, { what: "instyle studio does not answer",
       hint: "is it still running in the terminal?" });
   }
+  if (response.status === 204) return null;
   if (response.ok) return response.json();
   let error = { what: `the server answered ${response.status}` };
   try {
@@ -35,6 +36,7 @@ const upload = (path, blob) => call("POST", path, blob,
 export const session = () => get("session");
 export const schema = () => get("schema");
 export const preset = (name) => get(`presets/${encodeURIComponent(name)}`);
+export const demo = () => call("POST", "demo");
 export const addPhoto = (file) => upload("photos", file);
 export const addStyle = (file) => upload("styles", file);
 export const addMask = (blob, photo) => upload(`masks?photo=${photo}`, blob);
@@ -55,17 +57,17 @@ export const url = {
   mask: (id) => `/api/masks/${id}`,
   shownMask: (id) => `/api/masks/${id}?shown=1`,
   cutout: (id, photo) => `/api/masks/${id}/cutout?photo=${photo}`,
+  report: (id) => `/api/files/runs/${id}/result.png.run/report.html`,
   run: (id, part) => `/api/runs/${id}/${part}`,
 };
 
-/** Follow a run's events, from the first one on; answers a function that ends it. */
+/**
+ * Follow a run's events, from the first one on; answers a function that ends it. A run that is gone
+ * on with tells of its earlier end, too.
+ */
 export function follow(id, onEvent) {
   const source = new EventSource(url.run(id, "events"));
-  source.onmessage = (message) => {
-    const event = JSON.parse(message.data);
-    if (event.type === "finished" || event.type === "failed") source.close();
-    onEvent(event);
-  };
+  source.onmessage = (message) => onEvent(JSON.parse(message.data));
   return () => source.close();
 }
 

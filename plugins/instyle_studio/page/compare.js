@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { $, h, radios, show, toast } from "./dom.js";
-import { drawOutline, drawTint, maskAt } from "./masks.js";
+import { drawOutline, drawTint, maskOfRun } from "./masks.js";
 import { on, state } from "./state.js";
 
 const VIEWS = [["slider", "Before and after under a slider", "slider"],
@@ -96,7 +96,7 @@ async function load() {
     }
     const masks = pressed("show-seam") || pressed("show-mask");
     mask = masks && isDone(run) && run.spec.objects
-      ? await maskAt(api.url.run(run.id, "mask?shown=1")) : null;
+      ? await maskOfRun(run) : null;
   } catch (error) {
     toast(error);
   }

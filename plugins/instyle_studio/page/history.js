@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { isDone, runOf } from "./compare.js";
+import { cutOut, maskOfRun } from "./masks.js";
 import { $, duration, h, show, toast } from "./dom.js";
 import { sameSpec, sorted } from "./paint.js";
 import { usePhoto } from "./photo.js";
@@ -14,6 +15,7 @@ const STATES = { queued: "waiting", running: "painting", interrupted: "stopped",
 export function startHistory() {
   $("use-settings").addEventListener("click", () => useSpec(runOf(state.result).spec));
   $("remove-run").addEventListener("click", removeRun);
+  $("keep-cutout").addEventListener("click", saveCutout);
   on("runs result mode", strip);
   on("runs result mode", keep);
 }
@@ -35,7 +37,7 @@ function strip() {
       "aria-pressed": String(state.mode === "result" && run.id === state.result),
       "aria-label": `${name}${words ? `, ${words}` : ""}: ${summary(run)}`,
       onclick: () => showRun(run) },
-    isDone(run) ? h("img", { src: api.url.run(run.id, "thumbnail"), alt: "", loading: "lazy" })
+    isDone(run) ? h("img", { src: api.url.run(run.id, "result?shown=1"), alt: "", loading: "lazy" })
       : h("span", { class: "blank" }, words),
     isDone(run) && words ? h("span", { class: "state" }, words) : null));
   }));
@@ -53,8 +55,7 @@ async function showRun(run) {
 }
 
 export function photoOf(spec) {
-  const { photos, demo } = state.session;
-  return [...photos, demo].find((photo) => photo && `photo:${photo.id}` === spec.content);
+  return state.session.photos.find((photo) => `photo:${photo.id}` === spec.content);
 }
 
 const stylesOf = (spec) => [spec, ...(spec.objects ?? [])].flatMap(({ style }) =>
@@ -84,14 +85,31 @@ function keep() {
   if (!shown) return;
   const stem = (photoOf(run.spec)?.name ?? "photo").replace(/\.\w+$/, "");
   for (const [id, part, name] of [["keep-picture", "result", `${stem}-painted.png`],
-    ["keep-cutout", "cutout", `${stem}-cut-out.png`], ["keep-spec", "spec", `${stem}.yaml`],
-    ["keep-bundle", "bundle", `${stem}.zip`], ["keep-report", "report", null]]) {
+    ["keep-spec", "spec", `${stem}.yaml`],
+    ["keep-bundle", "bundle", `${stem}.zip`]]) {
     $(id).href = api.url.run(run.id, part);
-    if (name) $(id).download = name;
+    $(id).download = name;
   }
+  $("keep-report").href = api.url.report(run.id);
   show($("keep-cutout"), run.spec.objects);
   $("run-settings").replaceChildren(...settingsOf(run).flatMap(([name, value]) =>
     [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+/** Save the repainted objects alone, transparent around them. */
+async function saveCutout() {
+  const run = runOf(state.result);
+  try {
+    const [image, mask] = await Promise.all([api.picture(api.url.run(run.id, "result")),
+      maskOfRun(run)]);
+    const blob = await cutOut(image, mask);
+    const link = h("a", { href: URL.createObjectURL(blob),
+      download: `${(photoOf(run.spec)?.name ?? "photo").replace(/\.\w+$/, "")}-cut-out.png` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  } catch (error) {
+    toast(error);
+  }
 }
 
 /** Take over the settings, objects and styles of a spec. */

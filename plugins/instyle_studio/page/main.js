@@ -123,13 +123,11 @@ async function begin() {
   await usePreset(state.session.defaults.preset);
   changed("photo", "objects", "styles", "settings", "runs", "mode");
   const open = state.runs.filter((run) => ["queued", "running"].includes(run.state));
-  const { photos, defaults, demo } = state.session;
-  const known = [...photos, demo];
+  const { photos } = state.session;
   const shown = open.at(0)?.spec.content ?? state.runs.at(-1)?.spec.content;
-  const photo = known.find((one) => one && `photo:${one.id}` === shown)
-    ?? known.find((one) => one?.id === defaults.photo) ?? photos.at(-1);
+  const photo = photos.find((one) => `photo:${one.id}` === shown)
+    ?? photos.find((one) => one.id === state.session.photo) ?? photos.at(-1);
   show($("welcome"), !photo);
-  show($("use-demo"), demo);
   if (photo) usePhoto(photo, (open.at(0) ?? state.runs.at(-1))?.id ?? null).catch(toast);
   for (const run of open) watch(run.id);
   await waitForNetworks();

@@ -46,6 +46,32 @@ export async function maskAt(address) {
 
 export const shownMask = (id) => maskAt(url.shownMask(id));
 
+/** The objects of a run together, as it has found them. */
+export async function maskOfRun(run) {
+  const masks = await Promise.all(run.spec.objects.map((_, index) =>
+    maskAt(url.run(run.id, `mask?object=${index}`))));
+  if (masks.length === 1) return masks[0];
+  const key = `${run.id} all`;
+  if (!kept.has(key)) {
+    const canvas = canvasOf(masks[0].width, masks[0].height);
+    for (const mask of masks) canvas.getContext("2d").drawImage(mask, 0, 0);
+    kept.set(key, Promise.resolve(canvas));
+  }
+  return kept.get(key);
+}
+
+/** A picture where a mask is, as a PNG that is transparent elsewhere. */
+export function cutOut(image, mask) {
+  const canvas = canvasOf(image.width, image.height);
+  const context = canvas.getContext("2d");
+  context.drawImage(mask, 0, 0, canvas.width, canvas.height);
+  context.globalCompositeOperation = "source-in";
+  context.drawImage(image, 0, 0);
+  return new Promise((resolve) => {
+    canvas.toBlob(resolve, "image/png");
+  });
+}
+
 /** Whether a pixel of the photo belongs to a mask. */
 export function hits(mask, photo, px, py) {
   const x = Math.floor((px * mask.width) / photo.width);

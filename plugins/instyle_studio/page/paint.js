@@ -95,14 +95,15 @@ export const sorted = (runs) => [...runs].sort((one, other) => one.began - other
 /** Follow the events of a run, from its first on. */
 export function watch(id) {
   if (live.has(id)) return;
-  live.set(id, { stage: null, step: null, history: [], notes: [] });
-  api.follow(id, (event) => {
+  const end = api.follow(id, (event) => {
     onEvent(id, event).catch((error) => errorAt("paint-error", error));
   });
+  live.set(id, { stage: null, step: null, history: [], notes: [], end });
 }
 
 async function onEvent(id, event) {
   const now = live.get(id);
+  if (!now) return;
   const run = runOf(id);
   if (run?.state === "queued") run.state = "running";
   if (event.type === "stage") {
@@ -116,7 +117,7 @@ async function onEvent(id, event) {
   else if (event.type === "live") {
     await pass(id);
     await showLive(id, event.box);
-  } else await over(id, event);
+  } else if (["finished", "failed"].includes(event.type)) await over(id, event);
   drawSoon();
 }
 
@@ -130,8 +131,11 @@ async function pass(id) {
 }
 
 async function over(id, event) {
-  live.delete(id);
   state.runs = sorted(await api.runs());
+  const going = ["queued", "running"].includes(runOf(id)?.state);
+  if (going || !live.has(id)) return; // it was gone on with since
+  live.get(id).end();
+  live.delete(id);
   if (event.type === "failed") errorAt("paint-error", event.error);
   if (event.type === "finished") await pass(id);
   const run = runOf(id);

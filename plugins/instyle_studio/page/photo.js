@@ -14,7 +14,7 @@ export function startPhoto(theViewer, whileBusy) {
   const choose = () => $("photo-file").click();
   $("open-photo").addEventListener("click", choose);
   $("choose-photo").addEventListener("click", choose);
-  $("use-demo").addEventListener("click", () => usePhoto(state.session.demo));
+  $("use-demo").addEventListener("click", () => useDemo().catch(toast));
   $("photo-file").addEventListener("change", () => {
     const [file] = $("photo-file").files;
     $("photo-file").value = "";
@@ -22,14 +22,26 @@ export function startPhoto(theViewer, whileBusy) {
   });
 }
 
+/** The cat that ships with instyle, and a painting. */
+async function useDemo() {
+  const { photo, style } = await api.demo();
+  state.session.photos.push(photo);
+  if (!state.order.includes(style.id)) {
+    state.session.styles.push(style);
+    state.order.push(style.id);
+    changed("styles");
+  }
+  await usePhoto(photo);
+}
+
 /** Send a file to the server and work on it. */
 export async function openPhoto(file) {
   const { limits } = state.session;
   busy(`reading ${file.name}`);
   try {
-    if (file.size > limits.bytes) {
+    if (file.size > limits.upload_bytes) {
       throw new api.ApiError(413, { where: file.name,
-        what: `the file has ${Math.ceil(file.size / 1e6)} MB, more than ${Math.floor(limits.bytes / 1e6)}` });
+        what: `the file has ${Math.ceil(file.size / 1e6)} MB, more than ${Math.floor(limits.upload_bytes / 1e6)}` });
     }
     const photo = await api.addPhoto(file);
     state.session.photos.push(photo);

@@ -60,17 +60,14 @@ export const colorOf = (object) => COLORS[state.objects.indexOf(object) % COLORS
 
 /** What `objects` of the spec says to select. */
 function selection(chosen) {
-  if (chosen.upload ?? chosen.strokes.length) {
+  if (chosen.raw && !chosen.strokes.length) return chosen.raw;
+  // What is seen is painted: a preset's own segmenter could find something else.
+  if (chosen.upload || chosen.strokes.length || state.base.segmenter) {
     return { segmenter: { use: "mask", path: `mask:${chosen.mask}` } };
   }
-  if (chosen.raw) return chosen.raw;
-  const kinds = state.session.defaults;
-  const named = (kind) => (state.base.segmenter && kinds[kind] ? { segmenter: kinds[kind] } : {});
-  if (chosen.found !== null) {
-    const { class: name, instance } = state.found[chosen.found];
-    return { ...named("by-class"), select: { class: name, instance } };
-  }
-  return { ...named("by-pointing"), select: prompt(chosen) };
+  if (chosen.found === null) return { select: prompt(chosen) };
+  const { class: name, instance } = state.found[chosen.found];
+  return { select: { class: name, instance } };
 }
 
 /** Points and box as under `select` in a spec. */

@@ -7,7 +7,7 @@ import { changed, isEmpty, on, pick, state } from "./state.js";
 /** How long a mask stays as it is before styles are rated for it, in milliseconds. */
 const CALM = 500;
 
-const COLORS = [["style", "The painting's"], ["content", "The photo's"]];
+const COLORS = [["style", "Painting"], ["content", "Photo"]];
 
 let setColor;
 let ranked = ""; // photo and mask that the order is for
@@ -38,7 +38,7 @@ export function startStyle() {
   on("pick objects", rankSoon);
 }
 
-const scaleName = (scale) => (scale === 1 ? "as the painting" : `× ${scale}`);
+const scaleName = (scale) => (scale === 1 ? "as painted" : `× ${scale}`);
 
 export const nameOf = (id) => state.session.styles.find((style) => style.id === id)?.name ?? "style";
 
