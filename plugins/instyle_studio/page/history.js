@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { isDone, runOf } from "./compare.js";
 import { cutOut, maskOfRun } from "./masks.js";
 import { $, duration, h, show, toast } from "./dom.js";
-import { sameSpec, sorted } from "./paint.js";
+import { sameSpec } from "./paint.js";
 import { usePhoto } from "./photo.js";
 import { findAll } from "./selection.js";
 import { changed, fromSpec, on, state } from "./state.js";
@@ -126,7 +126,7 @@ async function removeRun() {
   const index = state.runs.findIndex((run) => run.id === state.result);
   try {
     await api.stop(state.result);
-    state.runs = sorted(await api.runs());
+    state.runs = await api.runs();
     const next = state.runs.slice(0, index).findLast(isDone) ?? state.runs.findLast(isDone);
     Object.assign(state, { result: next?.id ?? null, mode: next ? "result" : "object" });
     changed("runs", "result", "mode");

@@ -6,11 +6,11 @@ import { $, fillIcons, show, toast } from "./dom.js";
 import { startHistory } from "./history.js";
 import { objectMode, startObject } from "./object.js";
 import { placeTags, startObjects } from "./objects.js";
-import { sorted, startPaint, usePreset, watch } from "./paint.js";
+import { startPaint, usePreset, watch } from "./paint.js";
 import { openPhoto, startPhoto, usePhoto } from "./photo.js";
-import { startSelection } from "./selection.js";
+import { findAll, startSelection } from "./selection.js";
 import { startSettings } from "./settings.js";
-import { changed, newObject, on, state } from "./state.js";
+import { changed, fromSpec, newObject, on, state } from "./state.js";
 import { addStyles, startStyle } from "./style.js";
 import { Viewer } from "./viewer.js";
 
@@ -114,10 +114,19 @@ async function waitForNetworks() {
   }
 }
 
+/** Show a photo as it was left: with the last run, and what that was made with. */
+async function comeBack(photo, run) {
+  const mine = run?.spec.content === `photo:${photo.id}`;
+  await usePhoto(photo, mine ? run.id : null);
+  if (!mine || state.photo !== photo) return;
+  fromSpec(run.spec);
+  await findAll();
+}
+
 async function begin() {
   state.session = await api.session();
   state.order = state.session.styles.map((style) => style.id);
-  state.runs = sorted(state.session.runs);
+  state.runs = state.session.runs;
   state.objects = [newObject()];
   [state.active] = state.objects;
   await usePreset(state.session.defaults.preset);
@@ -128,7 +137,7 @@ async function begin() {
   const photo = photos.find((one) => `photo:${one.id}` === shown)
     ?? photos.find((one) => one.id === state.session.photo) ?? photos.at(-1);
   show($("welcome"), !photo);
-  if (photo) usePhoto(photo, (open.at(0) ?? state.runs.at(-1))?.id ?? null).catch(toast);
+  if (photo) comeBack(photo, open.at(0) ?? state.runs.at(-1)).catch(toast);
   for (const run of open) watch(run.id);
   await waitForNetworks();
 }

@@ -263,7 +263,7 @@ function draw(context) {
   });
   for (const { object, mask } of shown) {
     const color = css(colorOf(object));
-    if (view === "tint") drawTint(context, viewer, mask, color, 0.38, object.key);
+    if (view === "tint") drawTint(context, viewer, mask, color, 0.24, object.key);
     if (view !== "cutout") {
       drawOutline(context, viewer, mask, color, object === state.active ? 2.5 : 1.75, object.key);
     }

@@ -83,14 +83,12 @@ async function begin(previews) {
 
 /** Show a run, and follow those that are not over. */
 async function follow(ids, shown) {
-  state.runs = sorted(await api.runs());
+  state.runs = await api.runs();
   Object.assign(state, { result: shown, mode: "result" });
   for (const id of ids) watch(id);
   changed("runs", "result", "mode");
   tell("Painting");
 }
-
-export const sorted = (runs) => [...runs].sort((one, other) => one.began - other.began);
 
 /** Follow the events of a run, from its first on. */
 export function watch(id) {
@@ -131,7 +129,7 @@ async function pass(id) {
 }
 
 async function over(id, event) {
-  state.runs = sorted(await api.runs());
+  state.runs = await api.runs();
   const going = ["queued", "running"].includes(runOf(id)?.state);
   if (going || !live.has(id)) return; // it was gone on with since
   live.get(id).end();
@@ -223,7 +221,7 @@ async function stop() {
   } catch (error) {
     errorAt("paint-error", error);
   }
-  state.runs = sorted(await api.runs());
+  state.runs = await api.runs();
   changed("runs");
 }
 
