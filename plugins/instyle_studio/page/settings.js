@@ -47,6 +47,7 @@ async function open() {
 async function turn(asText) {
   $("as-form").setAttribute("aria-pressed", String(!asText));
   $("as-text").setAttribute("aria-pressed", String(asText));
+  $("yaml").value = "";
   show($("settings-form"), !asText);
   show($("settings-text"), asText);
   errors([]);
