@@ -92,7 +92,7 @@ function useField(name, schema, options, value, root, onchange) {
   return box;
 }
 
-const useNames = (option) => [option.properties.use.const, ...(option.properties.use.enum ?? [])];
+const useNames = ({ properties: { use } }) => use.enum ?? [use.const];
 
 function listField(name, schema, value, root, onchange) {
   const box = group(name, schema.description, []);

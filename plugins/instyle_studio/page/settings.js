@@ -85,7 +85,7 @@ function checkSoon() {
 
 function errors(all) {
   show($("settings-errors"), all.length);
-  $("settings-errors").replaceChildren(...all.map((error) => h("li", {}, sentence(error))));
+  $("settings-errors").replaceChildren(...all.map((error) => h("p", {}, sentence(error))));
   for (const setting of $("settings-form").querySelectorAll(".setting")) {
     const wrong = all.some(({ where }) => where?.split(".").at(-1) === setting.dataset.key);
     setting.classList.toggle("wrong", wrong);

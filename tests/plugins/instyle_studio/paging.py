@@ -66,13 +66,13 @@ class Visit:
             canvas.click(position=place, modifiers=["Shift"] if away else [])
 
     def photo_on_canvas(self) -> tuple[float, float, float, float]:
-        """Where a photo of 416x300 that is shown whole lies on the canvas, in CSS pixels."""
+        """Where a photo of 451x300 that is shown whole lies on the canvas, in CSS pixels."""
         box = self.page.locator("#canvas").bounding_box()
         assert box
         margin = min(24, box["width"] * 0.03)
         room = box["width"] - 2 * margin, box["height"] - 2 * margin
-        scale = min(room[0] / 416, room[1] / 300, 4)
-        width, height = 416 * scale, 300 * scale
+        scale = min(room[0] / 451, room[1] / 300, 4)
+        width, height = 451 * scale, 300 * scale
         return (box["width"] - width) / 2, (box["height"] - height) / 2, width, height
 
     def choose(self, selector: str, *files: Path) -> None:
