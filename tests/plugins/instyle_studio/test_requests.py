@@ -69,7 +69,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(select=json_values, segmenter=json_values, refine=json_values)
 def test_any_selection_is_answered(
     server: Server, things: Things, select: object, segmenter: object, refine: object
@@ -81,7 +81,7 @@ def test_any_selection_is_answered(
         server.refusal(answer, 422)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(spec=st.dictionaries(st.sampled_from(["content", "objects", "style", "size"]), json_values))
 def test_any_spec_is_answered(server: Server, spec: object) -> None:
     runs = len(list((server.session / "runs").iterdir()))
