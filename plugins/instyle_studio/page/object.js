@@ -159,7 +159,8 @@ export const objectMode = {
   up(place, event) {
     if (stroke) endStroke();
     else if (dragged) takeBox(pressed, dragged);
-    else if (pressed && tool !== "box") clickAt(place, event.shiftKey || tool === "less");
+    else if (pressed && tool === "box") takeCorner(place);
+    else if (pressed) clickAt(place, event.shiftKey || tool === "less");
     pressed = dragged = null;
     viewer.redraw();
   },
@@ -167,7 +168,7 @@ export const objectMode = {
   hover(place) {
     this.pointer = place;
     const now = brushes() || !photo ? null : foundAt(place);
-    if (now !== hovered || brushes()) viewer.redraw();
+    if (now !== hovered || brushes() || corner) viewer.redraw();
     hovered = now;
   },
 
@@ -205,14 +206,19 @@ function enter(shift) {
     stroke = { adds: tool === "brush" && !shift, radius: radius(), points: [[cross.px, cross.py]] };
     endStroke();
   } else if (tool !== "box") clickAt(cross, shift || tool === "less");
-  else if (corner) {
-    takeBox(corner, cross);
+  else takeCorner(cross);
+  viewer.redraw();
+}
+
+/** A box by two clicks, for those who cannot drag. */
+function takeCorner(place) {
+  if (corner) {
+    takeBox(corner, place);
     corner = null;
   } else {
-    corner = cross;
-    tell("First corner set; move to the opposite one and press Enter");
+    corner = place;
+    tell("First corner set; now the opposite one");
   }
-  viewer.redraw();
 }
 
 function shortcut(event) {
@@ -295,7 +301,7 @@ function drawMarks(context) {
   for (const point of chosen.points) dot(point, css(colorOf(state.active)), true);
   for (const point of chosen.not) dot(point, "black", false);
   if (dragged) drawBox(context, boxOf(pressed, dragged));
-  else if (corner && cross) drawBox(context, boxOf(corner, cross));
+  else if (corner) drawBox(context, boxOf(corner, cross ?? objectMode.pointer ?? corner));
   else if (chosen.box && view !== "cutout") drawBox(context, chosen.box);
   const under = cross ?? objectMode.pointer;
   if (brushes() && under) drawCircle(context, under);
