@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.plugins.instyle_studio.serving import Server
 
-#: Networks are loaded, and small pictures painted, well within this; in milliseconds.
-PATIENCE = 90_000
+#: Networks are loaded, and small pictures painted, well within this; in milliseconds. It is long, since
+#: other tests run at the same time.
+PATIENCE = 300_000
 
 #: Two screens, as Playwright takes them: that of a desk and that of a phone.
 SCREENS: dict[str, dict[str, Any]] = {
