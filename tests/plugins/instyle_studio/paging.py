@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.plugins.instyle_studio.serving import Server
 
-#: Networks are loaded, and small pictures painted, well within this; in milliseconds. It is long, since
+#: Networks are loaded, and small pictures painted, within this; in milliseconds. It is long, since
 #: other tests run at the same time.
 PATIENCE = 300_000
 
