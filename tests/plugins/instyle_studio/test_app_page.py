@@ -88,8 +88,8 @@ def test_the_whole_way(browser: Browser, server: Server, screen: str, tmp_path: 
         assert mask(one, server)[180, 225] == 255
         correct(one, server)
 
-        one.press(".tile:has(input) >> nth=1")
         expect(page.locator(".best")).to_be_visible()
+        one.press(".tile:has(input) >> nth=1")
         one.is_accessible()
         small(one)
         one.press("#preview")
