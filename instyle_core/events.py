@@ -14,7 +14,6 @@ from instyle_core.errors import InstyleError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from instyle_core.interfaces.pictures import Box
     from instyle_core.interfaces.ranker import Rating
 
 Stage = Literal["read", "load", "segment", "rank", "stylize", "merge", "write"]
@@ -58,8 +57,7 @@ class Step:
         box: the crop, in pixels of the photo as it was read.
         losses: each loss times its weight, by name.
         total: the objective, their sum.
-        seconds_left: an estimate for the optimization of this object and of those after it; None
-            after the first step, whose time says little about the others.
+        seconds_left: an estimate for this object and those after it; None after the first step.
         picture: makes the present crop, float32 (3, H, W) at this scale.
     """
 
@@ -67,7 +65,7 @@ class Step:
     step: int
     steps: int
     size: tuple[int, int]
-    box: Box
+    box: tuple[int, int, int, int]
     losses: Mapping[str, float]
     total: float
     seconds_left: float | None

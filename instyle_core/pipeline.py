@@ -290,17 +290,15 @@ def _watch(
 ) -> Callable[[Progress], None]:
     """An observer of the optimization of one object, which tells its steps and saves its state."""
     time_left.start()
-    number = found.number
 
     def on_step(progress: Progress) -> None:
         total = sum(progress.terms.values())
-        left = time_left.tick(number or 0, progress.step)
-        step, steps, size = progress.step, progress.steps, progress.size
-        terms, picture = progress.terms, progress.picture
-        tell(Step(number, step, steps, size, found.box, terms, total, left, picture))
+        left = time_left.tick(found.number or 0, progress.step)
+        now = (progress.step, progress.steps, progress.size, found.box, progress.terms)
+        tell(Step(found.number, *now, total, left, progress.picture))
         message = folder.checkpoint(lambda: replace(state, optimization=progress.state()))
         if message:
-            _note(number, tell, message)
+            _note(found.number, tell, message)
 
     return on_step
 

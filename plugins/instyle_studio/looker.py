@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -27,7 +27,9 @@ from instyle_core import (
 )
 from instyle_core.events import Download, Event, Note
 from instyle_studio.session import Limits, write_about
-from instyle_studio.worker import Request, Tell
+
+if TYPE_CHECKING:
+    from instyle_studio.worker import Request, Tell
 
 
 class Looker:
@@ -60,6 +62,9 @@ class Looker:
             "rank": self.rank,
         }
         return work[request["do"]](**arguments)
+
+    def interrupt(self, what: str) -> None:
+        """Nothing takes so long that it is stopped."""
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Download):

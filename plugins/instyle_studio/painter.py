@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from _thread import interrupt_main
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,7 +19,9 @@ from torch import Tensor
 
 from instyle_core import InstyleError, Plan, atomic_write, plan_of, read_picture, run
 from instyle_core.events import Event, Finished, Note, Ranked, StageFinished, StageStarted, Step
-from instyle_studio.worker import Request, Tell
+
+if TYPE_CHECKING:
+    from instyle_studio.worker import Request, Tell
 
 #: Seconds between two checkpoints.
 _CHECKPOINT_S = 20.0
@@ -32,19 +36,25 @@ _INTERRUPTED = 130
 class Painter:
     """Carries out the spec in the folder of a run."""
 
+    def __init__(self) -> None:
+        self._present = ""
+        self._stopped: set[str] = set()
+
     def prepare(self) -> None:
         """Load what takes long to load."""
         torch.zeros(1)
+        if hasattr(os, "nice"):
+            os.nice(5)  # so that a click is answered at once while a picture is painted
 
     def __call__(self, request: Request, tell: Tell) -> dict[str, Any]:
-        """Run ``spec.yaml`` in the folder ``run``; with ``resume``, go on with an interrupted run.
-
-        SIGINT is what the first Ctrl-C is to the command line.
-        """
+        """Run ``spec.yaml`` in the folder ``run``; with ``resume``, go on from where it stopped."""
         folder = Path(request["run"])
         began = time.monotonic()
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._present = request["run"]
+            if self._present in self._stopped:  # before it began
+                return _nothing(began)
             plan = plan_of(folder / "spec.yaml")
             watch = Watch(plan, folder, tell)
             result = run(plan, watch, resume=request["resume"], checkpoint=_CHECKPOINT_S)
@@ -55,9 +65,18 @@ class Painter:
                 return _nothing(began)
             raise
         finally:
+            self._present = ""
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._stopped.discard(request["run"])
         told = {"status": result.status, "reason": result.reason, "seconds": result.seconds}
         return {**told, "resumable": result.resumable, "saved": True}
+
+    def interrupt(self, what: str) -> None:
+        """What the first Ctrl-C is to the command line, for the run in a folder."""
+        is_first = what not in self._stopped  # a second one would not wait for the step
+        self._stopped.add(what)
+        if is_first and self._present == what:
+            interrupt_main(signal.SIGINT)
 
 
 def _nothing(began: float) -> dict[str, Any]:

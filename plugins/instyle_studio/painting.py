@@ -110,6 +110,7 @@ async def events(request: Request) -> Response:
     studio, run = studio_of(request), _run(request)
     told = request.headers.get("last-event-id", "")
     after = int(told) if told.isascii() and told.isdecimal() and len(told) < 16 else 0
+    after = run.known(after)
     if after and run.is_over and not run.lines(after):
         return Response(status_code=204)  # so that an EventSource does not ask again
     stream = studio.runs.events(run, after)

@@ -1,7 +1,8 @@
 """The worker processes, as the server sees them: asked one thing at a time, started when they die.
 
 A request is a line of JSON on the worker's standard input. The worker answers with lines of JSON:
-any number of ``{"event": ...}``, then ``{"answer": ...}`` or ``{"error": ...}``.
+any number of ``{"event": ...}``, then ``{"answer": ...}`` or ``{"error": ...}``. Meanwhile, a line
+``{"interrupt": RUN}`` stops a run.
 """
 
 from __future__ import annotations
@@ -70,11 +71,10 @@ class Worker:
         await self._queue.put((urgency, next(self._numbers), request, on_event, answer))
         return await answer
 
-    def interrupt(self) -> None:
-        """What the first Ctrl-C is to the command line."""
-        if self._process and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGINT)
+    def interrupt(self, run: str) -> None:
+        """Stop a run, as the first Ctrl-C does on the command line; any other one goes on."""
+        if self._process and self._process.stdin and self._process.returncode is None:
+            self._process.stdin.write(json.dumps({"interrupt": run}).encode() + b"\n")
 
     async def close(self) -> None:
         """End it."""

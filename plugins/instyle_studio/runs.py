@@ -79,8 +79,12 @@ class Run:
         """Whether there will be no more events, unless the run is gone on with."""
         return self.state not in _GOING
 
+    def known(self, after: int) -> int:
+        """The ID of an event; 0 if there is no event of this ID."""
+        return after if _is_end(self.folder / "events.jsonl", after) else 0
+
     def lines(self, after: int) -> list[bytes]:
-        """The events after the one with the ID `after`, a line each; all if there is none such."""
+        """The events after the one with the ID `after`, a line each; all after 0."""
         return _lines(self.folder / "events.jsonl", after)
 
     def change(self, **facts: Any) -> None:
@@ -135,7 +139,7 @@ class Runs:
         for run in running:
             if patience and not run.stopping:
                 run.stopping = True
-                self._painter.interrupt()
+                self._painter.interrupt(str(run.folder))
             if patience:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._until_over(run), patience)
@@ -222,7 +226,7 @@ class Runs:
         if run.state == "running":
             if not run.stopping:
                 run.stopping = True
-                self._painter.interrupt()
+                self._painter.interrupt(str(run.folder))
                 run.tell({"type": "stopping"})
             return False
         if run in self._queue:
@@ -282,12 +286,12 @@ class Runs:
             run: the run.
             after: the ID of the last event that is known; 0 for none.
         """
-        place = after if _is_end(run.folder / "events.jsonl", after) else 0
+        place = after
         while True:
             changed, is_over = run.changed, run.is_over
             for line in run.lines(place):
                 place += len(line)
-                yield b"id: %d\ndata: %b\n" % (place, line) + b"\n"
+                yield b"id: %d\ndata: %b\n" % (place, line)  # with its own line break
             if is_over or self._closing.is_set():
                 return
             waiting = {asyncio.ensure_future(e.wait()) for e in (changed, self._closing)}

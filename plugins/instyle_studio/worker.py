@@ -33,14 +33,19 @@ class Handler(Protocol):
     def __call__(self, request: Request, tell: Tell) -> Any:
         """Do what is asked, tell of events, and return plain data."""
 
+    def interrupt(self, what: str) -> None:
+        """Stop something, now or as soon as it begins; called in another thread."""
+
 
 def main() -> None:
     """Answer requests until there are no more: ``ROLE ROOT MEGAPIXELS``."""
     role, root, megapixels = sys.argv[1:]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # `painter` listens to it while it paints
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # but while `painter` paints
     answers = _private_output()
-    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
+    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+    handler = _handler(role, Path(root), float(megapixels))
+    reader = threading.Thread(target=_read, args=(sys.stdin.buffer, requests, handler), daemon=True)
+    reader.start()
 
     def send(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message).encode() + b"\n")
@@ -49,11 +54,9 @@ def main() -> None:
     def tell(event: dict[str, Any]) -> None:
         send({"event": event})
 
-    handler = _handler(role, Path(root), float(megapixels))
     send(attempt(handler.prepare))
     while True:
-        request = json.loads(requests.get())
-        send(attempt(partial(handler, request, tell)))
+        send(attempt(partial(handler, requests.get(), tell)))
 
 
 def attempt(work: Callable[[], Any]) -> dict[str, Any]:
@@ -79,8 +82,6 @@ def _handler(role: str, root: Path, megapixels: float) -> Handler:
         return Looker(root, megapixels)
     from instyle_studio.painter import Painter
 
-    if hasattr(os, "nice"):
-        os.nice(10)  # so that a click is answered at once while a picture is painted
     return Painter()
 
 
@@ -91,7 +92,11 @@ def _private_output() -> BinaryIO:
     return answers
 
 
-def _read(lines: BinaryIO, requests: queue.SimpleQueue[bytes]) -> None:
+def _read(lines: BinaryIO, requests: queue.SimpleQueue[Request], handler: Handler) -> None:
     for line in lines:
-        requests.put(line)
+        message = json.loads(line)
+        if "interrupt" in message:
+            handler.interrupt(message["interrupt"])
+        else:
+            requests.put(message)
     os._exit(0)  # the server is gone; what a run has saved, it can go on from

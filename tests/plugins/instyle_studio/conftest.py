@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.helpers.studio import noise
+from tests.core.helpers.studio import TOY, noise
 from tests.plugins.instyle_studio.serving import Server, png, spec_of, style_folder
 
 
@@ -18,6 +18,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("studio")
     with Server.start(folder / "session", "--styles", style_folder(folder / "styles")) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _toy_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process have it as well."""
+    monkeypatch.syspath_prepend(TOY)
 
 
 @dataclass

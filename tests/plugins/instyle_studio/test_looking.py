@@ -67,10 +67,10 @@ def test_another_segmenter_and_refiner(server: Server, things: Things) -> None:
     use = {"use": "mask", "path": f"mask:{things.mask}"}
     found = segment(server, things.photo, segmenter=use, refine="none")
     np.testing.assert_array_equal(mask(server, found["mask"]), rectangle(BOX))
-    moved = segment(server, things.photo, segmenter=use, refine={"use": "shift", "by": 3})
+    moved = segment(server, things.photo, segmenter=use, refine={"use": "shift", "pixels": 3})
     x0, y0, x1, y1 = moved["box"]
-    assert [x0, y0, x1, y1] != [*BOX]
     assert found["box"] == [*BOX]
+    assert [x0 - BOX[0], x1 - BOX[2], y0, y1] == [3, 3, BOX[1], BOX[3]]
 
 
 def test_everything_that_is_found_has_a_mask(server: Server, things: Things) -> None:
