@@ -110,7 +110,9 @@ async function waitForNetworks() {
     await new Promise((resolve) => {
       setTimeout(resolve, ASK);
     });
-    state.session.ready = (await api.session()).ready;
+    const { ready, trouble } = await api.session();
+    state.session.ready = ready;
+    if (trouble) throw trouble;
   }
 }
 
@@ -138,7 +140,7 @@ async function begin() {
     ?? photos.find((one) => one.id === state.session.photo) ?? photos.at(-1);
   show($("welcome"), !photo);
   if (photo) comeBack(photo, open.at(0) ?? state.runs.at(-1)).catch(toast);
-  for (const run of open) watch(run.id);
+  watch();
   await waitForNetworks();
 }
 

@@ -78,21 +78,28 @@ async function begin(previews) {
   }
   if (ids.length === 0) return;
   if (ids.length === 2) wholes.set(ids[0], ids[1]);
-  await follow(ids, ids[0]);
+  await follow(ids[0]);
 }
 
-/** Show a run, and follow those that are not over. */
-async function follow(ids, shown) {
+/** Show a run, and follow what is painted. */
+async function follow(shown) {
   state.runs = await api.runs();
   Object.assign(state, { result: shown, mode: "result" });
-  for (const id of ids) watch(id);
+  watch();
   changed("runs", "result", "mode");
   tell("Painting");
 }
 
-/** Follow the events of a run, from its first on. */
-export function watch(id) {
-  if (live.has(id)) return;
+/** Follow the events of the run that is painted, or that is next; only one connection is taken. */
+export function watch() {
+  for (const [gone, { end }] of live) {
+    if (!runOf(gone)) {
+      end();
+      live.delete(gone);
+    }
+  }
+  const id = current()?.id;
+  if (!id || live.has(id)) return;
   const end = api.follow(id, (event) => {
     onEvent(id, event).catch((error) => errorAt("paint-error", error));
   });
@@ -134,6 +141,7 @@ async function over(id, event) {
   if (going || !live.has(id)) return; // it was gone on with since
   live.get(id).end();
   live.delete(id);
+  watch();
   if (event.type === "failed") errorAt("paint-error", event.error);
   if (event.type === "finished") await pass(id);
   const run = runOf(id);
@@ -222,6 +230,7 @@ async function stop() {
     errorAt("paint-error", error);
   }
   state.runs = await api.runs();
+  watch();
   changed("runs");
 }
 
@@ -230,7 +239,7 @@ async function goOn() {
   errorAt("paint-error", null);
   try {
     const { id } = await api.goOn(run.id, differs(run) ? toSpec() : null);
-    await follow([id], id);
+    await follow(id);
   } catch (error) {
     errorAt("paint-error", error);
   }
