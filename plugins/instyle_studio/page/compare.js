@@ -52,6 +52,12 @@ const pressed = (id) => $(id).getAttribute("aria-pressed") === "true";
 export const runOf = (id) => state.runs.find((run) => run.id === id);
 export const isDone = (run) => run?.state === "finished" || run?.state === "interrupted";
 
+/** What a run is called: pictures are numbered in the order in which they were asked for. */
+export function nameOfRun(run) {
+  if (run.preview) return "preview";
+  return `picture ${state.runs.filter((one) => !one.preview).indexOf(run) + 1}`;
+}
+
 function arrange() {
   const result = state.mode === "result";
   viewer.setPanes(result && view === "pair" ? 2 : 1);
@@ -61,12 +67,11 @@ function arrange() {
 
 function listOthers() {
   const content = runOf(state.result)?.spec.content;
-  const others = state.runs.filter((run) => isDone(run) && run.id !== state.result
-    && run.spec.content === content);
+  const others = state.runs.filter((run) => isDone(run) && !run.preview
+    && run.id !== state.result && run.spec.content === content);
   if (!others.some((run) => run.id === against)) against = "";
   $("against").replaceChildren(h("option", { value: "" }, "the photo"),
-    ...others.map((run) => h("option", { value: run.id }, `picture ${state.runs.indexOf(run) + 1}${
-      run.preview ? " (preview)" : ""}`)));
+    ...others.map((run) => h("option", { value: run.id }, nameOfRun(run))));
   $("against").value = against;
 }
 
@@ -216,7 +221,7 @@ function drawPair(context) {
 
 function caption() {
   const run = runOf(state.result);
-  const names = [against ? `picture ${state.runs.findIndex((one) => one.id === against) + 1}` : "photo",
+  const names = [against ? nameOfRun(runOf(against)) : "photo",
     run?.preview ? "preview" : isDone(run) ? "painted" : "being painted"];
   ["caption-left", "caption-right"].forEach((id, index) => {
     show($(id), state.mode === "result");

@@ -1,7 +1,7 @@
 // The runs of this session as a strip, what each was made with, and what is kept of it.
 
 import * as api from "./api.js";
-import { isDone, runOf } from "./compare.js";
+import { isDone, nameOfRun, runOf } from "./compare.js";
 import { cutOut, maskOfRun } from "./masks.js";
 import { $, duration, h, show, toast } from "./dom.js";
 import { sameSpec } from "./paint.js";
@@ -31,11 +31,11 @@ function strip() {
   const runs = state.runs.filter(worthShowing);
   show($("history"), runs.length > 0);
   $("runs").replaceChildren(...runs.map((run) => {
-    const name = `picture ${state.runs.indexOf(run) + 1}`;
-    const words = [STATES[run.state], run.preview ? "preview" : null].filter(Boolean).join(", ");
+    const going = STATES[run.state];
+    const words = [going, run.preview ? "preview" : null].filter(Boolean).join(", ");
     return h("li", {}, h("button", { class: "run", title: summary(run),
       "aria-pressed": String(state.mode === "result" && run.id === state.result),
-      "aria-label": `${name}${words ? `, ${words}` : ""}: ${summary(run)}`,
+      "aria-label": `${nameOfRun(run)}${going ? `, ${going}` : ""}: ${summary(run)}`,
       onclick: () => showRun(run) },
     isDone(run) ? h("img", { src: api.url.run(run.id, "result?shown=1"), alt: "", loading: "lazy" })
       : h("span", { class: "blank" }, words),
