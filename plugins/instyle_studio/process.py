@@ -42,11 +42,13 @@ class Worker:
     Attributes:
         ready: set when it has loaded what it needs; cleared while it is started again.
         trouble: why it could not load that; else None.
+        download: the last event of a download that goes on; else None.
     """
 
     def __init__(self, role: str, root: Path, megapixels: float) -> None:
         self.ready = asyncio.Event()
         self.trouble: dict[str, Any] | None = None
+        self.download: dict[str, Any] | None = None
         self._command = [sys.executable, "-P", "-c", _MAIN, role, str(root), str(megapixels)]
         self._role = role
         self._queue: asyncio.PriorityQueue[Any] = asyncio.PriorityQueue()
@@ -141,8 +143,7 @@ class Worker:
             return
         self.ready.set()
 
-    @staticmethod
-    async def _result(process: Process, on_event: Tell) -> Any:
+    async def _result(self, process: Process, on_event: Tell) -> Any:
         """What the process answers.
 
         Raises:
@@ -152,8 +153,10 @@ class Worker:
         assert process.stdout
         while line := await process.stdout.readline():
             message = json.loads(line)
-            if "event" in message:
-                on_event(message["event"])
+            event = message.get("event")
+            self.download = event if event and event["type"] == "download" else None
+            if event:
+                on_event(event)
             elif "error" in message:
                 raise FromWorker(message["error"])
             else:

@@ -123,13 +123,13 @@ async def _serve(
     )
     server = uvicorn.Server(config)
     address = f"http://{_name(host)}:{port}/?token={token}"
-    click.echo(address)
     if not is_loopback(host):
         click.echo(
             f"warning: whoever reaches {host} and has the token can use this, and the network in "
             "between reads along; it is meant for a network that you trust",
             err=True,
         )
+    click.echo(address)
     if browser:
         asyncio.get_running_loop().call_later(0.3, _open, address)
     await server.serve(sockets=[listener])
@@ -166,6 +166,7 @@ def listening(host: str, port: int | None) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(found[4])
+            listener.listen()  # only now nobody else can have the port
         except OSError as error:
             listener.close()
             if attempt != attempts[-1]:

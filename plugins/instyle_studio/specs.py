@@ -144,6 +144,9 @@ def bundle(session: Session, spec: Mapping[str, Any], folder: Path) -> tuple[str
     for place, value in [*_texts(data)]:
         path = _file(session, folder, value)
         if path is None:
+            if os.path.isabs(value) or value.startswith("../"):
+                what, hint = "this file is not there any more", "the spec cannot be run without it"
+                raise InputError(what, where=value, hint=hint)
             continue
         if path not in names:
             name = _plain_name(session, value, path, {*files, *names.values(), "spec.yaml"})

@@ -61,6 +61,7 @@ class Studio:
             "version": version("instyle"),
             "ready": self.looker.ready.is_set(),
             "trouble": self.looker.trouble or self.painter.trouble,
+            "download": self.looker.download,
             "presets": list(PRESETS),
             "defaults": {"preset": "default"},
             "photo": self.photo,

@@ -35,7 +35,10 @@ class Odd:
             case "wait":
                 while request["run"] not in self.stopped: time.sleep(0.01)
                 return "stopped"
-        tell({"pid": os.getpid()})
+        if request["do"] == "download":
+            tell({"type": "download", "name": "vgg", "done": 5, "total": 9})
+            while not self.stopped: time.sleep(0.01)
+        tell({"type": "hello", "pid": os.getpid()})
         return request["do"]
     def interrupt(self, what):
         self.stopped.append(what)
@@ -123,6 +126,19 @@ def test_what_is_urgent_comes_first(tmp_path: Path) -> None:
         assert await waiting == "stopped"
         await asyncio.gather(*several)
         assert done == ["click", "patient 0", "patient 1", "patient 2"]
+
+    doing(tmp_path, work)
+
+
+def test_a_download_is_known_while_it_goes_on(tmp_path: Path) -> None:
+    async def work(worker: Worker) -> None:
+        waiting = asyncio.create_task(worker.ask({"do": "download"}))
+        while worker.download is None:
+            await asyncio.sleep(0.01)
+        assert worker.download == {"type": "download", "name": "vgg", "done": 5, "total": 9}
+        worker.interrupt("")
+        await waiting
+        assert worker.download is None
 
     doing(tmp_path, work)
 

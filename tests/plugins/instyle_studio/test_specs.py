@@ -215,6 +215,17 @@ def test_a_bundle_of_a_folder_of_styles(session: Session, spec: dict[str, Any]) 
     assert "styles/link.png" not in inner
 
 
+def test_a_bundle_without_one_of_its_files_is_none(
+    session: Session, spec: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = next(iter(session.folders.values()))
+    item = {**spec["objects"][0], "style": str(folder / "red.png")}
+    assert "red.png" in bundle(session, {**spec, "objects": [item]}, session.root)[1]
+    (folder / "red.png").unlink()
+    with pytest.raises(InputError, match="any more"):
+        bundle(session, {**spec, "objects": [item]}, session.root)
+
+
 names = st.text(min_size=1, max_size=300)
 
 
