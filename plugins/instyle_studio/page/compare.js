@@ -50,7 +50,10 @@ function toggle(id) {
 const pressed = (id) => $(id).getAttribute("aria-pressed") === "true";
 
 export const runOf = (id) => state.runs.find((run) => run.id === id);
-export const isDone = (run) => run?.state === "finished" || run?.state === "interrupted";
+export const isOver = (run) => run?.state === "finished" || run?.state === "interrupted";
+
+/** Whether a run has a picture to show: one that was stopped early may have none. */
+export const isDone = (run) => isOver(run) && run.has_result;
 
 /** What a run is called: pictures are numbered in the order in which they were asked for. */
 export function nameOfRun(run) {

@@ -1,7 +1,7 @@
 // Painting: a preview at once and then the whole, what is going on, stopping and going on.
 
 import * as api from "./api.js";
-import { isDone, runOf, showLive } from "./compare.js";
+import { isDone, isOver, runOf, showLive } from "./compare.js";
 import { curves } from "./curves.js";
 import { $, duration, errorAt, h, show, tell } from "./dom.js";
 import { baseOf, changed, isEmpty, on, state, toSpec } from "./state.js";
@@ -191,9 +191,13 @@ function downloading(stage, download) {
   return `${download.name}${percent}`;
 }
 
-const ordered = (value) => (value && typeof value === "object" && !Array.isArray(value)
-  ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, ordered(value[key])]))
-  : Array.isArray(value) ? value.map(ordered) : value);
+/** A value with its keys in order, and with styles written out, so that equal ones look alike. */
+function ordered(value, name = "") {
+  if (Array.isArray(value)) return value.map((item) => ordered(item));
+  if (name === "style" && typeof value === "string") return { images: [value] };
+  if (!value || typeof value !== "object") return value;
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, ordered(value[key], key)]));
+}
 
 export const sameSpec = (one, other) => JSON.stringify(ordered({ ...one, output: null, start: null }))
   === JSON.stringify(ordered({ ...other, output: null, start: null }));
@@ -213,9 +217,9 @@ function buttons() {
   $("paint").textContent = working ? "Paint this next" : "Paint";
   show($("paint-fields"), !working);
   show($("preview"), !working);
-  const open = isDone(run) && !run.preview && run.spec.content === `photo:${state.photo?.id}`;
-  const other = open && differs(run);
-  show($("go-on"), !working && open && (run.state === "interrupted" || other));
+  const open = isOver(run) && !run.preview && run.spec.content === `photo:${state.photo?.id}`;
+  const other = open && run.has_result && differs(run);
+  show($("go-on"), !working && open && (run.resumable || other));
   $("go-on").querySelector("span").textContent = other ? "Go on with changes" : "Go on";
   drawProgress();
 }
@@ -238,7 +242,7 @@ async function goOn() {
   const run = runOf(state.result);
   errorAt("paint-error", null);
   try {
-    const { id } = await api.goOn(run.id, differs(run) ? toSpec() : null);
+    const { id } = await api.goOn(run.id, run.has_result && differs(run) ? toSpec() : null);
     await follow(id);
   } catch (error) {
     errorAt("paint-error", error);

@@ -117,6 +117,6 @@ def visit(browser: Browser, server: Server, screen: str) -> Iterator[Visit]:
     page.goto(f"{server.address}/?token={server.token}")
     try:
         yield one
-        assert one.faults == []
+        assert not one.faults, one.faults
     finally:
         context.close()
