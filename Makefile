@@ -9,11 +9,11 @@ demo: $(VENV)/.installed
 	$(BIN)/instyle demo
 
 # A process for each core, with one thread each: with more, they would wait for one another.
-test: $(VENV)/.installed
+test: $(VENV)/.browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
 
 # With the lowest versions that pyproject.toml allows, in an environment of their own.
-test-lowest: $(VENV)/.installed
+test-lowest: $(VENV)/.browser
 	$(BIN)/uv venv --clear --python $(PYTHON) $(VENV)-lowest
 	$(BIN)/uv pip install --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 		--editable '.[dev]'
@@ -33,6 +33,11 @@ docs: $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest build dist demo
+
+# A browser for the tests of the studio's page.
+$(VENV)/.browser: $(VENV)/.installed
+	.ci/browser $(BIN)/playwright
+	touch $@
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

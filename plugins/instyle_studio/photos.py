@@ -6,7 +6,9 @@ import asyncio
 import math
 import os
 from contextlib import suppress
+from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -181,9 +183,23 @@ async def cutout(request: Request) -> Response:
     return Response(data, media_type="image/png", headers=headers)
 
 
+async def demo(request: Request) -> Response:
+    """Put instyle's own photo of a cat and its painting into the session, for a first try."""
+    session = studio_of(request).session
+
+    def add(kind: str, name: str) -> dict[str, Any]:
+        with as_file(files("instyle_core").joinpath("demo", name)) as path:
+            return dict(session.add(kind, path, name).about)
+
+    photo = await asyncio.to_thread(add, "photos", "cat.png")
+    style = await asyncio.to_thread(add, "styles", "swirls.jpg")
+    return JSONResponse({"photo": photo, "style": style}, 201)
+
+
 def routes() -> list[Route]:
     """The routes."""
     found = [
+        Route("/api/demo", demo, methods=["POST"]),
         Route("/api/masks", upload_mask, methods=["POST"]),
         Route("/api/masks/{id}", mask),
         Route("/api/masks/{id}/cutout", cutout),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,13 @@ def test_styles_of_a_folder_are_served_and_never_copied(server: Server) -> None:
     small = decoded(server.get(f"/api/styles/{red['id']}/thumbnail").content)
     np.testing.assert_allclose(small.reshape(-1, 3).mean(axis=0), (250, 10, 20), atol=3)
     assert not any(server.session.glob("styles/*/red.png"))
+
+
+def test_the_demo_is_there_for_a_first_try(server: Server) -> None:
+    once = server.ask("POST", "/api/demo", 201).json()
+    again = server.ask("POST", "/api/demo", 201).json()
+    assert once == again  # it is not put in twice
+    assert once["photo"]["name"] == "cat.png"
+    file = server.get(f"/api/photos/{once['photo']['id']}/file").content
+    assert file == (files("instyle_core") / "demo" / "cat.png").read_bytes()
+    assert once["style"] in server.get("/api/styles").json()

@@ -1,0 +1,287 @@
+"""The whole way on the page: photo, click, correction, style, preview, run, compare, download."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from playwright.sync_api import Browser, LocatorAssertions, expect
+
+from tests.core.helpers.browser import open_browser
+from tests.core.helpers.studio import noise, save
+from tests.plugins.instyle_studio.conftest import things_on
+from tests.plugins.instyle_studio.paging import SCREENS, Visit, visit
+from tests.plugins.instyle_studio.serving import ENDLESS, Server
+
+CAT = Path(str(files("instyle_core") / "demo" / "cat.png"))
+SWIRLS = Path(str(files("instyle_core") / "demo" / "swirls.jpg"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    styles = tmp_path / "styles"
+    styles.mkdir()
+    (styles / "swirls.jpg").write_bytes(SWIRLS.read_bytes())
+    save(styles / "noise.png", noise(48, 64, seed=3))
+    with Server.start(tmp_path / "session", "--styles", styles) as started:
+        yield started
+
+
+def written(one: Visit) -> dict[str, Any]:
+    """The spec that the page shows as text."""
+    one.press("#all-settings")
+    one.press("#as-text")
+    expect(one.page.locator("#yaml")).not_to_have_value("")
+    spec = yaml.safe_load(one.page.locator("#yaml").input_value())
+    one.press("#close-settings")
+    return spec
+
+
+def small(one: Visit) -> None:
+    """Set size and steps in the form of all settings, so that painting takes no time."""
+    one.press("#all-settings")
+    for key, value in (("size", 64), ("steps", 3)):
+        one.page.locator(f"#settings-form [data-key={key}] input").first.fill(str(value))
+    one.is_accessible()
+    one.press("#close-settings")
+
+
+def mask(one: Visit, server: Server) -> np.ndarray:
+    """The mask of the object that is edited, as it can be downloaded."""
+    address = one.page.locator("#download-mask").get_attribute("href")
+    data = np.frombuffer(server.get(str(address)).content, np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+def name(one: Visit) -> LocatorAssertions:
+    return expect(one.page.locator("#objects .name"))
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_whole_way(browser: Browser, server: Server, screen: str, tmp_path: Path) -> None:
+    with visit(browser, server, screen) as one:
+        page = one.page
+        expect(page.locator("#welcome")).to_be_visible()
+        one.is_accessible()
+
+        one.choose("#choose-photo", CAT)
+        expect(page.locator(".tag", has_text="cat")).to_be_visible()
+        one.press_picture(0.5, 0.6)
+        name(one).to_have_text("cat")
+        assert mask(one, server)[180, 225] == 255
+        correct(one, server)
+
+        expect(page.locator(".best")).to_be_visible()
+        one.press(".tile:has(input) >> nth=1")
+        one.is_accessible()
+        small(one)
+        one.press("#preview")
+        expect(page.locator("#caption-right")).to_have_text("preview")
+        one.wait_for_end()
+        one.press("#paint")
+        expect(page.locator("#caption-right")).to_have_text("painted")
+        one.wait_for_end()
+        expect(page.locator("#runs li")).to_have_count(1)  # its previews make room for the picture
+
+        compare(one)
+        keep(one, tmp_path)
+        another(one)
+
+
+def correct(one: Visit, server: Server) -> None:
+    """Take a corner away by a click, undo that, and add another one with the brush."""
+    if one.touch:
+        one.press("#tool label >> nth=1")
+    one.press_picture(0.2, 0.5, away=True)
+    name(one).to_have_text("object 1")
+    select = written(one)["objects"][0]["select"]
+    assert len(select["points"]) == len(select["not"]) == 1
+    assert np.abs(np.subtract(select["points"][0], (225, 180))).max() <= 2
+    assert np.abs(np.subtract(select["not"][0], (90, 150))).max() <= 2
+    one.press("#undo")
+    name(one).to_have_text("cat")
+    before = mask(one, server)
+    assert before[30, 428] == 0
+    one.press("#tool label >> nth=3")
+    one.press_picture(0.95, 0.1)
+    expect(one.page.locator("#redo")).to_be_disabled()
+    after = mask(one, server)
+    assert after[30, 428] == 255
+    changed = np.argwhere(before != after)
+    assert np.abs(changed - (30, 428)).max() < 40  # the brush's circle, and nothing else
+    one.press("#undo")
+    assert "segmenter" not in written(one)["objects"][0]
+
+
+def compare(one: Visit) -> None:
+    """Move the slider, look at both side by side, at single pixels, at the seam and the mask."""
+    page = one.page
+    page.locator("#split-at").focus()
+    page.keyboard.press("End")
+    at_end = page.locator("#handle").bounding_box()
+    page.keyboard.press("Home")
+    at_start = page.locator("#handle").bounding_box()
+    _, _, width, _ = one.photo_on_canvas()
+    assert at_end
+    assert at_start
+    assert at_end["x"] - at_start["x"] == pytest.approx(width, abs=2)
+    one.press("#compare-view label >> nth=1")
+    expect(page.locator("#split")).to_be_hidden()
+    for button in ("#show-seam", "#show-mask"):
+        one.press(button)
+        expect(page.locator(button)).to_have_attribute("aria-pressed", "true")
+    page.locator("#canvas").focus()
+    page.keyboard.press("1")
+    expect(page.locator("#zoom-value")).to_have_text("100 %")
+    page.keyboard.press("0")
+    one.press("#compare-view label >> nth=0")
+    one.is_accessible()
+
+
+def keep(one: Visit, folder: Path) -> None:
+    """The spec that is downloaded, run on the command line, gives the same bytes."""
+    picture = one.download("#keep-picture")
+    assert cv2.imdecode(np.frombuffer(picture, np.uint8), 1).shape == (300, 451, 3)
+    cut = cv2.imdecode(np.frombuffer(one.download("#keep-cutout"), np.uint8), -1)
+    assert cut[180, 225, 3] == 255
+    assert cut[30, 428, 3] == 0
+    spec = yaml.safe_load(one.download("#keep-spec"))
+    with zipfile.ZipFile(io.BytesIO(one.download("#keep-bundle"))) as bundle:
+        bundle.extractall(folder / "bundle")
+    assert yaml.safe_load((folder / "bundle" / "spec.yaml").read_text()) == spec
+    code = "from instyle_core.cli import main; main(['pipeline', 'run', 'spec.yaml'])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder / "bundle",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "bundle" / spec["output"]).read_bytes() == picture
+
+
+def another(one: Visit) -> None:
+    """Go on from the result with another strength, and compare the two pictures."""
+    page = one.page
+    expect(page.locator("#go-on")).to_be_hidden()
+    page.locator("#strength").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#go-on")).to_have_text("Go on with changes")
+    one.press("#go-on")
+    expect(page.locator("#runs li")).to_have_count(2)
+    one.wait_for_end()
+    expect(page.locator("#against option")).to_have_text(["the photo", "picture 1"])
+    page.locator("#against").select_option(index=1)
+    expect(page.locator("#caption-left")).to_have_text("picture 1")
+
+
+def test_four_clicks_paint_and_leaving_stops_nothing(browser: Browser, server: Server) -> None:
+    with visit(browser, server, "desk") as one:
+        one.choose("#choose-photo", CAT)
+        expect(one.page.locator(".tag")).to_be_visible()
+        one.press_picture(0.5, 0.6)
+        name(one).to_have_text("cat")
+        one.press(".tile:has(input) >> nth=0")
+        one.press("#paint")
+        expect(one.page.locator("#runs li")).to_have_count(2)
+        assert one.clicks == 4
+    runs = server.get("/api/runs").json()
+    assert [run["preview"] for run in runs] == [True, False]
+    with visit(browser, server, "desk") as one:
+        expect(one.page.locator("#stop")).to_be_visible()
+        name(one).to_have_text("cat")
+        one.press("#stop")
+        expect(one.page.locator("#stop")).to_be_hidden()
+        left = server.get("/api/runs").json()
+        assert {run["state"] for run in left} <= {"interrupted", "finished"}
+
+
+def test_stop_and_go_on(browser: Browser, server: Server) -> None:
+    things = things_on(server)
+    run = server.run(things.spec(**ENDLESS))
+    with visit(browser, server, "desk") as one:
+        expect(one.page.locator("#curves figcaption").first).to_have_text("tint")
+        one.press("#stop")
+        expect(one.page.locator("#go-on")).to_have_text("Go on")
+        steps = [event["step"] for event in server.told(run) if event["type"] == "step"]
+        one.press("#go-on")
+        expect(one.page.locator("#stop")).to_be_visible()
+        server.wait(run, "running")
+        expect(one.page.locator("#time-left")).to_contain_text(" of ")
+        one.press("#stop")
+        expect(one.page.locator("#go-on")).to_be_visible()
+        server.wait(run, "interrupted")
+        more = [event["step"] for event in server.told(run) if event["type"] == "step"]
+        assert more[: len(steps)] == steps
+        assert more[-1] > steps[-1]
+
+
+def test_keys_do_everything(browser: Browser, server: Server) -> None:
+    with visit(browser, server, "desk") as one:
+        page, keys = one.page, one.page.keyboard
+        page.locator("#use-demo").press("Enter")
+        expect(page.locator(".tag")).to_have_text("cat")
+        page.locator("#canvas").focus()
+        keys.press("ArrowDown")
+        keys.press("Enter")
+        name(one).to_have_text("cat")
+        keys.press("x")
+        keys.press("Enter")
+        for _ in range(20):
+            keys.press("ArrowRight")
+            keys.press("ArrowDown")
+        keys.press("Enter")
+        name(one).to_have_text("object 1")
+        x0, y0, x1, y1 = written(one)["objects"][0]["select"]["box"]
+        assert x1 - x0 > 60
+        assert y1 - y0 > 60
+        page.locator("#canvas").focus()
+        keys.press("z")
+        name(one).to_have_text("cat")
+        keys.press("Shift+Z")
+        name(one).to_have_text("object 1")
+        keys.press("Escape")
+        expect(page.locator("#clear")).to_be_disabled()
+        page.locator("#styles input").first.focus()
+        keys.press("Space")
+        expect(page.locator("#styles :checked")).to_have_count(1)
+
+
+def test_errors_are_shown_where_they_belong(
+    browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    with visit(browser, server, "desk") as one:
+        one.choose("#choose-photo", text)
+        expect(one.page.locator("#toast")).to_contain_text("text.png")
+        one.press("#use-demo")
+        expect(one.page.locator(".tag")).to_be_visible()
+        one.press("#paint")
+        expect(one.page.locator("#style-error")).to_contain_text("choose a style")
+        one.press("#all-settings")
+        one.press("#as-text")
+        expect(one.page.locator("#yaml")).not_to_have_value("")
+        one.page.locator("#yaml").fill("version: 1\ncontent: /etc/passwd\nsize: 3\n")
+        one.press("#apply-text")
+        expect(one.page.locator("#settings-errors")).to_contain_text("size")
+        one.faults.clear()  # a browser also lists answers that are errors in its console
