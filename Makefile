@@ -3,17 +3,21 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-lowest lint docs clean
+.PHONY: demo test test-page test-lowest lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/instyle demo
 
 # A process for each core, with one thread each: with more, they would wait for one another.
-test: $(VENV)/.browser
+test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
 
+# The studio's page and the report of a run, in a browser.
+test-page: $(VENV)/.browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto -m browser
+
 # With the lowest versions that pyproject.toml allows, in an environment of their own.
-test-lowest: $(VENV)/.browser
+test-lowest: $(VENV)/.installed
 	$(BIN)/uv venv --clear --python $(PYTHON) $(VENV)-lowest
 	$(BIN)/uv pip install --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 		--editable '.[dev]'

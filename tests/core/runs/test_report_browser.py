@@ -13,6 +13,8 @@ from instyle_core.runs import report
 from tests.core.helpers.browser import open_browser
 from tests.core.helpers.studio import read, save
 
+pytestmark = pytest.mark.browser
+
 WIDTH, HEIGHT = 60, 40
 
 

@@ -24,6 +24,8 @@ from tests.plugins.instyle_studio.conftest import things_on
 from tests.plugins.instyle_studio.paging import SCREENS, Visit, visit
 from tests.plugins.instyle_studio.serving import ENDLESS, Server
 
+pytestmark = pytest.mark.browser
+
 CAT = Path(str(files("instyle_core") / "demo" / "cat.png"))
 SWIRLS = Path(str(files("instyle_core") / "demo" / "swirls.jpg"))
 
