@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from tests.core.helpers.hub import Hub, hub_of_this_machine
 from tests.core.helpers.site import Site
 from tests.core.helpers.studio import Studio
 from tests.core.helpers.weights_server import WeightsServer
+
+# pymatting, which some tests compare with, would be compiled for a minute.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 # On a loaded machine, an example may take any time.
 hypothesis.settings.register_profile("instyle", deadline=None)

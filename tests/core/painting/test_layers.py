@@ -33,8 +33,8 @@ def test_two_colors_are_told_apart(size: tuple[int, int]) -> None:
 
 def test_smooth_layers_are_those_of_pymatting() -> None:
     pymatting = pytest.importorskip("pymatting")
-    front, back = 0.6 + 0.3 * picture(48, 60, seed=1), 0.4 * picture(48, 60, seed=2)
-    alpha = ramp(48, 60)
+    front, back = 0.6 + 0.3 * picture(32, 40, seed=1), 0.4 * picture(32, 40, seed=2)
+    alpha = ramp(32, 40)
     photo = alpha * front + (1 - alpha) * back
     pixels = photo.permute(1, 2, 0).double().numpy()
     theirs = pymatting.estimate_foreground_ml(
