@@ -168,11 +168,11 @@ class Look:
         """The candidates, the photo, its segmentation, and the selection in the photo's pixels."""
         picture = self.picture(photo)
         self._fetch(use, *([use.refine] if use.refine else []))
-        if len(self._segmentations) > _MOST_KEPT:
-            self._segmentations.clear()
         small, segmentation = segment(
             picture, use, select, self._segmentations, self._tell, self._create
         )
+        if len(self._segmentations) > 2:  # each has as many planes as classes, of the photo's size
+            self._segmentations.pop(next(iter(self._segmentations)))
         return candidates(segmentation, small), picture, segmentation, small
 
     def _segmenter(self, select: Select, written: Any, refiner: Any) -> Use:
@@ -214,7 +214,7 @@ class Look:
                 fetch(weights, on_progress=lambda *far, n=name: self._tell(Download(n, *far)))
 
 
-#: So many networks, and segmentations of one photo, are kept.
+#: So many networks are kept.
 _MOST_KEPT = 8
 
 

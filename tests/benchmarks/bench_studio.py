@@ -79,10 +79,8 @@ def small_run(photo: str, style: str, mask: str) -> dict[str, Any]:
 
 def memory_of(server: Server) -> float:
     """In megabytes."""
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     total = 0
-    for process in (str(pid), *children):
+    for process in server.pids:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024

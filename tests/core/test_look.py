@@ -73,6 +73,24 @@ def test_networks_and_the_photo_are_kept(
     assert look.picture(other) is not first
 
 
+def test_two_segmentations_of_the_photo_are_kept(
+    studio: Studio, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large photo, each takes much memory."""
+    asked: list[int] = []
+    segmenter = type(look._create(look._resolve("segmenter", STENCIL)))
+    segment = segmenter.segment
+
+    def counted(self: Any, image: Any, prompt: Any) -> Any:
+        asked.append(prompt.points[0][0])
+        return segment(self, image, prompt)
+
+    monkeypatch.setattr(segmenter, "segment", counted)
+    for x in (25, 26, 25, 26, 27, 26, 25):
+        look.find(studio.folder / "photo.png", {"points": [[x, 20]]}, STENCIL)
+    assert asked == [25, 26, 27, 25]
+
+
 def test_the_default_segmenters_are_loaded_beforehand(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from instyle_core.config.preview import preview
 
 
 def previewed(**spec: Any) -> dict[str, Any]:
-    document = Document("spec.yaml", Path("/work"), spec)
+    document = Document("spec.yaml", Path("/specs"), spec)
     preview(document)
     assert document.problems == []
     return document.data
@@ -36,7 +36,7 @@ def test_steps(optimizer: dict[str, Any] | None, steps: int) -> None:
 
 
 def test_the_output_has_a_name_of_its_own() -> None:
-    assert previewed(output="a/b.jpg")["output"] == "/work/a/b-preview.jpg"
+    assert previewed(output="a/b.jpg")["output"] == "/specs/a/b-preview.jpg"
     assert "output" not in previewed()
 
 

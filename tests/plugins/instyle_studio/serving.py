@@ -85,6 +85,13 @@ class Server:
         process.communicate()
 
     @property
+    def pids(self) -> list[int]:
+        """The processes of the server and of its workers."""
+        first = self.process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
+    @property
     def port(self) -> int:
         return int(self.address.rpartition(":")[2])
 

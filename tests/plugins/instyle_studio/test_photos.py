@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,12 +123,8 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(
 
 def peak_of(server: Server) -> float:
     """The most memory that the server and its workers have had, in bytes, all together."""
-    from pathlib import Path
-
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     total = 0
-    for process in (str(pid), *children):
+    for process in server.pids:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
         total += next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     return total * 1024
