@@ -104,11 +104,21 @@ def choose(
 ) -> Sequence[Candidate]:
     """The selected ones of the `candidates`: one, or all of them.
 
+    A note tells if there are several, and which of several classes are no part of it.
+
     Raises:
         InputError: there is none, or none of this index.
     """
     index = _selected_index(select, len(found), segmentation, on_event)
-    return found if index is None else [found[index]]
+    chosen = found if index is None else [found[index]]
+    if len(select.prompt.classes) > 1:
+        inside = mask_of(chosen).decision[0] > 0
+        seen = most_probable(segmentation.probabilities)[inside].unique().tolist()
+        names = {segmentation.classes[index] for index in seen}
+        missing = [name for name in select.prompt.classes if name not in names]
+        if 0 < len(missing) < len(select.prompt.classes):
+            on_event(Note(f"the object that was found has no {' and no '.join(missing)} in it"))
+    return chosen
 
 
 def refine(mask: Mask, image: Tensor, segmenter: Use) -> Mask:

@@ -149,6 +149,17 @@ def test_classes_that_touch_are_one_object() -> None:
     assert np.array_equal(mask, of("........", "........", "....cccc", "....cccc"))
 
 
+def test_a_class_that_is_no_part_of_the_object_is_noted() -> None:
+    alone, apart = drawn("cc..", "...."), drawn("cc.d", "....")
+    for scene in (alone, apart):
+        mask, notes = selected(scene, class_=["cat", "dog"])
+        assert mask.tolist() == (drawn("cc..", "....") > 0).tolist()
+        assert notes[-1] == "the object that was found has no dog in it"
+    assert selected(drawn("ccdd", "...."), class_=["cat", "dog"])[1] == []
+    assert selected(apart, class_=["cat", "dog"], instance="all")[1] == []
+    assert selected(alone, class_="cat")[1] == []
+
+
 def test_an_unknown_class_of_a_list() -> None:
     with pytest.raises(InputError, match="does not know the class 'horse'"):
         selected(SCENE, class_=["cat", "horse"])
