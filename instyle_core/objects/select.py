@@ -113,8 +113,8 @@ def choose(
     chosen = found if index is None else [found[index]]
     if len(select.prompt.classes) > 1:
         inside = mask_of(chosen).decision[0] > 0
-        seen = most_probable(segmentation.probabilities)[inside].unique().tolist()
-        names = {segmentation.classes[index] for index in seen}
+        seen = most_probable(segmentation.probabilities)[inside].bincount().nonzero().flatten()
+        names = {segmentation.classes[index] for index in seen.tolist()}
         missing = [name for name in select.prompt.classes if name not in names]
         if 0 < len(missing) < len(select.prompt.classes):
             on_event(Note(f"the object that was found has no {' and no '.join(missing)} in it"))
