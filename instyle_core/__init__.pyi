@@ -55,6 +55,8 @@ from .plugin.hookspecs import Plugin as Plugin
 from .plugin.hookspecs import hookimpl as hookimpl
 from .plugin.registry import Registry as Registry
 from .plugin.registry import register as register
+from .plugin.use import keep_networks as keep_networks
+from .runs.resume import is_done as is_done
 from .validation import check as check
 from .weights.converted import converted as converted
 from .weights.fetch import fetch as fetch

@@ -31,7 +31,7 @@ from instyle_core.objects.select import candidates, choose, refine
 from instyle_core.objects.shown import facts, shown
 from instyle_core.painting.ranking import rank, subject_of
 from instyle_core.plugin.registry import Registry
-from instyle_core.plugin.use import Use
+from instyle_core.plugin.use import Use, keep_networks
 from instyle_core.settings import setting
 from instyle_core.validation import misfits
 from instyle_core.weights.fetch import fetch, locate
@@ -66,8 +66,9 @@ class Look:
         Raises:
             InstyleError: one of them cannot be made.
         """
-        for told in ({}, {"point": [0, 0]}):
-            self._create(default_segmenter(Select.model_validate(told), self._context))
+        with keep_networks(self._made):
+            for told in ({}, {"point": [0, 0]}):
+                default_segmenter(Select.model_validate(told), self._context).create()
 
     def picture(self, path: Path) -> Picture:
         """A picture at full resolution; the last one is kept.
@@ -152,12 +153,14 @@ class Look:
             values = read_mask(mask, picture.size, max_megapixels=self._max_megapixels)
             where = Mask(values, (values >= 0.5).float())
         margin = Spec.model_fields["margin"].default
+        with keep_networks(self._made):
+            networks = {n: r.create().to(device, torch.float32) for n, r in readers.items()}
         (ranking,) = rank(
             pictures,
             photo,
             [subject_of(picture.pixels, where, COLORS_OF_STYLE, margin)],
             use,
-            {name: self._create(r).to(device, torch.float32) for name, r in readers.items()},
+            networks,
             device,
             self._tell,
             max_megapixels=self._max_megapixels,
@@ -168,9 +171,8 @@ class Look:
         """The candidates, the photo, its segmentation, and the selection in the photo's pixels."""
         picture = self.picture(photo)
         self._fetch(use, *([use.refine] if use.refine else []))
-        small, segmentation = segment(
-            picture, use, select, self._segmentations, self._tell, self._create
-        )
+        with keep_networks(self._made):
+            small, segmentation = segment(picture, use, select, self._segmentations, self._tell)
         if len(self._segmentations) > 2:  # each has as many planes as classes, of the photo's size
             self._segmentations.pop(next(iter(self._segmentations)))
         return candidates(segmentation, small), picture, segmentation, small
@@ -197,25 +199,12 @@ class Look:
         except ValidationError as error:
             raise _spec_error(error, kind) from error
 
-    def _create(self, use: Use) -> Any:
-        """What a plugin makes, or has made before for the same parameters."""
-        key = repr(replace(use, refine=None))
-        if key not in self._made:
-            if len(self._made) >= _MOST_KEPT:
-                self._made.pop(next(iter(self._made)))
-            self._made[key] = use.create()
-        return self._made[key]
-
     def _fetch(self, *uses: Use) -> None:
         """Download what is missing, and tell how far it is."""
         for weights in dict.fromkeys(w for use in uses for w in use.pretrained()):
             if locate(weights) is None:
                 name = weights.name
                 fetch(weights, on_progress=lambda *far, n=name: self._tell(Download(n, *far)))
-
-
-#: So many networks are kept.
-_MOST_KEPT = 8
 
 
 def _select(asked: Mapping[str, Any]) -> Select:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from instyle_core.device import (
     describe_machine,
     keep_freed_memory,
 )
-from instyle_core.errors import InstyleError, InterruptedRun, RescuedRun
+from instyle_core.errors import InputError, InstyleError, InterruptedRun, RescuedRun
 from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore, tell_notes
 from instyle_core.images.picture import Picture, check_output, encode_picture, read_picture
 from instyle_core.images.resize import resize
@@ -37,6 +38,7 @@ from instyle_core.painting.style_picture import style_of
 from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs.folder import RunFolder, settle
 from instyle_core.runs.notebook import gallery
+from instyle_core.runs.record import Earlier
 from instyle_core.runs.resume import find, resuming
 from instyle_core.runs.state import RunState
 from instyle_core.validation import check
@@ -84,7 +86,7 @@ def run(
     plan: Plan,
     on_event: Observer = ignore,
     *,
-    resume: bool = False,
+    resume: bool | Literal["if possible"] = False,
     checkpoint: float = CHECKPOINT_S,
 ) -> Result:
     """Carry out a plan.
@@ -98,7 +100,8 @@ def run(
         plan: the plan.
         on_event: is told of everything that happens.
         resume: continue the interrupted run in the plan's folder. On the same machine, the result
-            has the same bytes as without the interruption.
+            has the same bytes as without the interruption. "if possible" starts anew where there
+            is none that this plan can resume.
         checkpoint: seconds between two checkpoints.
 
     Raises:
@@ -118,7 +121,7 @@ def run(
     precision = choose_precision(plan.spec.precision, device)
     machine = describe_machine(device, precision)
     settle(plan)
-    earlier = find(plan, machine) if resume else None
+    earlier = _earlier(plan, machine, resume)
     with RunFolder(plan, machine, every=checkpoint) as folder:
         tell = Teller(folder, on_event, items=len(plan.objects))
         if earlier:
@@ -148,6 +151,18 @@ def run(
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
     tell(Finished(status, output, plan.folder, seconds))
     return Result(status, outcome.reason, content, output, plan.folder, seconds, resumable)
+
+
+def _earlier(
+    plan: Plan, machine: Mapping[str, Any], resume: bool | Literal["if possible"]
+) -> Earlier | None:
+    """The run to go on with; None for a new one."""
+    try:
+        return find(plan, machine) if resume else None
+    except InputError:
+        if resume is True:
+            raise
+        return None
 
 
 def write(

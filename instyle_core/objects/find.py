@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,12 +128,8 @@ def segment(
     select: Select,
     segmentations: dict[Any, Segmentation] | None = None,
     on_event: Observer = ignore,
-    create: Callable[[Use], Any] = Use.create,
 ) -> tuple[Select, Segmentation]:
     """Segment a picture; arguments as for `find_object`.
-
-    Args:
-        create: makes the segmenter, or has one that was made before.
 
     Returns:
         The selection, in pixels of the picture as it was read, and the segmentation.
@@ -143,7 +139,7 @@ def segment(
     segmentations = {} if segmentations is None else segmentations
     key = (repr(segmenter), prompt)
     if key not in segmentations:
-        segmentations[key] = create(segmenter).segment(picture.pixels, prompt)
+        segmentations[key] = segmenter.create().segment(picture.pixels, prompt)
         for note in segmentations[key].notes:
             on_event(Note(note))
     return select, segmentations[key]

@@ -35,7 +35,7 @@ from instyle_core.runs.hidden import (
 )
 from instyle_core.runs.losses_csv import Row, row_of, write_rows
 from instyle_core.runs.own_files import own_file
-from instyle_core.runs.record import RUNNING, hash_of, origins, relative, state_path
+from instyle_core.runs.record import RUNNING, fingerprint, hash_of, origins, relative, state_path
 from instyle_core.runs.state import RunState, damaged, dump_state
 
 if TYPE_CHECKING:
@@ -271,6 +271,7 @@ class RunFolder:
             "losses": self._last_losses(),
             "notes": self._notes,
             "inputs": {str(path): digest for path, digest in self._inputs.items()},
+            "fingerprint": fingerprint(plan, self._inputs),
             **origins(plan),
             "machine": self._machine,
             "state": digest,

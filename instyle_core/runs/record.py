@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 from collections.abc import Mapping
@@ -45,6 +47,31 @@ def origins(plan: Plan) -> dict[str, Any]:
             **{name: version(name) for name in libraries},
         },
     }
+
+
+def fingerprint(plan: Plan, inputs: Mapping[Path, str]) -> str:
+    """A SHA-256 of all that the picture of a plan depends on, but for the machine.
+
+    That is the spec, in which files stand for their content, the weights and the versions.
+
+    Args:
+        plan: the plan.
+        inputs: the hashes of the files that it reads.
+    """
+    known = {str(path): sha256 for path, sha256 in inputs.items()}
+    known |= {str(folder): "a folder" for path in inputs for folder in path.parents}
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: walk(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [walk(item) for item in value]
+        return known.get(value, value) if isinstance(value, str) else value
+
+    # Files that no value names are those of a folder that is chosen from.
+    spec = {**walk(plan.dump()), "output": plan.spec.output.suffix}
+    told = [spec, sorted(inputs.values()), origins(plan)]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def hash_of(path: Path) -> str:

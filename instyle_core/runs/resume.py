@@ -23,6 +23,7 @@ from instyle_core.runs.record import (
     RUNNING,
     Earlier,
     Record,
+    fingerprint,
     hash_of,
     origins,
     relative,
@@ -58,6 +59,28 @@ def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
         except InputError as error:
             errors.append(error)
     raise errors[0]
+
+
+def is_done(plan: Plan) -> bool:
+    """Whether a plan has been carried out: a run of it would make the same picture again.
+
+    The picture is there, and the record beside it tells that its run was finished, and of the same
+    spec, content of files, weights and versions. Their names and places do not matter, nor does the
+    machine.
+
+    Raises:
+        InputError: a file that the plan reads cannot be read.
+    """
+    folder = Path(os.path.realpath(plan.folder))
+    if not plan.spec.output.is_file():
+        return False
+    try:
+        record = json.loads(own_file(folder, "run.json").read_bytes())
+        told = record["status"], record["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    inputs = {path: hash_of(path) for path in plan.inputs}
+    return told == ("finished", fingerprint(plan, inputs))
 
 
 def _find(folder: Path, plan: Plan, machine: Mapping[str, Any]) -> Earlier:

@@ -54,13 +54,13 @@ def test_networks_and_the_photo_are_kept(
     studio: Studio, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    create = Use.create
+    create = Use._create
 
     def counted(use: Use) -> Any:
         made.append(use.plugin.name)
         return create(use)
 
-    monkeypatch.setattr(Use, "create", counted)
+    monkeypatch.setattr(Use, "_create", counted)
     photo = studio.folder / "photo.png"
     first = look.picture(photo)
     for x in (25, 26, 27):
@@ -78,7 +78,7 @@ def test_two_segmentations_of_the_photo_are_kept(
 ) -> None:
     """Of a large photo, each takes much memory."""
     asked: list[int] = []
-    segmenter = type(look._create(look._resolve("segmenter", STENCIL)))
+    segmenter = type(look._resolve("segmenter", STENCIL).create())
     segment = segmenter.segment
 
     def counted(self: Any, image: Any, prompt: Any) -> Any:
@@ -95,7 +95,7 @@ def test_the_default_segmenters_are_loaded_beforehand(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr(Use, "create", lambda use: made.append(use.plugin.name))
+    monkeypatch.setattr(Use, "_create", lambda use: made.append(use.plugin.name))
     look.load()
     assert made == ["fcn8s", "click"]
 
