@@ -110,11 +110,10 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
         report.write(task, {**told, "seconds": seconds}, missing)
     display.stop()
     if not options.quiet:
+        where = f"{task.output}/batch.html"
         counts = ", ".join(f"{count} {status}" for status, count in report.counts.items())
         left = f", {missing} not come to" if missing else ""
-        display.table(
-            report.rows, f"{counts or 'nothing done'}{left}; see {task.output}/batch.html"
-        )
+        display.table(report.rows, f"{counts or 'nothing done'}{left}; see {where}")
     if is_interrupted:
         return 130
     return 1 if report.counts["failed"] else 0

@@ -12,28 +12,11 @@ from instyle_batch.storage import is_url, listed
 from instyle_core import InputError, InstyleError
 
 #: What is taken from folders, by suffix; a file that is named itself may have any.
-READABLE = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".gif",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".jp2",
-        ".ppm",
-        ".pgm",
-    ]
-)
+_RASTER = ".jpg .jpeg .png .webp .tif .tiff .avif .jp2"
+READABLE = frozenset(f"{_RASTER} .jfif .bmp .gif .heic .heif .ppm .pgm".split())
 
 #: Formats that are written as they are read; photos of others are written as PNG.
-WRITABLE = frozenset([".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".jp2"])
+WRITABLE = frozenset(_RASTER.split())
 
 #: A photo: its name, relative to the folder that it was found in, and its file or URL.
 Photo = tuple[str, str]
@@ -130,7 +113,7 @@ def jobs_of(found: Iterable[Photo], styles: Sequence[str]) -> list[Job]:
         folders[folder] = style
     made: dict[str, Job] = {}
     for name, photo in found:
-        for folder, style in (folders or {"": None}).items():
+        for folder, style in folders.items() or [("", None)]:
             job = Job("/".join(filter(None, (folder, output_name(name)))), photo, style)
             other = made.setdefault(job.name, job)
             if other.photo != photo:

@@ -1,4 +1,4 @@
-"""What there is to do, and what came of it: plain data that goes to other processes and machines."""
+"""What there is to do, and what came of it: plain data, which goes to other processes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-#: ``done``, or ``skipped`` since it had been done before; ``failed``; ``interrupted``, with the best
-#: so far in the output; ``busy``, since another batch has it under way.
+#: ``done``, or ``skipped`` since it had been done before; ``failed``; ``interrupted``, with the
+#: best so far in the output; ``busy``, since another batch has it under way.
 Status = Literal["done", "skipped", "failed", "interrupted", "busy"]
 
 

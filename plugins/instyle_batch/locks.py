@@ -11,13 +11,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-    import msvcrt
+    windows: Any = import_module("msvcrt")
 
 
 class Locks:
@@ -56,7 +58,7 @@ class Locks:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
             else:
                 os.lseek(self._file, place, os.SEEK_SET)
-                msvcrt.locking(self._file, msvcrt.LK_NBLCK, 1)
+                windows.locking(self._file, windows.LK_NBLCK, 1)
         except (BlockingIOError, PermissionError):
             return False
         except OSError:
@@ -69,6 +71,6 @@ class Locks:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, place)
             else:
                 os.lseek(self._file, place, os.SEEK_SET)
-                msvcrt.locking(self._file, msvcrt.LK_UNLCK, 1)
+                windows.locking(self._file, windows.LK_UNLCK, 1)
         except OSError:
             self.work = False

@@ -103,13 +103,11 @@ def _assign_style(document: Document, style: str) -> None:
     where = f"--styles {style}"
     data = document.data if isinstance(document.data, dict) else {}
     objects = data.get("objects")
-    places = [
-        f"objects.{number}.style"
-        for number, item in enumerate(objects if isinstance(objects, list) else ())
-        if isinstance(item, dict) and item.get("style") is not None
-    ]
-    values = [objects[int(place.split(".")[1])]["style"] for place in places]
-    for place, value in [("style", data.get("style")), *zip(places, values, strict=True)]:
+    places = {"style": data.get("style")}
+    for number, item in enumerate(objects if isinstance(objects, list) else ()):
+        if isinstance(item, dict) and item.get("style") is not None:
+            places[f"objects.{number}.style"] = item["style"]
+    for place, value in places.items():
         scale = {"scale": value["scale"]} if isinstance(value, dict) and "scale" in value else {}
         document.assign(place, {"images": [style], **scale}, where)
 
