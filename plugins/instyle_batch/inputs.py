@@ -113,7 +113,8 @@ def jobs_of(found: Iterable[Photo], styles: Sequence[str]) -> list[Job]:
         folders[folder] = style
     made: dict[str, Job] = {}
     for name, photo in found:
-        for folder, style in folders.items() or [("", None)]:
+        crossed: list[tuple[str, str | None]] = [*folders.items()] or [("", None)]
+        for folder, style in crossed:
             job = Job("/".join(filter(None, (folder, output_name(name)))), photo, style)
             other = made.setdefault(job.name, job)
             if other.photo != photo:
