@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from instyle_core.config.plan import Plan
 from instyle_core.errors import InputError, InstyleError, first_line
 from instyle_core.interfaces.messages import in_words, shown
-from instyle_core.runs.hidden import dead_folders
+from instyle_core.runs.hidden import dead_folders, remove_dead
 from instyle_core.runs.losses_csv import Row, read_rows
 from instyle_core.runs.own_files import own_file
 from instyle_core.runs.record import (
@@ -80,7 +80,11 @@ def is_done(plan: Plan) -> bool:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     inputs = {path: hash_of(path) for path in plan.inputs}
-    return told == ("finished", fingerprint(plan, inputs))
+    if told != ("finished", fingerprint(plan, inputs)):
+        return False
+    for dead in dead_folders(folder):
+        remove_dead(dead)
+    return True
 
 
 def _find(folder: Path, plan: Plan, machine: Mapping[str, Any]) -> Earlier:

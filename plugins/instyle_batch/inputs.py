@@ -39,13 +39,14 @@ def photos(given: Iterable[str]) -> Iterator[Photo]:
         elif os.path.lexists(text):
             yield os.path.basename(text), os.path.abspath(text)
         elif glob.has_magic(text):
-            found = sorted(glob.glob(text, recursive=True))
-            if not found:
-                raise InputError("no file fits this pattern", where=text)
             top = _fixed(text)
-            for path in found:
-                if os.path.isfile(path):
-                    yield _relative(path, top), os.path.abspath(path)
+            found = sorted(glob.glob(text, recursive=True))
+            names = [_relative(path, top) for path in found if os.path.isfile(path)]
+            fitting = [name for name in names if is_photo(name)]
+            if not fitting:
+                raise InputError("no photo fits this pattern", where=text)
+            for name in fitting:
+                yield name, os.path.abspath(os.path.join(top, name))
         else:
             raise InputError("there is no such file or folder", where=text)
 
@@ -70,12 +71,13 @@ def in_folder(folder: Path) -> Iterator[Photo]:
 
 
 def is_photo(name: str) -> bool:
-    """Whether a file of a folder is taken for a photo, by its name."""
-    return not _is_left_out(name) and os.path.splitext(name)[1].lower() in READABLE
+    """Whether a file of a folder is taken for a photo, by its name relative to the folder."""
+    known = os.path.splitext(name)[1].lower() in READABLE
+    return known and not any(map(_is_left_out, Path(name).parts))
 
 
-def _is_left_out(name: str) -> bool:
-    return name.startswith(".") or name.endswith(".run")
+def _is_left_out(part: str) -> bool:
+    return part.startswith(".") or part.endswith(".run")
 
 
 def _fixed(pattern: str) -> str:

@@ -78,9 +78,7 @@ class Processes:
                     if deaths[job] < TRIES:
                         work.again(job)
                     else:
-                        reason = (
-                            f"its process died {TRIES} times; perhaps there is too little memory"
-                        )
+                        reason = f"its process died {TRIES} times, perhaps for want of memory"
                         yield Outcome(job, "failed", reason=reason)
                 raise BrokenProcessPool
             for future in ended:
