@@ -18,9 +18,9 @@ from instyle_batch.display import Display
 from instyle_batch.engines import Engine
 from instyle_batch.inputs import jobs_of, lines_of, photos, styles_of
 from instyle_batch.job import Job, Task
-from instyle_batch.photo import own_folder, plan_for
+from instyle_batch.plans import plan_for
 from instyle_batch.report import Report
-from instyle_batch.storage import is_url
+from instyle_batch.storage import is_url, own_folder
 from instyle_batch.work import Work
 from instyle_core import InputError, InstyleError, SpecError
 

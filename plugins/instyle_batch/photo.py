@@ -6,18 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from instyle_batch import thumbnails
 from instyle_batch.job import Job, Outcome, Status, Task
 from instyle_batch.locks import Locks
-from instyle_batch.storage import OWN, at_hand, is_url
-from instyle_core import InputError, InstyleError, Plan, SpecError, is_done, plan_of, run
+from instyle_batch.storage import at_hand, is_url
+from instyle_core import InputError, InstyleError, SpecError, is_done, run
 from instyle_core.events import Event, Note
-
-if TYPE_CHECKING:
-    from instyle_core.config.document import Document
 
 #: The note about a drive on which batches are not kept apart.
 NO_LOCKS = "this drive has no locks: a second batch on the same folder would do the same work again"
@@ -77,41 +72,6 @@ def paint(job: Job, task: Task, tell: Callable[[Event], object] = lambda event: 
 _INTERRUPTED, _WEIGHTS_ARE_MISSING = 130, 3
 
 
-def plan_for(job: Job, task: Task, photo: Path, output: Path) -> Plan:
-    """The plan of a job.
-
-    Raises:
-        SpecError: with everything that is wrong.
-        InputError: the spec cannot be read.
-    """
-
-    def change(document: Document) -> None:
-        for assignment in task.assignments:
-            document.set(assignment)
-        if task.device:
-            document.assign("device", task.device, "--devices")
-        if job.style:
-            _assign_style(document, job.style)
-        document.assign("content", str(photo), job.photo)
-        document.assign("output", str(output), job.name)
-
-    return plan_of(Path(task.spec), change)
-
-
-def _assign_style(document: Document, style: str) -> None:
-    """Put a style picture in place of all that the spec names, whose scale is kept."""
-    where = f"--styles {style}"
-    data = document.data if isinstance(document.data, dict) else {}
-    objects = data.get("objects")
-    places = {"style": data.get("style")}
-    for number, item in enumerate(objects if isinstance(objects, list) else ()):
-        if isinstance(item, dict) and item.get("style") is not None:
-            places[f"objects.{number}.style"] = item["style"]
-    for place, value in places.items():
-        scale = {"scale": value["scale"]} if isinstance(value, dict) and "scale" in value else {}
-        document.assign(place, {"images": [style], **scale}, where)
-
-
 @contextmanager
 def _locked(job: Job, task: Task, notes: list[str]) -> Iterator[bool]:
     """Whether this process alone has the job within the block."""
@@ -134,21 +94,6 @@ def _locks(output: str) -> Locks:
         raise InputError(
             f"the folder cannot be written to: {error.strerror}", where=str(folder)
         ) from error
-
-
-def own_folder(output: str) -> Path:
-    """The folder for what a batch keeps beside its pictures; it is made.
-
-    Raises:
-        InputError: it cannot be made.
-    """
-    folder = Path(output, OWN)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what, hint = f"the folder cannot be made: {error.strerror}", "choose another with -o"
-        raise InputError(what, where=output, hint=hint) from error
-    return folder
 
 
 def in_words(error: InstyleError) -> str:

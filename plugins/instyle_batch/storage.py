@@ -35,6 +35,21 @@ def listed(url: str, suffixes: Collection[str]) -> Iterator[Photo]:
     raise NotImplementedError
 
 
+def own_folder(output: str) -> Path:
+    """The folder for what a batch keeps beside its pictures; it is made.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    folder = Path(output, OWN)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what, hint = f"the folder cannot be made: {error.strerror}", "choose another with -o"
+        raise InputError(what, where=output, hint=hint) from error
+    return folder
+
+
 @dataclass(frozen=True)
 class Files:
     """The files of a job on this machine.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from instyle_batch.job import Job, Task
-from instyle_batch.photo import plan_for
+from instyle_batch.plans import plan_for
 from instyle_core import is_done
 from tests.core.helpers.commands import start
 from tests.plugins.instyle_batch.conftest import Batch

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from instyle_batch.job import Job
 from instyle_batch.locks import Locks
-from instyle_batch.photo import in_words, paint, plan_for
+from instyle_batch.photo import in_words, paint
 from instyle_core import InputError, SpecError
 from instyle_core.events import Event, Step
 from tests.plugins.instyle_batch.conftest import Batch
@@ -74,13 +72,6 @@ def test_an_output_that_cannot_be_made(batch: Batch) -> None:
     outcome = paint(job, batch.task())
     assert outcome.status == "failed"
     assert str(batch.output / "inner") in outcome.reason
-
-
-def test_a_wrong_value_is_told_with_its_line(batch: Batch) -> None:
-    spec = batch.spec(size=1)
-    with pytest.raises(SpecError) as caught:
-        plan_for(Job("a.png", "a.png"), batch.task(spec=str(spec)), Path("a.png"), Path("/x.png"))
-    assert "size" in in_words(caught.value)
 
 
 def test_in_words() -> None:
