@@ -10,7 +10,8 @@ from functools import cache
 from instyle_batch import thumbnails
 from instyle_batch.job import Job, Outcome, Status, Task
 from instyle_batch.locks import Locks
-from instyle_batch.storage import at_hand, is_url
+from instyle_batch.plans import plan_for
+from instyle_batch.storage import at_hand, is_url, own_folder
 from instyle_core import InputError, InstyleError, SpecError, is_done, run
 from instyle_core.events import Event, Note
 
