@@ -1,4 +1,4 @@
-"""Pictures by standard input and output, which `-` stands for where the name of a file is asked for.
+"""Pictures by standard input and output, which `-` stands for in place of the name of a file.
 
 Only commands know of them: all else is given temporary files in their places.
 """
@@ -61,8 +61,10 @@ class Piped:
         traceback: TracebackType | None,
     ) -> None:
         with self._stack:
-            is_kept = isinstance(error, RescuedRun) and error.saved.is_relative_to(self._folder or "")
-            if self._folder and not is_kept:
+            if isinstance(error, RescuedRun) and self._folder in error.saved.parents:
+                if self.photo:
+                    self.photo.unlink()
+            elif self._folder:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- names ------------------------------------------------------------------------------------

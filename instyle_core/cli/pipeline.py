@@ -44,7 +44,7 @@ def pipeline() -> None:
 @pipeline.command()
 @_spec
 @_set
-@click.option("--output", type=click.Path(), help="The picture to write.")
+@click.option("--output", type=click.Path(), help="The picture to write; - for standard output.")
 @click.option(
     "--device",
     shell_complete=devices,

@@ -58,7 +58,8 @@ def rank(
     """Rank the pictures in FOLDER by how well they suit an object of PHOTO.
 
     A run with `style: {choose_from: FOLDER}` takes the first. The object is told as under `select`
-    in a spec; without any of it, it is the largest that is found. PHOTO may be - for standard input.
+    in a spec; without any of it, it is the largest that is found. PHOTO may be -, for standard
+    input.
     """
     import torch
 

@@ -21,7 +21,7 @@ def existing_file(value: Any, info: ValidationInfo) -> Any:
     path = spec_path(value, info)
     if not os.path.isfile(path):
         if str(value) == "-":
-            raise ValueError("standard input is only for the `content` of a command; name a file")
+            raise ValueError("'-' is standard input only as the content of `instyle pipeline`")
         what = "this is a folder, not a file" if os.path.isdir(path) else "no such file"
         raise ValueError(f"{what}: {path}")
     if info.context is not None:
