@@ -102,7 +102,8 @@ class Piped:
             try:
                 self._folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="instyle-")))
             except OSError as error:
-                raise InstyleError(f"there is no folder for temporary files: {error}") from error
+                what = f"there is no folder for temporary files: {error.strerror or error}"
+                raise InstyleError(what, hint="TMPDIR names one") from error
         return self._folder / name
 
     # --- what goes through them -------------------------------------------------------------------
