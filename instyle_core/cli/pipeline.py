@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from instyle_core.cli.completion import devices
 from instyle_core.cli.layout import visible
 
 if TYPE_CHECKING:
+    from instyle_core.cli.piped import Piped
     from instyle_core.config.document import Document
     from instyle_core.config.plan import Plan
     from instyle_core.pipeline import Result
@@ -42,7 +44,7 @@ def pipeline() -> None:
 @pipeline.command()
 @_spec
 @_set
-@click.option("--output", type=click.Path(), help="The picture to write.")
+@click.option("--output", type=click.Path(), help="The picture to write; - for standard output.")
 @click.option(
     "--device",
     shell_complete=devices,
@@ -76,11 +78,16 @@ def run(
 ) -> None:
     """Carry out SPEC, or repeat the run of a run.json.
 
+    With `--set content=-` the photo comes from standard input; with `--output -` the picture goes
+    to standard output, as PNG.
+
     The first Ctrl-C lets the current step finish, then saves the best picture so far and what
     --resume needs to go on to the same result. A second one does not wait for the step. A run that
     was killed goes on from its last checkpoint with --resume.
     """
+    from instyle_core.cli.piped import Piped
     from instyle_core.config.preview import preview as small
+    from instyle_core.errors import InputError
 
     options = {"output": output, "device": device, "seed": seed}
 
@@ -92,9 +99,20 @@ def run(
         for name, value in options.items():
             if value is not None:
                 document.assign(name, value, f"--{name}")
+        piped.replace(document)
 
-    plan = plan_of(spec, change)
-    carry_out(plan, resume=resume, checkpoint=checkpoint, as_json=as_json, quiet=quiet)
+    with Piped() as piped:
+        plan = plan_of(spec, change)
+        if piped:
+            if resume:
+                what = "a run with standard input or output leaves nothing to go on from"
+                hint = "name files for the photo and the picture"
+                raise InputError(what, where="--resume", hint=hint)
+            checkpoint = math.inf
+            piped.begin(plan.spec.max_megapixels, as_json=as_json)
+        carry_out(
+            plan, resume=resume, checkpoint=checkpoint, as_json=as_json, quiet=quiet, piped=piped
+        )
 
 
 def plan_of(spec: Path, change: Callable[[Document], None] | None = None) -> Plan:
@@ -134,14 +152,15 @@ def carry_out(
     checkpoint: float = 60.0,
     as_json: bool = False,
     quiet: bool = False,
+    piped: Piped | None = None,
 ) -> Result:
-    """Run a plan, show its progress, and print where the picture is."""
+    """Run a plan, show its progress, and print where the picture is, or hand it on."""
     import shlex
     from contextlib import nullcontext
 
     from instyle_core.cli.config import user_device
     from instyle_core.cli.render import RunDisplay
-    from instyle_core.errors import DivergedError, InterruptedRun
+    from instyle_core.errors import DivergedError, InstyleError, InterruptedRun, RescuedRun
     from instyle_core.events import ignore
     from instyle_core.pipeline import run as run_plan
 
@@ -150,21 +169,30 @@ def carry_out(
     display: Any = nullcontext(ignore) if quiet else RunDisplay()
     with display as observer:
         result = run_plan(plan, observer, resume=resume, checkpoint=checkpoint)
-    if as_json:
+    place = str(result.output)
+    if piped and piped.picture:
+        place = "standard output"
+        try:
+            piped.deliver(result.output)
+        except InstyleError as error:
+            raise RescuedRun(error, Path(place), result.output) from error
+    elif as_json:
         import json
 
         record = json.loads((result.folder / "run.json").read_text(encoding="utf-8"))
         paths = {"output": str(result.output), "folder": str(result.folder)}
         click.echo(json.dumps({**paths, **record}, indent=2))
     elif not quiet:
-        click.echo(result.output)
-    saved = f"the best so far is in {result.output}"
+        click.echo(place)
+    saved = f"the best so far is in {place}"
     if result.status == "interrupted":
         # Not the spec: its values may have been changed by options.
         record = shlex.quote(str(result.folder / "run.json"))
         on = f"go on with `instyle pipeline run {record} --resume`"
         if not result.resumable:
             on = "it stopped within a step, so that it cannot be resumed"
+        elif piped:
+            on = "a run with standard input or output cannot be resumed"
         raise InterruptedRun("interrupted", hint=f"{saved}; {on}")
     if result.status == "diverged":
         raise DivergedError(f"stopped early: {result.reason}", hint=saved)
@@ -216,15 +244,19 @@ def validate(spec: Path, assignments: tuple[str, ...]) -> None:
     Files are looked into, plugins asked what they need, and the device is looked for: what is left
     to a run is what only the pixels tell, and what networks make of them.
     """
+    from instyle_core.cli.piped import Piped
     from instyle_core.cli.render import show_note
     from instyle_core.validation import check
 
     def change(document: Document) -> None:
         for assignment in assignments:
             document.set(assignment)
+        piped.replace(document)
 
-    plan = plan_of(spec, change)
-    check(plan)
+    with Piped() as piped:
+        plan = plan_of(spec, change)
+        piped.read(plan.spec.max_megapixels)
+        check(plan)
     for note in plan.notes:
         show_note(note)
     count = len(plan.objects)

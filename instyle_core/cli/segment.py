@@ -66,8 +66,12 @@ def segment(
     that fit are listed, and the one that would be repainted stands out. With --mask or --cutout,
     that one is written: the largest, where nothing tells which. The overlay is then written only
     with -o.
+
+    IMAGE may be - for standard input, and one of the files - for standard output, as PNG; the table
+    then goes to standard error.
     """
     from instyle_core.cli.overlay import overlay
+    from instyle_core.cli.piped import DASH, Piped
     from instyle_core.cli.render import RunDisplay
     from instyle_core.config.select import shrunk
     from instyle_core.events import ignore, tell_notes
@@ -80,13 +84,17 @@ def segment(
     from instyle_core.objects.shown import shown as shown_of
 
     select = select_of(asked)
+    piped = click.get_current_context().with_resource(Piped())
+    if not (output or mask or cutout or str(image) == DASH):
+        output = image.parent / f"{image.stem}-segments.png"
+    image = piped.source(image)
     inputs = [image]
     segmenter = segmenter_of(use, select, option="--use", inputs=inputs)
-    if not (output or mask or cutout):
-        output = image.parent / f"{image.stem}-segments.png"
+    output, mask, cutout = (path and piped.target(path) for path in (output, mask, cutout))
     written = {"overlay": output, "mask": mask, "cutout": cutout}
     targets = {name: path for name, path in written.items() if path}
     _check_targets(targets, inputs)
+    piped.begin(max_megapixels, as_json=as_json)
     picture = read_picture(image, max_megapixels=max_megapixels)
     display = RunDisplay()
     tell_notes(picture.notes, image, display)
@@ -125,7 +133,10 @@ def segment(
         return
     _print_table(rows, asked=chosen is not None)
     for path in targets.values():
-        click.echo(path)
+        if path != piped.picture:
+            click.echo(path)
+    if piped.picture:
+        piped.deliver(piped.picture)
 
 
 def _check_targets(targets: Mapping[str, Path], inputs: Sequence[Path]) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, TextIO
 
+from instyle_core.errors import InputError
+
 
 class Surviving(io.RawIOBase):
     """Passes bytes on to a stream until that fails, and drops them from then on.
@@ -51,6 +53,25 @@ class Surviving(io.RawIOBase):
             except (OSError, ValueError) as error:
                 self.failure = error
         return len(data)
+
+
+def take_output() -> Surviving:
+    """Standard output for the caller alone; whatever else is printed goes to standard error.
+
+    That is so until the program ends, since a library in C may keep what it prints until then.
+
+    Raises:
+        InputError: it is closed.
+    """
+    sys.stdout.flush()
+    try:
+        number = sys.stdout.fileno()
+    except OSError as error:
+        raise InputError("standard output is closed", hint="name a file instead") from error
+    own = Surviving(io.FileIO(os.dup(number), "w"))
+    os.dup2(2, number)
+    sys.stdout = sys.stderr
+    return own
 
 
 @contextmanager

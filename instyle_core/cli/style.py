@@ -58,10 +58,12 @@ def rank(
     """Rank the pictures in FOLDER by how well they suit an object of PHOTO.
 
     A run with `style: {choose_from: FOLDER}` takes the first. The object is told as under `select`
-    in a spec; without any of it, it is the largest that is found.
+    in a spec; without any of it, it is the largest that is found. PHOTO may be -, for standard
+    input.
     """
     import torch
 
+    from instyle_core.cli.piped import Piped
     from instyle_core.cli.render import RunDisplay, ranking_table
     from instyle_core.config.plan import default_ranker
     from instyle_core.config.resolve import resolve
@@ -82,6 +84,9 @@ def rank(
     ranker = use_of("ranker", use, option="--use") if use is not None else default_ranker(context())
     readers = {name: resolve("extractor", name, context()) for name in ranker.reads()}
     pictures = StyleFolder.open(folder.absolute()).pictures
+    piped = click.get_current_context().with_resource(Piped())
+    photo = piped.source(photo)
+    piped.read(max_megapixels)
     picture = read_picture(photo, max_megapixels=max_megapixels)
     display = RunDisplay()
     tell_notes(picture.notes, photo, display)

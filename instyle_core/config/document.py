@@ -233,6 +233,9 @@ class Document:
             problem = InputError("this is not of the form KEY=VALUE", where=where, hint=hint)
             self.problems.append(problem)
             return
+        if text == "-":  # standard input or output, which YAML would take for a list
+            self.assign(dotted, text, where)
+            return
         try:
             value = Document.parse(text, where, Path.cwd())
         except InputError as error:

@@ -29,7 +29,7 @@ def preview(document: Document) -> None:
     if isinstance(steps, int):
         document.assign("optimizer.steps", max(1, min(steps, _STEPS)), "--preview")
     output = document.data.get("output")
-    if isinstance(output, str):
+    if isinstance(output, str) and output != "-":
         path = absolute(output, document.folder)
         if not path.name:
             return  # the check of the document reports that

@@ -96,10 +96,14 @@ def frames_of(image: Image.Image) -> int:
     return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
+def most_bytes(max_megapixels: float) -> float:
+    """The most bytes that the file of a picture needs, of at most so many 10^6 pixels."""
+    return 16 * max_megapixels * 1e6 + _MOST_TEXT
+
+
 def _check_bytes(path: Path, max_megapixels: float) -> None:
     """Some formats are read into memory at once, even for their header."""
-    most = 16 * max_megapixels * 1e6 + _MOST_TEXT
-    if (size := path.stat().st_size) > most:
+    if (size := path.stat().st_size) > most_bytes(max_megapixels):
         raise InputError(
             f"the file has {size / 1e6:.4g} megabytes, which no picture within the limit of "
             f"{max_megapixels:g} megapixels needs",

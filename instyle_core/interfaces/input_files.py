@@ -20,6 +20,8 @@ def existing_file(value: Any, info: ValidationInfo) -> Any:
         return value  # pydantic says what is wrong with it
     path = spec_path(value, info)
     if not os.path.isfile(path):
+        if str(value) == "-":
+            raise ValueError("'-' is standard input only as the content of `instyle pipeline`")
         what = "this is a folder, not a file" if os.path.isdir(path) else "no such file"
         raise ValueError(f"{what}: {path}")
     if info.context is not None:

@@ -67,10 +67,29 @@ def deferred() -> Iterator[Callable[[], bool]]:
                 present = signal.getsignal(number)
                 if isinstance(present, _Deferral):
                     handler.outer = present
-                if present is default or present is handler.outer:
+                if present in (default, signal.default_int_handler, handler.outer):
                     earlier[number] = present
                     signal.signal(number, handler)
         yield handler.stop_requested
+    finally:
+        for number, present in earlier.items():
+            signal.signal(number, present)
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Let signals that would end the program raise `KeyboardInterrupt` within the block, as Ctrl-C.
+
+    So the block can clean up. `deferred` holds them back as it does without; otherwise, too, what
+    is said there holds.
+    """
+    earlier = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in _DEFAULTS:
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    earlier[number] = signal.signal(number, signal.default_int_handler)
+        yield
     finally:
         for number, present in earlier.items():
             signal.signal(number, present)

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from instyle_core.cli.streams import Surviving
+from tests.core.helpers.commands import shell
 from tests.core.helpers.segments import STENCIL
-from tests.core.helpers.studio import TOY, Studio, listing
+from tests.core.helpers.studio import Studio, listing
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-
-MAIN = "from instyle_core.cli import main; main()"
 
 COMMANDS = {
     "help": "--help",
@@ -33,21 +32,6 @@ LOST = {
     ">&-": "error: standard output could not be written: it is closed\n",
     "| head -c0": "",
 }
-
-
-def shell(line: str, folder: Path, code: str = MAIN) -> tuple[int, str, str]:
-    """What a line of bash comes to, in which `instyle` is a process of its own."""
-    path = os.pathsep.join([str(TOY), *sys.path])
-    instyle = f"set -o pipefail; instyle() {{ '{sys.executable}' -c '{code}' \"$@\"; }}; "
-    done = subprocess.run(
-        ["bash", "-c", instyle + line],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("lost", LOST)

@@ -305,6 +305,7 @@ SPEC = "size: 1\nstyle: a.jpg\noptimizer:\nobjects:\n  - x: 1\n  - x: [1, 2]\n"
         ("size=1e3", ("size",), 1000.0),
         ("size=", ("size",), None),
         ("seed=7", ("seed",), 7),
+        ("content=-", ("content",), "-"),  # to YAML, a list of nothing
         ("style=b=c.jpg", ("style",), "b=c.jpg"),
         ("style={images: [b.jpg], scale: 2}", ("style",), {"images": ["b.jpg"], "scale": 2}),
         ("objects=[]", ("objects",), []),

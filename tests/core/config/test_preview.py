@@ -38,6 +38,7 @@ def test_steps(optimizer: dict[str, Any] | None, steps: int) -> None:
 def test_the_output_has_a_name_of_its_own() -> None:
     assert previewed(output="a/b.jpg")["output"] == "/specs/a/b-preview.jpg"
     assert "output" not in previewed()
+    assert previewed(output="-")["output"] == "-"  # standard output
 
 
 def test_what_is_wrong_is_left_to_the_check_of_the_document() -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.core.helpers.studio import TOY
 
@@ -26,8 +27,12 @@ class Done:
 Command = Callable[..., Done]
 
 
-def start(*arguments: str | Path, folder: Path) -> subprocess.Popen[str]:
-    """Start ``instyle`` in a process of its own, with the toy plugin installed."""
+def start(*arguments: str | Path, folder: Path, **streams: Any) -> subprocess.Popen[str]:
+    """Start ``instyle`` in a process of its own, with the toy plugin installed.
+
+    Standard output and error are pipes, and standard input is that of the tests, unless `streams`
+    has others, as `subprocess` takes them.
+    """
     # The tests may be run by nohup, which ignores SIGHUP.
     code = (
         "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
@@ -37,10 +42,27 @@ def start(*arguments: str | Path, folder: Path) -> subprocess.Popen[str]:
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TOY), *sys.path])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
     )
+
+
+MAIN = "from instyle_core.cli import main; main()"
+
+
+def shell(line: str, folder: Path, code: str = MAIN) -> tuple[int, str, str]:
+    """What a line of bash comes to, in which `instyle` is a process of its own."""
+    path = os.pathsep.join([str(TOY), *sys.path])
+    instyle = f"set -o pipefail; instyle() {{ '{sys.executable}' -c '{code}' \"$@\"; }}; "
+    done = subprocess.run(
+        ["bash", "-c", instyle + line],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def assert_error(done: Done, status: int, *words: str, hint: bool = True) -> None:

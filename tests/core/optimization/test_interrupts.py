@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from instyle_core.optimization.interrupts import AtOnce, deferred
+from instyle_core.optimization.interrupts import AtOnce, deferred, raising
 
 ASKING = [signal.SIGINT, signal.SIGTERM]
 REPEATED = [signal.SIGHUP, signal.SIGXCPU]
@@ -159,3 +159,33 @@ def test_an_inner_block_knows_what_the_outer_one_was_asked() -> None:
             signal.raise_signal(signal.SIGINT)  # its own first one
             with pytest.raises(AtOnce):
                 signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_would_end_the_program_raises(number: signal.Signals) -> None:
+    before = handlers()
+    with pytest.raises(KeyboardInterrupt), raising():
+        signal.raise_signal(number)
+    assert handlers() == before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_would_raise_is_held_back(number: signal.Signals) -> None:
+    with raising():
+        around = handlers()
+        with deferred() as asked:
+            signal.raise_signal(number)
+            assert asked()
+        assert handlers() == around
+
+
+def test_neither_what_is_ignored_nor_what_is_handled_raises() -> None:
+    calls = []
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: calls.append("mine"))
+    before = handlers()
+    with raising():
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGTERM)
+    assert calls == ["mine"]
+    assert handlers() == before
