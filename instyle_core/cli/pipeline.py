@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from instyle_core.config.document import Document
     from instyle_core.config.plan import Plan
     from instyle_core.pipeline import Result
+    from instyle_core.plugin.registry import Registry
 
 
 def _number(context: click.Context, option: click.Parameter, value: float) -> float:
@@ -115,8 +116,14 @@ def run(
         )
 
 
-def plan_of(spec: Path, change: Callable[[Document], None] | None = None) -> Plan:
+def plan_of(
+    spec: Path,
+    change: Callable[[Document], None] | None = None,
+    registry: Registry | None = None,
+) -> Plan:
     """The plan of a spec, with what it leaves out taken from the user's settings.
+
+    Arguments as for `instyle_core.load_plan`.
 
     Raises:
         SpecError: with everything that is wrong.
@@ -136,7 +143,7 @@ def plan_of(spec: Path, change: Callable[[Document], None] | None = None) -> Pla
             change(document)
         taken.update(take_settings(document))
 
-    plan = replace(load_plan(spec, complete), settings=taken)
+    plan = replace(load_plan(spec, complete, registry), settings=taken)
     path = spec.resolve()
     folder = plan.folder.resolve()
     if path.is_relative_to(folder) and path != folder / "run.json":

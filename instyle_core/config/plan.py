@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -223,10 +224,10 @@ def make(document: Document, registry: Registry) -> Plan:
         none = InputError(what, where=document.place(()), hint=hint)
         raise SpecError([*document.problems, none])
     # The core knows no plugin by name: what a spec leaves out is taken from the default preset.
-    defaults = Document.parse(preset_text("default"), "the default preset", Path())
+    defaults = _preset("default", "the default preset")
     for key in FROM_PRESET:
         if document.data.get(key) is None:
-            document.data[key] = defaults.data[key]
+            document.data[key] = deepcopy(defaults.data[key])
             document.places[(key,)] = defaults.place((key,))
 
     problems = [*document.problems, *_missing_styles(document)]
@@ -290,7 +291,13 @@ def default_ranker(context: Mapping[str, Any]) -> Use:
 
 def _left_out() -> Document:
     """The preset of segmenters and rankers that are used where a spec names none."""
-    return Document.parse(preset_text("left_out"), "the default plugins", Path())
+    return _preset("left_out", "the default plugins")
+
+
+@cache
+def _preset(name: str, called: str) -> Document:
+    """A preset, parsed once; not to be changed."""
+    return Document.parse(preset_text(name), called, Path())
 
 
 def _default(kind: str, key: str, context: Mapping[str, Any]) -> Use:

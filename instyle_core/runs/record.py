@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,6 @@ def state_path(folder: Path, sha256: str) -> Path:
 
 def origins(plan: Plan) -> dict[str, Any]:
     """The versions, plugins and weights that compute a plan, as in ``run.json``."""
-    libraries = ("torch", "torchvision", "kornia", "pillow", "numpy")
     return {
         "instyle": version("instyle"),
         "weights": {weights.name: weights.sha256 for weights in plan.pretrained},
@@ -42,11 +42,14 @@ def origins(plan: Plan) -> dict[str, Any]:
             f"{use.plugin.kind} {use.name or use.plugin.name}": use.distribution
             for use in plan.uses
         },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in libraries},
-        },
+        "versions": {"python": platform.python_version(), **_libraries()},
     }
+
+
+@cache
+def _libraries() -> dict[str, str]:
+    """The versions of what computes; each takes milliseconds to be found."""
+    return {name: version(name) for name in ("torch", "torchvision", "kornia", "pillow", "numpy")}
 
 
 def fingerprint(plan: Plan, inputs: Mapping[Path, str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instyle_batch.job import Job, Task
-from instyle_core import Plan, plan_of
+from instyle_core import Plan, Registry, plan_of
 
 if TYPE_CHECKING:
     from instyle_core.config.document import Document
@@ -30,7 +31,13 @@ def plan_for(job: Job, task: Task, photo: Path, output: Path) -> Plan:
         document.assign("content", str(photo), job.photo)
         document.assign("output", str(output), job.name)
 
-    return plan_of(Path(task.spec), change)
+    return plan_of(Path(task.spec), change, _plugins())
+
+
+@cache
+def _plugins() -> Registry:
+    """Those that are installed, found once for all photos."""
+    return Registry.installed()
 
 
 def _assign_style(document: Document, style: str) -> None:
