@@ -224,7 +224,7 @@ def make(document: Document, registry: Registry) -> Plan:
         none = InputError(what, where=document.place(()), hint=hint)
         raise SpecError([*document.problems, none])
     # The core knows no plugin by name: what a spec leaves out is taken from the default preset.
-    defaults = _preset("default", "the default preset")
+    defaults = _parsed(preset_text("default"), "the default preset")
     for key in FROM_PRESET:
         if document.data.get(key) is None:
             document.data[key] = deepcopy(defaults.data[key])
@@ -291,13 +291,13 @@ def default_ranker(context: Mapping[str, Any]) -> Use:
 
 def _left_out() -> Document:
     """The preset of segmenters and rankers that are used where a spec names none."""
-    return _preset("left_out", "the default plugins")
+    return _parsed(preset_text("left_out"), "the default plugins")
 
 
 @cache
-def _preset(name: str, called: str) -> Document:
-    """A preset, parsed once; not to be changed."""
-    return Document.parse(preset_text(name), called, Path())
+def _parsed(text: str, called: str) -> Document:
+    """A preset, which is parsed once; not to be changed."""
+    return Document.parse(text, called, Path())
 
 
 def _default(kind: str, key: str, context: Mapping[str, Any]) -> Use:
