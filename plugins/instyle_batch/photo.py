@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from instyle_batch import thumbnails
 from instyle_batch.job import Job, Outcome, Status, Task
 from instyle_batch.locks import Locks
-from instyle_batch.storage import OWN, at_hand, is_url
+from instyle_batch.storage import OWN, at_hand
+from instyle_batch.urls import is_url
 from instyle_core import InputError, InstyleError, Plan, SpecError, is_done, plan_of, run
 from instyle_core.events import Event, Note
 
@@ -45,6 +46,8 @@ def paint(job: Job, task: Task, tell: Callable[[Event], object] = lambda event: 
         told = tuple(dict.fromkeys(notes))
         return Outcome(job, status, round(time.monotonic() - began, 3), reason, told)
 
+    if job.problem:
+        return outcome("failed", job.problem)
     try:
         with _locked(job, task, notes) as is_ours:
             if not is_ours:
@@ -55,9 +58,9 @@ def paint(job: Job, task: Task, tell: Callable[[Event], object] = lambda event: 
                 result = None if is_old else run(plan, observe, resume="if possible")
                 if not (is_old and files.pair.exists()):
                     thumbnails.make(files.photo, files.output, files.pair)
+                if result is None:
+                    return outcome("skipped")
                 files.keep()
-        if result is None:
-            return outcome("skipped")
         if result.status == "interrupted":
             return outcome("interrupted")
         if result.status == "diverged":
