@@ -123,7 +123,7 @@ class _Remote:
         self._folder = f"{self._picture}.run"
         self._pair = f"{self._top}/{OWN}/pairs/{name}.jpg"
         self._here = output, output.with_name(f"{output.name}.run"), pair
-        self._old: list[str] = []
+        self._has_earlier = False
 
     def recall(self) -> None:
         """Fetch the record of an earlier run, all of one that can go on.
@@ -141,9 +141,9 @@ class _Remote:
             except FileNotFoundError:
                 shutil.rmtree(folder)
                 return
-            self._old = [*names(self._files, self._folder, "")]
+            self._has_earlier = True
             if _status(record) == "interrupted":
-                for name in self._old:
+                for name in names(self._files, self._folder, ""):
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     self._files.get_file(f"{self._folder}/{name}", str(folder / name))
             elif exists(self._files, self._picture):
@@ -164,8 +164,10 @@ class _Remote:
         new = {f"{self._folder}/{path.relative_to(folder).as_posix()}": path for path in found}
         with errors_in_words(self._url, "cannot be written here"):
             remove(self._files, self._picture)
+            # Not if there is none: some stores then list all that is beside it.
+            old = [*names(self._files, self._folder, "")] if self._has_earlier else []
             put(self._files, {**new, **({self._pair: pair} if pair.exists() else {})})
-            for path in {f"{self._folder}/{name}" for name in self._old} - {*new}:
+            for path in {f"{self._folder}/{name}" for name in old} - {*new}:
                 remove(self._files, path)
             put(self._files, {self._picture: output})
 

@@ -61,9 +61,10 @@ def encoded(seed: int) -> bytes:
 
 
 def picture(data: bytes) -> np.ndarray:
+    """The samples (H, W, 3), RGB."""
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert found is not None
-    return found
+    return found[..., ::-1]
 
 
 def statuses(files: Any, top: str) -> dict[str, str]:
