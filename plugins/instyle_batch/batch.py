@@ -20,7 +20,8 @@ from instyle_batch.inputs import jobs_of, lines_of, photos, styles_of
 from instyle_batch.job import Job, Task
 from instyle_batch.plans import plan_for
 from instyle_batch.report import Report
-from instyle_batch.storage import is_url, own_folder
+from instyle_batch.storage import check_writable, own_folder
+from instyle_batch.urls import is_inside, is_url, joined, place_of
 from instyle_batch.work import Work
 from instyle_core import InputError, InstyleError, SpecError
 
@@ -62,13 +63,16 @@ def carry_out(options: Options) -> int:
     output = options.output if is_url(options.output) else os.path.abspath(options.output)
     _check_output(output, given)
     styles = styles_of(options.styles) if options.styles else []
-    found = [*photos(given)]
-    jobs = jobs_of(found, styles) if found or not options.watch else []
+    watched = [text for text in given if os.path.isdir(text)] if options.watch else []
+    found = [*photos(text for text in given if text not in watched)]
+    jobs = jobs_of(found, styles) if found or not watched else []
     task = Task(
         os.path.abspath(options.spec), output, tuple(options.assignments), again=options.again
     )
     _check_replaced(jobs, task)
-    if not is_url(output):
+    if is_url(output):
+        check_writable(output)
+    else:
         own_folder(output)
     _check_spec(task, styles)
     engine, notes = _engine(options)
@@ -76,7 +80,7 @@ def carry_out(options: Options) -> int:
     if options.watch:
         from instyle_batch.watch import Watch
 
-        source = Watch(given, styles, dict(found))
+        source = Watch(watched, styles, jobs)
     with Display(options.quiet) as display, source or nullcontext():
         for note in [*notes, *_fixed_places(task, jobs)]:
             display.say(f"note: {note}", "yellow")
@@ -125,21 +129,18 @@ def _check_output(output: str, given: Sequence[str]) -> None:
     Raises:
         InputError: it is one.
     """
-    if is_url(output):
-        return
-    place = Path(os.path.realpath(output))
-    if place.exists() and not place.is_dir():
+    if os.path.lexists(output) and not os.path.isdir(output):
         what = "the pictures are to go into a folder, and this is a file"
         raise InputError(what, where=output, hint="choose another with -o")
     for text in given:
-        if os.path.isdir(text) and place.is_relative_to(os.path.realpath(text)):
+        if (is_url(text) or os.path.isdir(text)) and is_inside(output, text):
             what = f"this is inside of {text}, so that the next batch would take its pictures"
             raise InputError(what + " for photos", where=output, hint="choose another with -o")
 
 
 def _check_replaced(jobs: Sequence[Job], task: Task) -> None:
     for job in jobs:
-        if os.path.realpath(os.path.join(task.output, job.name)) == os.path.realpath(job.photo):
+        if place_of(joined(task.output, job.name)) == place_of(job.photo):
             what = "the picture would replace this photo"
             raise InputError(what, where=job.photo, hint="choose another folder with -o")
 

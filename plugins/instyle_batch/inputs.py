@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from instyle_batch.job import Job
-from instyle_batch.storage import is_url, listed
+from instyle_batch.urls import is_left_out, is_url, listed
 from instyle_core import InputError, InstyleError
 
 #: What is taken from folders, by suffix; a file that is named itself may have any.
@@ -63,7 +63,7 @@ def in_folder(folder: Path) -> Iterator[Photo]:
         raise InputError(what, where=str(error.filename), hint=hint) from error
 
     for place, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = sorted(name for name in folders if not _is_left_out(name))
+        folders[:] = sorted(name for name in folders if not is_left_out(name))
         for name in sorted(files):
             if is_photo(name):
                 path = os.path.join(place, name)
@@ -73,11 +73,7 @@ def in_folder(folder: Path) -> Iterator[Photo]:
 def is_photo(name: str) -> bool:
     """Whether a file of a folder is taken for a photo, by its name relative to the folder."""
     known = os.path.splitext(name)[1].lower() in READABLE
-    return known and not any(map(_is_left_out, Path(name).parts))
-
-
-def _is_left_out(part: str) -> bool:
-    return part.startswith(".") or part.endswith(".run")
+    return known and not any(map(is_left_out, Path(name).parts))
 
 
 def _fixed(pattern: str) -> str:
@@ -113,11 +109,11 @@ def jobs_of(found: Iterable[Photo], styles: Sequence[str]) -> list[Job]:
             what = f"the pictures of two styles would go into one folder '{folder}'"
             raise InputError(what, where=style, hint=f"rename it; the other is {folders[folder]}")
         folders[folder] = style
+    places: Iterable[tuple[str, str | None]] = folders.items() or [("", None)]
     made: dict[str, Job] = {}
     for name, photo in found:
-        crossed: list[tuple[str, str | None]] = [*folders.items()] or [("", None)]
-        for folder, style in crossed:
-            job = Job("/".join(filter(None, (folder, output_name(name)))), photo, style)
+        for folder, chosen in places:
+            job = Job("/".join(filter(None, (folder, output_name(name)))), photo, chosen)
             other = made.setdefault(job.name, job)
             if other.photo != photo:
                 what = f"two photos would have one output '{job.name}'"

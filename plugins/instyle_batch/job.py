@@ -19,11 +19,13 @@ class Job:
         name: of the output, relative to the folder of the batch, with ``/``.
         photo: a file or an URL.
         style: the style picture; None for what the spec says.
+        problem: why it cannot be made, if that is known before; else empty.
     """
 
     name: str
     photo: str
     style: str | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Outcome:
         """As ``batch.json`` has it."""
         told = asdict(self)
         told.update(told.pop("job"))
+        del told["problem"]  # it is the reason
         return told
 
 

@@ -11,7 +11,8 @@ from instyle_batch import thumbnails
 from instyle_batch.job import Job, Outcome, Status, Task
 from instyle_batch.locks import Locks
 from instyle_batch.plans import plan_for
-from instyle_batch.storage import at_hand, is_url, own_folder
+from instyle_batch.storage import at_hand, own_folder
+from instyle_batch.urls import is_url
 from instyle_core import InputError, InstyleError, SpecError, is_done, run
 from instyle_core.events import Event, Note
 
@@ -41,6 +42,8 @@ def paint(job: Job, task: Task, tell: Callable[[Event], object] = lambda event: 
         told = tuple(dict.fromkeys(notes))
         return Outcome(job, status, round(time.monotonic() - began, 3), reason, told)
 
+    if job.problem:
+        return outcome("failed", job.problem)
     try:
         with _locked(job, task, notes) as is_ours:
             if not is_ours:
@@ -51,9 +54,9 @@ def paint(job: Job, task: Task, tell: Callable[[Event], object] = lambda event: 
                 result = None if is_old else run(plan, observe, resume="if possible")
                 if not (is_old and files.pair.exists()):
                     thumbnails.make(files.photo, files.output, files.pair)
+                if result is None:
+                    return outcome("skipped")
                 files.keep()
-        if result is None:
-            return outcome("skipped")
         if result.status == "interrupted":
             return outcome("interrupted")
         if result.status == "diverged":

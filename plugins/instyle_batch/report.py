@@ -22,15 +22,15 @@ _ORDER = ("failed", "interrupted", "done", "skipped")
 
 
 class Report:
-    """Collects outcomes, the last one of each picture."""
+    """Collects outcomes, the last one of each photo and style."""
 
     def __init__(self) -> None:
-        self._outcomes: dict[str, Outcome] = {}
+        self._outcomes: dict[tuple[str, str], Outcome] = {}
 
     def add(self, outcome: Outcome) -> None:
         """Take an outcome; what was busy is not over."""
         if outcome.status != "busy":
-            self._outcomes[outcome.job.name] = outcome
+            self._outcomes[outcome.job.name, outcome.job.photo] = outcome
 
     @property
     def rows(self) -> list[dict[str, Any]]:
