@@ -53,9 +53,9 @@ from .pipeline import Result as Result
 from .pipeline import run as run
 from .plugin.hookspecs import Plugin as Plugin
 from .plugin.hookspecs import hookimpl as hookimpl
+from .plugin.keeping import keep_networks as keep_networks
 from .plugin.registry import Registry as Registry
 from .plugin.registry import register as register
-from .plugin.use import keep_networks as keep_networks
 from .runs.resume import is_done as is_done
 from .validation import check as check
 from .weights.converted import converted as converted

@@ -30,8 +30,9 @@ from instyle_core.objects.find import segment
 from instyle_core.objects.select import candidates, choose, refine
 from instyle_core.objects.shown import facts, shown
 from instyle_core.painting.ranking import rank, subject_of
+from instyle_core.plugin.keeping import keep_networks
 from instyle_core.plugin.registry import Registry
-from instyle_core.plugin.use import Use, keep_networks
+from instyle_core.plugin.use import Use
 from instyle_core.settings import setting
 from instyle_core.validation import misfits
 from instyle_core.weights.fetch import fetch, locate

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from instyle_core.device import (
     describe_machine,
     keep_freed_memory,
 )
-from instyle_core.errors import InputError, InstyleError, InterruptedRun, RescuedRun
+from instyle_core.errors import InstyleError, InterruptedRun, RescuedRun
 from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore, tell_notes
 from instyle_core.images.picture import Picture, check_output, encode_picture, read_picture
 from instyle_core.images.resize import resize
@@ -38,8 +38,7 @@ from instyle_core.painting.style_picture import style_of
 from instyle_core.painting.stylize import levels_for, stylize
 from instyle_core.runs.folder import RunFolder, settle
 from instyle_core.runs.notebook import gallery
-from instyle_core.runs.record import Earlier
-from instyle_core.runs.resume import find, resuming
+from instyle_core.runs.resume import REMAINS, find, resuming
 from instyle_core.runs.state import RunState
 from instyle_core.validation import check
 from instyle_core.weights.fetch import obtain
@@ -71,12 +70,6 @@ class Result:
         """Before, after and masks, as a notebook shows them."""
         return gallery(self.content, self.output, self.folder)
 
-
-#: The note about a run that died.
-REMAINS = (
-    "an earlier run of this output ended before it was done; `--resume` would go on with it, and "
-    "its files are removed once this run is done"
-)
 
 #: Seconds between two checkpoints.
 CHECKPOINT_S = 60.0
@@ -121,7 +114,7 @@ def run(
     precision = choose_precision(plan.spec.precision, device)
     machine = describe_machine(device, precision)
     settle(plan)
-    earlier = _earlier(plan, machine, resume)
+    earlier = find(plan, machine, resume)
     with RunFolder(plan, machine, every=checkpoint) as folder:
         tell = Teller(folder, on_event, items=len(plan.objects))
         if earlier:
@@ -151,18 +144,6 @@ def run(
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
     tell(Finished(status, output, plan.folder, seconds))
     return Result(status, outcome.reason, content, output, plan.folder, seconds, resumable)
-
-
-def _earlier(
-    plan: Plan, machine: Mapping[str, Any], resume: bool | Literal["if possible"]
-) -> Earlier | None:
-    """The run to go on with; None for a new one."""
-    try:
-        return find(plan, machine) if resume else None
-    except InputError:
-        if resume is True:
-            raise
-        return None
 
 
 def write(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -16,32 +14,8 @@ from instyle_core.interfaces.params import Params, ReaderParams, SegmenterParams
 from instyle_core.plugin.border import called, guard
 from instyle_core.plugin.discovery import UNVERSIONED
 from instyle_core.plugin.hookspecs import Plugin
+from instyle_core.plugin.keeping import kept
 from instyle_core.weights.record import Weights
-
-#: The kinds whose things hold networks, which take long to load and do not change with use.
-_KEPT = ("extractor", "segmenter")
-
-#: So many of them are kept.
-_MOST_KEPT = 8
-
-_made: ContextVar[dict[str, Any] | None] = ContextVar("made", default=None)
-
-
-@contextmanager
-def keep_networks(made: dict[str, Any] | None = None) -> Iterator[None]:
-    """Load the same network once within the block, however many runs and photos use it.
-
-    That is, extractors and segmenters with the same parameters are made once; the last eight are
-    kept.
-
-    Args:
-        made: holds them, for several blocks that share them.
-    """
-    token = _made.set({} if made is None else made)
-    try:
-        yield
-    finally:
-        _made.reset(token)
 
 
 @dataclass(frozen=True)
@@ -85,15 +59,7 @@ class Use:
             InstyleError: it cannot be imported.
             PluginError: it cannot be made, or is not what its record says it is.
         """
-        made = _made.get()
-        if made is None or self.plugin.kind not in _KEPT:
-            return self._create()
-        key = repr(replace(self, refine=None))
-        if key not in made:
-            if len(made) >= _MOST_KEPT:
-                made.pop(next(iter(made)))
-            made[key] = self._create()
-        return made[key]
+        return kept(self, self._create)
 
     def _create(self) -> Any:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -31,10 +31,18 @@ from instyle_core.runs.record import (
 )
 from instyle_core.runs.state import RunState, damaged, load_state
 
+#: The note about a run that died.
+REMAINS = (
+    "an earlier run of this output ended before it was done; `--resume` would go on with it, and "
+    "its files are removed once this run is done"
+)
+
 _START_AGAIN = "to start again from the beginning, leave out --resume"
 
 
-def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
+def find(
+    plan: Plan, machine: Mapping[str, Any], resume: bool | Literal["if possible"]
+) -> Earlier | None:
     """Find the interrupted run of a plan, and check that the plan can resume it.
 
     That is the run in its folder, or one that died, whose last checkpoint is in a hidden folder
@@ -43,11 +51,17 @@ def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
     Args:
         plan: of the run to resume.
         machine: this machine, as `instyle_core.device.describe_machine` describes it.
+        resume: whether to look for it, and whether it has to be there.
+
+    Returns:
+        The run; None for a new one.
 
     Raises:
         InputError: there is no run; it has ended; the spec, a file, the weights or the device is
             another one; or one of its files is damaged.
     """
+    if not resume:
+        return None
     target = Path(os.path.realpath(plan.folder))
     dead = [folder for folder in dead_folders(target) if (folder / "run.json").exists()]
     there = [folder for folder in (target, *dead) if (folder / "run.json").exists()]
@@ -58,6 +72,8 @@ def find(plan: Plan, machine: Mapping[str, Any]) -> Earlier:
             return _find(folder, plan, machine)
         except InputError as error:
             errors.append(error)
+    if resume == "if possible":
+        return None
     raise errors[0]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,11 +14,11 @@ from instyle_core.config.resolve import resolve
 from instyle_core.errors import PluginError
 from instyle_core.interfaces.params import ExtractorParams, LossParams
 from instyle_core.plugin.registry import Registry
-from instyle_core.plugin.use import Use, keep_networks
+from instyle_core.plugin.use import Use
 from tests.core.helpers.commands import Command, assert_error
 from tests.core.helpers.faults import changes
 from tests.core.helpers.imports import HEAVY, imported_by
-from tests.core.helpers.studio import Studio, listing, noise, save
+from tests.core.helpers.studio import Studio, listing
 
 FILE = Weights("file", "file.bin", "0" * 64, 1.0, package="instyle_core")
 
@@ -156,35 +155,3 @@ def test_parameters_that_cannot_be_written_down() -> None:
         of(Shy()).dump()
     assert isinstance(caught.value, InstyleError)
     assert "not told" in caught.value.what
-
-
-# --- keeping what it made -------------------------------------------------------------------------
-
-
-def test_networks_are_made_once_within_the_block(studio: Studio) -> None:
-    stencil, other = (
-        use("segmenter", "stencil", path=str(studio.folder / name))
-        for name in ("mask.png", "photo.png")
-    )
-    assert stencil.create() is not stencil.create()
-    made: dict[str, Any] = {}
-    with keep_networks(made):
-        first = stencil.create()
-        assert stencil.create() is first
-        assert replace(stencil, refine=None).create() is first
-        assert other.create() is not first
-        # A loss may keep something of its run.
-        assert use("loss", "tint").create() is not use("loss", "tint").create()
-        with keep_networks():  # a block of its own
-            assert stencil.create() is not first
-        assert stencil.create() is first
-    assert stencil.create() is not first
-    with keep_networks(made):
-        assert stencil.create() is first
-
-
-def test_the_last_eight_are_kept(studio: Studio) -> None:
-    with keep_networks(made := {}):
-        paths = [save(studio.folder / f"{n}.png", noise()) for n in range(10)]
-        things = [use("segmenter", "stencil", path=str(path)).create() for path in paths]
-        assert [*made.values()] == things[2:]

@@ -16,6 +16,7 @@ from instyle_core.errors import InputError
 from instyle_core.events import Event, Note, Observer, Step
 from instyle_core.runs import folder
 from instyle_core.runs.hidden import HiddenFolder
+from instyle_core.runs.resume import REMAINS
 from tests.core.helpers.interrupted import (
     ADAM,
     L_BFGS,
@@ -103,7 +104,7 @@ def test_a_run_that_starts_anew_says_so_and_cleans_up(studio: Studio) -> None:
     die(plan, kill_at(1, 2))
     notes: list[str] = []
     pipeline.run(plan, lambda e: notes.append(e.message) if isinstance(e, Note) else None)
-    assert pipeline.REMAINS in notes
+    assert REMAINS in notes
     assert results(studio) == expected
     assert hidden(studio) == []
 
@@ -114,7 +115,7 @@ def test_before_the_first_checkpoint_there_is_nothing_to_go_on_from(studio: Stud
     assert len(hidden(studio)) == 1
     notes: list[str] = []
     pipeline.run(plan, lambda e: notes.append(e.message) if isinstance(e, Note) else None)
-    assert pipeline.REMAINS not in notes
+    assert REMAINS not in notes
     assert hidden(studio) == []
 
 
@@ -196,7 +197,7 @@ def test_a_living_run_is_left_alone(studio: Studio) -> None:
     (living.path / "run.json").write_text("{}")
     notes: list[str] = []
     pipeline.run(plan, lambda e: notes.append(e.message) if isinstance(e, Note) else None)
-    assert pipeline.REMAINS not in notes
+    assert REMAINS not in notes
     assert hidden(studio) == [living.path]
     living.release()
     pipeline.run(plan)
