@@ -92,9 +92,8 @@ def run(
     Args:
         plan: the plan.
         on_event: is told of everything that happens.
-        resume: continue the interrupted run in the plan's folder. On the same machine, the result
-            has the same bytes as without the interruption. "if possible" starts anew where there
-            is none that this plan can resume.
+        resume: go on with the interrupted run in the plan's folder; on the same machine, to the same
+            bytes as without the interruption. "if possible" starts anew where there is none.
         checkpoint: seconds between two checkpoints.
 
     Raises:
