@@ -92,8 +92,8 @@ def run(
     Args:
         plan: the plan.
         on_event: is told of everything that happens.
-        resume: go on with the interrupted run in the plan's folder; on the same machine, to the same
-            bytes as without the interruption. "if possible" starts anew where there is none.
+        resume: go on with the interrupted run in the plan's folder; on the same machine, to the
+            same bytes as without the interruption. "if possible" starts anew where there is none.
         checkpoint: seconds between two checkpoints.
 
     Raises:
