@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from instyle_batch.engines.versions import check_versions, versions
 from instyle_batch.job import Job, Outcome, Task, Tell
-from instyle_batch.photo import paint
 from instyle_batch.work import Work
 from instyle_core import InputError, InstyleError, first_line, keep_networks
 
@@ -177,6 +176,8 @@ _made: dict[str, Any] = {}
 
 def _paint(job: Job, task: Task, folder: str, expected: Mapping[str, str], begun: Any) -> Outcome:
     """Carry out a job, in a worker process."""
+    from instyle_batch.photo import paint  # which takes long: machines answer before that
+
     _check(task, folder, expected)  # machines may join later
     begun.add.remote(job)
     with keep_networks(_made):

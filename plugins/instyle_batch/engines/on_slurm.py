@@ -138,14 +138,11 @@ def _reason(submitted: submitit.Job[Any]) -> str:
     Raises:
         InstyleError: what keeps all photos from being done.
     """
-    log = submitted.paths.stderr
-    try:
-        error = submitted.result()
-    except UncompletedJobError as lost:
-        return f"its part of the work was lost ({submitted.state}): {first_line(lost)}; see {log}"
-    if error:
-        raise error
-    return f"its part of the work ended early; see {log}"
+    told = f"its part of the work ended early ({submitted.state})"
+    with suppress(UncompletedJobError):
+        if error := submitted.result():
+            raise error
+    return f"{told}; see {submitted.paths.stderr}"
 
 
 class Part:
