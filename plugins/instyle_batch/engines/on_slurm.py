@@ -7,6 +7,7 @@ that the batch follows.
 from __future__ import annotations
 
 import json
+import platform
 import signal
 import tempfile
 import time
@@ -171,7 +172,7 @@ class Part:
         """
         preemption = Preemption()
         try:
-            check_versions(self._expected, f"job {submitit.JobEnvironment().job_id}")
+            check_versions(self._expected, platform.node())
             lines, _ = _lines(self.told)
             ended = {line["name"] for line in lines if "status" in line}
             work = Work(job for job in self.jobs if job.name not in ended)

@@ -44,7 +44,9 @@ def check_versions(expected: Mapping[str, str], where: str) -> None:
         if found.get(name) != expected.get(name)
     ]
     if wrong:
-        what = f"this machine does not have the versions of the one that the batch is on: {wrong[0]}"
+        what = (
+            f"this machine does not have the versions of the one that the batch is on: {wrong[0]}"
+        )
         more = f" (and {len(wrong) - 1} more)" if wrong[1:] else ""
         hint = "install the same versions on all machines"
         raise InputError(what + more, where=where, hint=hint)

@@ -1,17 +1,18 @@
 import importlib
 import json
 import os
+import pickle
 import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from instyle_batch.engines import on_slurm
-from instyle_batch.engines.on_slurm import OnSlurm
+from instyle_batch.engines.on_slurm import OnSlurm, Part
 from instyle_batch.job import Outcome, Task
 from instyle_batch.work import Work
 from instyle_core import InputError, InstyleError
@@ -93,11 +94,30 @@ def test_closing_cancels_the_jobs(slow: Slowly):
     assert len(slow.steps) < 3 * STEPS
 
 
-def test_a_job_with_other_versions_ends_the_batch(slow: Slowly, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(on_slurm, "versions", lambda: {"torch": "1.0"})
-    with pytest.raises(InputError, match="does not have the versions"):
-        carry_out(slow)
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """A part has handlers of its own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR2)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals")
+def test_other_versions_of_a_job_are_the_error_of_the_batch(slow: Slowly):
+    part = Part(slow.jobs, slow.task, slow.folder / "part-0.jsonl", {"torch": "1.0"})
+    error = part()
+    assert isinstance(error, InputError)
     assert not slow.steps
+
+    class Submitted:
+        state = "COMPLETED"
+
+        def result(self) -> InstyleError:
+            return pickle.loads(pickle.dumps(error))  # as it comes from the job
+
+    with pytest.raises(InputError, match="does not have the versions"):
+        on_slurm._reason(Submitted())  # type: ignore[arg-type]
 
 
 def test_jobs_are_an_array_with_what_they_ask_for(
@@ -124,7 +144,9 @@ def test_jobs_are_an_array_with_what_they_ask_for(
     script = (tmp_path / "script").read_text()
     for line in ("array=0-1%2", "partition=long", "gpus-per-node=1", "time=30"):
         assert f"#SBATCH --{line}\n" in script
-    cancelled = [line for line in (tmp_path / "called").read_text().splitlines() if "scancel" in line]
+    cancelled = [
+        line for line in (tmp_path / "called").read_text().splitlines() if "scancel" in line
+    ]
     assert cancelled == ["scancel 12_0", "scancel 12_1"]
 
 
