@@ -13,6 +13,9 @@ from tests.core.helpers.studio import TOY
 
 ESCAPE = "\x1b"
 
+#: The program.
+MAIN = "from instyle_core.cli import main; main()"
+
 
 @dataclass
 class Done:
@@ -29,10 +32,7 @@ Command = Callable[..., Done]
 def start(*arguments: str | Path, folder: Path) -> subprocess.Popen[str]:
     """Start ``instyle`` in a process of its own, with the toy plugin installed."""
     # The tests may be run by nohup, which ignores SIGHUP.
-    code = (
-        "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
-        "from instyle_core.cli import main; main(sys.argv[1:])"
-    )
+    code = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); {MAIN}"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=folder,
