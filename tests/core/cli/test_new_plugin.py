@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -22,6 +21,7 @@ from instyle_core.config import plan
 from instyle_core.config.document import Document
 from instyle_core.interfaces.kinds import KINDS
 from instyle_core.plugin.registry import Registry
+from tests.core.helpers.forks import PYTEST, Forked
 
 ROOT = Path(__file__).parents[3]
 
@@ -77,18 +77,11 @@ def installed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regis
 
 
 def test_their_own_tests_pass(packages: Path) -> None:
-    paths = [str(packages / f"instyle-my-{kind}") for kind in KINDS]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    paths = [packages / f"instyle-my-{kind}" for kind in KINDS]
     options = ["-q", "-p", "no:cacheprovider", "-W", "error"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *paths],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=packages,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = Forked(PYTEST, *options, *paths, folder=packages, path=tuple(paths))
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--diff")])

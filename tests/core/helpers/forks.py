@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Timer
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import IO
 
 from tests.core.helpers.commands import MAIN
@@ -24,6 +24,9 @@ from tests.core.helpers.studio import TOY
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["cv2", "pydantic.main", "rich.console", "scipy.ndimage", "torch"])
+
+#: A program.
+PYTEST = "import sys, pytest; sys.exit(pytest.main())"
 
 TIMEOUT_S = 120  # other programs may keep the processors busy
 
@@ -48,7 +51,8 @@ class _Program:
         sys.argv = ["-c", *self.arguments]
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup ignores
         sys.stdout, sys.stderr = (_stream(*each) for each in ((1, self.out), (2, self.err)))
-        exec(self.code, {"__name__": "__main__"})
+        sys.modules["__main__"] = ModuleType("__main__")
+        exec(self.code, vars(sys.modules["__main__"]))
 
 
 def _stream(descriptor: int, target: Connection | None) -> IO[str] | None:
