@@ -6,7 +6,8 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,9 @@ from instyle_core.errors import InputError
 from instyle_core.files import sha256_of
 from instyle_core.runs.losses_csv import Row
 from instyle_core.runs.state import RunState
+
+#: The version of a package; what is loaded stays the same, and reading metadata takes a while.
+version = cache(metadata.version)
 
 #: The status of a run that is not done, as its checkpoints have it.
 RUNNING = "running"
