@@ -43,6 +43,17 @@ def _no_test_uses_the_cache_or_the_settings_of_the_user(
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_test_waits_for_the_disk() -> Iterator[None]:
+    """What is there after a power cut is more than a test can see; that it is asked for is tested.
+
+    Runs that save after each step would wait for the disk a tenth of their time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """A folder in which the toy plugin is at work."""

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,9 @@ from instyle_core.errors import InputError
 from instyle_core.files import sha256_of
 from instyle_core.runs.losses_csv import Row
 from instyle_core.runs.state import RunState
+
+#: The version of a package; what is loaded stays the same, and reading metadata takes a while.
+version = cache(metadata.version)
 
 #: The status of a run that is not done, as its checkpoints have it.
 RUNNING = "running"
@@ -35,6 +38,7 @@ def state_path(folder: Path, sha256: str) -> Path:
 
 def origins(plan: Plan) -> dict[str, Any]:
     """The versions, plugins and weights that compute a plan, as in ``run.json``."""
+    libraries = ("torch", "torchvision", "kornia", "pillow", "numpy")
     return {
         "instyle": version("instyle"),
         "weights": {weights.name: weights.sha256 for weights in plan.pretrained},
@@ -42,14 +46,11 @@ def origins(plan: Plan) -> dict[str, Any]:
             f"{use.plugin.kind} {use.name or use.plugin.name}": use.distribution
             for use in plan.uses
         },
-        "versions": {"python": platform.python_version(), **_libraries()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in libraries},
+        },
     }
-
-
-@cache
-def _libraries() -> dict[str, str]:
-    """The versions of what computes; each takes milliseconds to be found."""
-    return {name: version(name) for name in ("torch", "torchvision", "kornia", "pillow", "numpy")}
 
 
 def fingerprint(plan: Plan, inputs: Mapping[Path, str]) -> str:

@@ -10,7 +10,10 @@ import pytest
 
 @pytest.fixture
 def interrupts() -> Iterator[None]:
-    """Lightning does not listen to Ctrl-C after the first one."""
-    before = signal.getsignal(signal.SIGINT)
+    """Ctrl-C as a program begins with it: Lightning does not listen to it after the first one.
+
+    Nor does a worker of the studio that has painted in this process.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

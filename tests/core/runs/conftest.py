@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from instyle_core.config.plan import Plan
@@ -15,3 +17,9 @@ def plan(studio: Studio) -> Plan:
     plan = studio.plan(**tinted(studio))
     interrupt(plan, 1, 2)
     return plan
+
+
+@pytest.fixture(scope="module")
+def references() -> dict[Any, dict[str, bytes]]:
+    """The results of unbroken runs, for tests that differ in where they are interrupted."""
+    return {}

@@ -47,11 +47,17 @@ from tests.core.helpers.studio import BOX, Studio, noise, rectangle, save
     ],
 )
 def test_resumed_at_any_place(
-    studio: Studio, optimizer: dict[str, Any], scales: int, item: int, step: int
+    studio: Studio,
+    references: dict[Any, dict[str, bytes]],
+    optimizer: dict[str, Any],
+    scales: int,
+    item: int,
+    step: int,
 ) -> None:
     assert scale_steps(10, 3) == [4, 1, 5]
     plan = studio.plan(**changes(studio, {**optimizer, "scales": scales}))
-    expected = unbroken(studio, plan)
+    case = (optimizer["use"], scales)
+    expected = references[case] = references.get(case) or unbroken(studio, plan)
     interrupt(plan, item, step)
     assert results(studio) != expected or step == 10
     finish(plan)
