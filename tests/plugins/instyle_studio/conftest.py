@@ -14,9 +14,10 @@ from tests.plugins.instyle_studio.serving import Server, png, spec_of, style_fol
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for all tests that leave it as it is, but for more uploads and runs."""
+    """A server for all tests that leave it as it is, but for more uploads and other runs."""
     folder = tmp_path_factory.mktemp("studio")
-    with Server.start(folder / "session", "--styles", style_folder(folder / "styles")) as started:
+    options = ["--styles", style_folder(folder / "styles")]
+    with Server.start(folder / "session", *options, loads=True) as started:
         yield started
 
 

@@ -22,8 +22,8 @@ def children(pid: int) -> list[int]:
     return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def cmdline(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+def arguments(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def wait_until_gone(pids: list[int]) -> None:
@@ -111,7 +111,7 @@ def test_requests_of_every_kind_end_with_the_server(tmp_path: Path) -> None:
         large = server.upload("photos", png(noise(700, 700)))["id"]
         run = server.run(things.spec(**ENDLESS))
         server.wait_for_step(run)
-        looker = next(pid for pid in server.pids if b"looker" in cmdline(pid))
+        looker = next(pid for pid in server.pids if b"looker" in arguments(pid))
         os.kill(looker, signal.SIGSTOP)
         ranking = send(server, "POST /api/rank", json.dumps({"photo": things.photo}).encode())
         click = {"photo": things.photo, "select": {"points": [[5, 5]]}}
