@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from instyle_core import InputError, InstyleError, read_header
-from instyle_studio.errors import Refused
+from instyle_studio.errors import Refused, status_of
 from instyle_studio.process import PATIENT, URGENT, USUAL
 from instyle_studio.requests import name_of, save_body, studio_of
 from instyle_studio.session import Item, write_about
@@ -179,7 +179,7 @@ def _no_mask(studio: Studio, error: InstyleError, path: Path, name: str) -> Inst
         read_header(path, studio.limits.megapixels)
     except InputError:
         return refused
-    return error
+    return Refused(status_of(error), error.what, where=name, hint=error.hint)
 
 
 async def mask(request: Request) -> Response:

@@ -4,86 +4,42 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import yaml
-from playwright.sync_api import Browser, LocatorAssertions, expect
+from playwright.sync_api import Browser, expect
 
-from tests.core.helpers.browser import open_browser
 from tests.core.helpers.commands import Command
-from tests.core.helpers.studio import read, save
 from tests.plugins.instyle_studio.conftest import things_on
-from tests.plugins.instyle_studio.paging import HEIGHT, SCREENS, WIDTH, Visit, visit
+from tests.plugins.instyle_studio.paging import (
+    CAT,
+    HEIGHT,
+    SCREENS,
+    WALL,
+    WIDTH,
+    Visit,
+    decoded,
+    mask,
+    value,
+    visit,
+)
 from tests.plugins.instyle_studio.serving import ENDLESS, Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("emptied")]
 
-DEMO = Path(str(files("instyle_core") / "demo"))
-
-#: Pixels (x, y) of the photo that the cat has; that it has as well; that it has not.
-CAT, SIDE, WALL = (113, 90), (45, 75), (214, 15)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_there(server: Server) -> Iterator[None]:
-    """The server has nothing but its folder of styles."""
-    with server.emptied():
-        yield
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    samples = cv2.resize(read(DEMO / "cat.png"), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return save(tmp_path_factory.mktemp("photo") / "cat.png", samples)
-
-
-def written(one: Visit) -> dict[str, Any]:
-    """The spec that the page shows as text."""
-    one.press("#all-settings")
-    one.press("#as-text")
-    expect(one.page.locator("#yaml")).not_to_have_value("")
-    spec = yaml.safe_load(one.page.locator("#yaml").input_value())
-    one.press("#close-settings")
-    return spec
+#: A pixel (x, y) of the photo that is the cat's as well, and is taken away.
+SIDE = (45, 75)
 
 
 def small(one: Visit) -> None:
     """Set size and steps in the form of all settings, so that painting takes no time."""
     one.press("#all-settings")
-    for key, value in (("size", 64), ("steps", 3)):
-        one.page.locator(f"#settings-form [data-key={key}] input").first.fill(str(value))
+    for key, number in (("size", 64), ("steps", 3)):
+        one.page.locator(f"#settings-form [data-key={key}] input").first.fill(str(number))
     one.is_accessible()
     one.press("#close-settings")
-
-
-def mask(one: Visit, server: Server) -> np.ndarray:
-    """The mask of the object that is edited, as it can be downloaded."""
-    address = one.page.locator("#download-mask").get_attribute("href")
-    return decoded(server.get(str(address)).content)
-
-
-def decoded(data: bytes) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-
-
-def value(samples: np.ndarray, pixel: tuple[int, int]) -> int:
-    return int(samples[pixel[1], pixel[0]])
-
-
-def name(one: Visit) -> LocatorAssertions:
-    return expect(one.page.locator("#objects .name"))
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -106,12 +62,12 @@ def test_the_whole_way(
         one.choose("#choose-photo", photo)
         expect(page.locator(".tag", has_text="cat")).to_be_visible()
         one.press_picture(CAT)
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         assert value(mask(one, server), CAT) == 255
         correct(one, server)
         if one.touch:
             one.press("#redo")
-            name(one).to_have_text("cat")
+            one.object_is("cat")
 
         expect(page.locator(".best")).to_be_visible()
         one.press(".tile:has(input) >> nth=1")
@@ -135,13 +91,13 @@ def correct(one: Visit, server: Server) -> None:
     if one.touch:
         one.press("#tool label >> nth=1")
     one.press_picture(SIDE, away=True)
-    name(one).to_have_text("object 1")
-    select = written(one)["objects"][0]["select"]
+    one.object_is("object 1")
+    select = one.spec()["objects"][0]["select"]
     assert len(select["points"]) == len(select["not"]) == 1
     assert np.abs(np.subtract(select["points"][0], CAT)).max() <= 1
     assert np.abs(np.subtract(select["not"][0], SIDE)).max() <= 1
     one.press("#undo")
-    name(one).to_have_text("cat")
+    one.object_is("cat")
     before = mask(one, server)
     assert value(before, WALL) == 0
     one.press("#tool label >> nth=3")
@@ -152,7 +108,7 @@ def correct(one: Visit, server: Server) -> None:
     changed = np.argwhere(before != after)
     assert np.abs(changed - WALL[::-1]).max() <= 3  # the brush's circle, and nothing else
     one.press("#undo")
-    assert "segmenter" not in written(one)["objects"][0]
+    assert "segmenter" not in one.spec()["objects"][0]
 
 
 def compare(one: Visit) -> None:
@@ -217,7 +173,7 @@ def test_four_clicks_paint_and_leaving_stops_nothing(
         one.choose("#choose-photo", photo)
         expect(one.page.locator(".tag")).to_be_visible()
         one.press_picture(CAT)
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         one.press(".tile:has(input) >> nth=0")
         one.press("#paint")
         expect(one.page.locator("#runs li")).to_have_count(2)
@@ -226,7 +182,7 @@ def test_four_clicks_paint_and_leaving_stops_nothing(
     assert [run["preview"] for run in runs] == [True, False]
     with visit(browser, server, "desk") as one:
         expect(one.page.locator("#stop")).to_be_visible()
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         one.press("#stop")
         expect(one.page.locator("#stop")).to_be_hidden()
         left = server.get("/api/runs").json()
@@ -261,22 +217,22 @@ def test_keys_do_everything(browser: Browser, server: Server) -> None:
         page.locator("#canvas").focus()
         keys.press("ArrowDown")
         keys.press("Enter")
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         keys.press("x")
         keys.press("Enter")
         for _ in range(20):
             keys.press("ArrowRight")
             keys.press("ArrowDown")
         keys.press("Enter")
-        name(one).to_have_text("object 1")
-        x0, y0, x1, y1 = written(one)["objects"][0]["select"]["box"]
+        one.object_is("object 1")
+        x0, y0, x1, y1 = one.spec()["objects"][0]["select"]["box"]
         assert x1 - x0 > 60
         assert y1 - y0 > 60
         page.locator("#canvas").focus()
         keys.press("z")
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         keys.press("Shift+Z")
-        name(one).to_have_text("object 1")
+        one.object_is("object 1")
         keys.press("Escape")
         expect(page.locator("#clear")).to_be_disabled()
         page.locator("#styles input").first.focus()
