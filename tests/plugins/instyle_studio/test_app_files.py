@@ -137,15 +137,19 @@ def test_a_mask_is_uploaded_and_downloaded(
     with visit(browser, server, "desk") as one:
         one.choose("#choose-photo", photo)
         expect(one.page.locator(".tag")).to_be_visible()
-        one.press("#object-buttons summary")
+        one.press("#mask-menu summary")
         one.choose("#upload-mask", own)
         one.object_is("object 1")
+        expect(one.page.locator("#upload-mask")).to_be_hidden()  # the menu is in nobody's way
+        one.press("#mask-menu summary")
         data = one.download("#download-mask")
         np.testing.assert_array_equal(decoded(data), rectangle(BOX, HEIGHT, WIDTH))
+        one.press("#mask-menu summary")
         cut = decoded(one.download("#download-object"))
         np.testing.assert_array_equal(cut[..., 3], rectangle(BOX, HEIGHT, WIDTH))
         assert one.spec()["objects"][0]["segmenter"]["use"] == "mask"
 
+        one.press("#mask-menu summary")
         one.choose("#upload-mask", on_its_side)
         expect(one.page.locator("#object-error")).to_contain_text("side.png")
         np.testing.assert_array_equal(mask(one, server), rectangle(BOX, HEIGHT, WIDTH))
