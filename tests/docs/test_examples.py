@@ -76,7 +76,7 @@ def test_it_is_what_a_new_package_is(tmp_path: Path) -> None:
 
 def test_its_own_tests_pass(installed: Installed, tmp_path: Path) -> None:
     options = ("-q", "-p", "no:cacheprovider", "-W", "error", "-c", str(PACKAGE / "pyproject.toml"))
-    installed.python("-m", "pytest", *options, str(PACKAGE / "tests"), cwd=tmp_path)
+    installed.pytest(*options, PACKAGE / "tests", cwd=tmp_path)
 
 
 def test_its_example_is_a_valid_spec(installed: Installed, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ optimizer: {use: adam, steps: 20}
 
 def test_a_run_takes_over_the_colors(installed: Installed, tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC)
-    said = installed.python("-c", PIPELINE, cwd=tmp_path)
+    said = installed.python(PIPELINE, cwd=tmp_path)
     status, written, first, last = said.split()
     assert (status, written) == ("finished", "True")
     assert float(first) == pytest.approx(1, abs=1e-3)

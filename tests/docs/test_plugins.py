@@ -103,7 +103,7 @@ def test_the_worked_examples_are_whole() -> None:
 def test_their_tests_pass(packages: list[Path], installed: Installed) -> None:
     options = ("-q", "-p", "no:cacheprovider", "-W", "error", "--import-mode=importlib")
     tests = [package / "tests" for package in packages]
-    installed.python("-m", "pytest", *options, *tests, cwd=packages[0].parent)
+    installed.pytest(*options, *tests, cwd=packages[0].parent)
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--diff")])
@@ -213,8 +213,7 @@ def test_the_notebook(installed: Installed, pictures: Path) -> None:
     (code,) = (text for text in other_code() if "register(" in text)
     assert '"size": 128' in code
     code = code.replace('"size": 128', '"size": 64') + "print(result.status, result.output)\n"
-    (pictures / "notebook.py").write_text(code)
-    printed = installed.python("notebook.py", cwd=pictures)
+    printed = installed.python(code, cwd=pictures)
     assert printed.strip() == f"finished {pictures / 'warm.png'}"
     before, after = (
         instyle_core.read_picture(pictures / name).pixels for name in ("photo.jpg", "warm.png")

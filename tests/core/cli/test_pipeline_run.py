@@ -13,7 +13,8 @@ import pytest
 
 from instyle_core.config import plan
 from instyle_core.events import Event
-from tests.core.helpers.commands import ESCAPE, Command, Done, assert_error, start
+from tests.core.helpers.commands import ESCAPE, Command, Done, assert_error
+from tests.core.helpers.forks import fork
 from tests.core.helpers.studio import HEIGHT, WIDTH, Studio, listing, noise, rectangle, save
 
 # --- what is printed ------------------------------------------------------------------------------
@@ -308,15 +309,14 @@ def test_ctrl_c_while_the_object_is_looked_for(
 def test_ctrl_c_saves_the_best_so_far(studio: Studio) -> None:
     """A real signal to a real process, in the middle of a run that would take hours."""
     spec = studio.spec(optimizer={"use": "adam", "steps": 100_000, "scales": 1})
-    process = start("pipeline", "run", spec, folder=studio.folder)
-    assert process.stderr is not None
+    process = fork("pipeline", "run", spec, folder=studio.folder)
     lines = []
     for line in process.stderr:  # each is there when its step is done
         lines.append(line)
         if line.startswith("painting: "):
             process.send_signal(signal.SIGINT)
             break
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     err = "".join(lines) + err
     assert process.returncode == 130, err
     assert out == f"{studio.folder / 'out.png'}\n"

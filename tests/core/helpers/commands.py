@@ -14,6 +14,9 @@ from tests.core.helpers.studio import TOY
 
 ESCAPE = "\x1b"
 
+#: The program.
+MAIN = "from instyle_core.cli import main; main()"
+
 
 @dataclass
 class Done:
@@ -34,10 +37,7 @@ def start(*arguments: str | Path, folder: Path, **streams: Any) -> subprocess.Po
     has others, as `subprocess` takes them.
     """
     # The tests may be run by nohup, which ignores SIGHUP.
-    code = (
-        "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
-        "from instyle_core.cli import main; main(sys.argv[1:])"
-    )
+    code = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); {MAIN}"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=folder,

@@ -8,6 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.core.helpers.commands import MAIN
+from tests.core.helpers.forks import PYTEST, Forked
+
 
 @dataclass
 class Installed:
@@ -30,23 +33,19 @@ class Installed:
         assert done.returncode == 0, done.stdout + done.stderr
         return cls(folder)
 
-    def python(self, *arguments: str | Path, cwd: Path) -> str:
+    def python(self, code: str, *arguments: str | Path, cwd: Path) -> str:
         """The output of a Python program that sees the packages."""
-        path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200"}
+        environment = {**os.environ, "COLUMNS": "200"}
         environment.pop("INSTYLE_PLUGINS", None)
-        done = subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=cwd,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        process = Forked(code, *arguments, folder=cwd, path=(self.folder,), environment=environment)
+        out, err = process.communicate()
+        assert process.returncode == 0, out + err
+        return out
 
     def instyle(self, *arguments: str | Path, cwd: Path) -> str:
         """The output of the command ``instyle``."""
-        call = "from instyle_core.cli import main; main()"
-        return self.python("-c", call, *arguments, cwd=cwd)
+        return self.python(MAIN, *arguments, cwd=cwd)
+
+    def pytest(self, *arguments: str | Path, cwd: Path) -> None:
+        """Tests pass that see the packages."""
+        self.python(PYTEST, *arguments, cwd=cwd)

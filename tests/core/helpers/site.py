@@ -18,6 +18,11 @@ from instyle_core.plugin.registry import Registry
 
 COMMANDS = "instyle_commands"
 
+#: The names that made-up modules need, one by one: with `*`, torch would be loaded too.
+IMPORTS = (
+    "from instyle_core import LossParams, Params, Plugin, SegmenterParams, Weights, hookimpl\n"
+)
+
 
 def record(**changes: str) -> str:
     """The source of a record; values are source too."""
@@ -33,7 +38,7 @@ def record(**changes: str) -> str:
 
 def module(body: str, hook: str = "instyle_plugins") -> str:
     """The source of a plugin module with one hook."""
-    return f"from instyle_core import *\nimport click\n@hookimpl\ndef {hook}():\n    {body}\n"
+    return f"{IMPORTS}import click\n@hookimpl\ndef {hook}():\n    {body}\n"
 
 
 def module_of(name: str, *plugins: Plugin) -> ModuleType:

@@ -6,10 +6,10 @@ import fcntl
 import os
 import re
 import struct
-import subprocess
-import sys
 import termios
+from pathlib import Path
 
+from tests.core.helpers.forks import Forked
 from tests.core.helpers.studio import TOY
 
 
@@ -17,17 +17,17 @@ def terminal(code: str, columns: int, *arguments: str, **variables: str) -> tupl
     """Run a Python program on a terminal; gives its exit status and everything that it drew."""
     hidden = {"COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
-    path = os.pathsep.join([str(TOY), *sys.path])
     mine, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        env={**kept, "PYTHONPATH": path, **variables},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+    with Forked(
+        code,
+        *arguments,
+        folder=Path(),
+        path=(TOY,),
+        out=os.dup(theirs),
+        err=theirs,
+        environment={**kept, **variables},
     ) as process:
-        os.close(theirs)
         drawn = b""
         try:
             while data := os.read(mine, 1 << 16):
@@ -35,6 +35,8 @@ def terminal(code: str, columns: int, *arguments: str, **variables: str) -> tupl
         except OSError:  # on Linux, the end
             pass
         os.close(mine)
+        process.communicate()
+    assert process.returncode is not None
     return process.returncode, drawn.decode()
 
 

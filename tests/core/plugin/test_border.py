@@ -9,8 +9,9 @@ import json
 
 import pytest
 
-from tests.core.helpers.commands import Command, assert_error, start
+from tests.core.helpers.commands import Command, assert_error
 from tests.core.helpers.faults import FAULTS, SPECS, changes
+from tests.core.helpers.forks import fork
 from tests.core.helpers.studio import Studio, listing
 
 
@@ -34,8 +35,8 @@ def test_who_broke_which_promise(
 
 def test_the_traceback_is_shown_to_who_asks_for_it(broken: Studio) -> None:
     spec = broken.spec(**changes("merger", "panics"))
-    process = start("pipeline", "run", spec, "--quiet", "--debug", folder=broken.folder)
-    out, err = process.communicate(timeout=120)
+    process = fork("pipeline", "run", spec, "--quiet", "--debug", folder=broken.folder)
+    out, err = process.communicate()
     assert process.returncode == 1
     assert out == ""
     first, second = err.split("The above exception was the direct cause of the following")

@@ -8,7 +8,7 @@ import pytest
 
 from instyle_core.config.schema import spec_schema
 from instyle_core.plugin.registry import Registry
-from tests.core.helpers.site import COMMANDS, Site, module, record
+from tests.core.helpers.site import COMMANDS, IMPORTS, Site, module, record
 
 PANIC = "class Panic(BaseException): pass\n"
 
@@ -39,9 +39,7 @@ WRONG = {
 def install(site: Site, where: str) -> None:
     source = WRONG[where]
     if "class Forward" in source:
-        source = f"from instyle_core import *\n{source}" + module(
-            f"return [{record(params='Forward')}]"
-        )
+        source = f"{IMPORTS}{source}" + module(f"return [{record(params='Forward')}]")
     site.install("broken", source)
     site.install("instyle-dots", module(f"return [{record()}]"))
 
@@ -87,6 +85,6 @@ def test_a_refiner_that_cannot_be_told_leaves_the_schema_whole(site: Site) -> No
         "class Odd(SegmenterParams):\n    @classmethod\n    def refiner(cls): raise SystemExit(0)\n"
     )
     source = module(f"return [{record(kind=repr('segmenter'), params='Odd')}]")
-    site.install("broken", "from instyle_core import *\n" + params + source)
+    site.install("broken", IMPORTS + params + source)
     schema = spec_schema(Registry.installed())
     assert "broken:dots" in json.dumps(schema["$defs"]["segmenter"])

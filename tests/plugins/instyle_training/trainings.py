@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.core.helpers.commands import Done
+from tests.core.helpers.forks import Forked
 
 TINY = "tu-test_efficientnet"
 TIMEOUT_S = 300  # other programs may keep the processors busy
@@ -62,3 +63,12 @@ def python(code: str, arguments: list[str], **environment: str) -> Done:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def kill(code: str, arguments: list[str]) -> int | None:
+    """The exit status of a program that kills itself; what it prints is lost."""
+    # Not kept: the processes that read photos hold on to it for seconds after the end.
+    lost = {name: os.open(os.devnull, os.O_WRONLY) for name in ("out", "err")}
+    process = Forked(code, *arguments, folder=Path(), **lost)
+    process.communicate()
+    return process.returncode

@@ -15,7 +15,7 @@ from instyle_fcn8s import checkpoint, training
 from tests.core.helpers.commands import Command, Done, assert_error
 from tests.plugins.instyle_fcn8s.commands.trainings import log, options
 from tests.plugins.instyle_training.shapes import write_list, write_voc
-from tests.plugins.instyle_training.trainings import TINY, files, python
+from tests.plugins.instyle_training.trainings import TINY, files, kill
 
 # --- stopped by Ctrl-C ----------------------------------------------------------------------------
 
@@ -98,42 +98,40 @@ def test_resuming_with_other_data(
 # --- killed, and resumed --------------------------------------------------------------------------
 
 KILLED = """
-import os, signal, sys
+import os, signal
 from instyle_core.cli import main
 from instyle_fcn8s import training
 
-try:
-    main(sys.argv[1:])
-except SystemExit as done:
-    assert not done.code
 step = training.FCNLearner.training_step
 
 def killed(self, batch, number):
-    if self.trainer.global_step == 5:  # in the middle of the third epoch of two steps
+    if self.trainer.global_step == 3:  # in the middle of the second epoch of two steps
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, batch, number)
 
 training.FCNLearner.training_step = killed
-place = sys.argv.index("--output") + 1
-main([*sys.argv[1:place], os.environ["KILLED"], *sys.argv[place + 1 :]])
+main()
 """
 
 
-def test_a_training_that_was_killed_ends_as_an_unbroken_one(voc: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("interrupts")
+def test_a_training_that_was_killed_ends_as_an_unbroken_one(
+    instyle: Command, voc: Path, tmp_path: Path
+) -> None:
     """To the bit: the weights, their average, the momentum, and the figures of every epoch."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    changes = {"epochs": 4, "workers": 1}
-    done = python(KILLED, options(voc, whole, **changes), KILLED=str(broken))
-    assert done.status == -9, done.err
+    changes = {"epochs": 3, "workers": 1}
+    done = instyle(*options(voc, whole, **changes))
+    assert done.status == 0, done.err
+    assert kill(KILLED, options(voc, broken, **changes)) == -signal.SIGKILL
     assert "training.json" in files(broken)
-    assert [epoch for epoch, _ in log(whole)] == [0, 1, 2, 3]
+    assert [epoch for epoch, _ in log(whole)] == [0, 1, 2]
     assert not [*broken.glob("*.safetensors")]
     before = torch.load(broken / "checkpoints" / "last.ckpt", weights_only=True)
-    assert (before["epoch"], before["global_step"]) == (1, 4)
-    code = "from instyle_core.cli import main; main()"
-    done = python(code, [*options(voc, broken, **changes), "--resume"])
+    assert (before["epoch"], before["global_step"]) == (0, 2)
+    done = instyle(*options(voc, broken, **changes), "--resume")
     assert done.status == 0, done.err
-    assert log(broken, version=1) == log(whole)[2:]
+    assert log(broken, version=1) == log(whole)[1:]
     assert_same_weights(*(folder / f"fcn8s-{TINY}.safetensors" for folder in (broken, whole)))
     states = [
         torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (broken, whole)
