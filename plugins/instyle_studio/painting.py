@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import re
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from instyle_core import InputError, InstyleError
 from instyle_studio.errors import Refused, not_found
-from instyle_studio.photos import picture
+from instyle_studio.photos import picture, sent
 from instyle_studio.process import USUAL
 from instyle_studio.requests import ContinueBody, SpecBody, bytes_of, json_of, studio_of
 from instyle_studio.runs import Run
@@ -190,11 +190,11 @@ async def bundle_of(request: Request) -> Response:
     """A ZIP of the spec and all files that it names: to be run by the command line."""
     run, session = _run(request), studio_of(request).session
 
-    def made() -> bytes:
+    def made() -> BinaryIO:
         text, files = _bundle_of(run, session)
-        return _zip({"spec.yaml": text.encode(), **files})
+        return archive(session, {"spec.yaml": text.encode(), **files})
 
-    return _download(await asyncio.to_thread(made), "application/zip", f"{_title(run)}.zip")
+    return sent(await asyncio.to_thread(made), "application/zip", f"{_title(run)}.zip")
 
 
 def _title(run: Run) -> str:
@@ -218,21 +218,24 @@ async def report(request: Request) -> Response:
             files[f"photo{photo.suffix}"] = photo
             text = text.replace(link, f"../photo{photo.suffix}")
     files[f"{record.name}/report.html"] = text.encode()
-    data = await asyncio.to_thread(_zip, files)
-    return _download(data, "application/zip", f"{_title(run)}-report.zip")
+    made = await asyncio.to_thread(archive, session, files)
+    return sent(made, "application/zip", f"{_title(run)}-report.zip")
 
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pt"]
 
 
-def _zip(files: Mapping[str, bytes | Path]) -> bytes:
-    """A ZIP; the files are pictures, which do not get smaller."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+def archive(session: Session, files: Mapping[str, bytes | Path]) -> BinaryIO:
+    """A ZIP, as an open file without a name. Pictures do not get smaller, so nothing is packed."""
+    file = tempfile.TemporaryFile(dir=session.root / "scratch")  # noqa: SIM115  (`sent` closes it)
+    with zipfile.ZipFile(file, "w") as written:
         for name, content in files.items():
-            archive.writestr(name, content if isinstance(content, bytes) else content.read_bytes())
-    return buffer.getvalue()
+            if isinstance(content, bytes):
+                written.writestr(name, content)
+            else:
+                written.write(content, name)
+    return file
 
 
 def _download(data: bytes, kind: str, name: str) -> Response:

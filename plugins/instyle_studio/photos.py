@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from instyle_core import InputError, InstyleError, read_header
-from instyle_studio.errors import Refused
+from instyle_studio.errors import Refused, status_of
 from instyle_studio.process import PATIENT, URGENT, USUAL
 from instyle_studio.requests import name_of, save_body, studio_of
 from instyle_studio.session import Item, write_about
@@ -25,6 +26,9 @@ from instyle_studio.studio import Studio
 
 #: An ID is never given to anything else.
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+#: Bytes of a file that are read and sent at once.
+_PART = 2**18
 
 TYPES = {
     ".png": "image/png",
@@ -52,6 +56,29 @@ def picture(path: Path, *, name: str = "", forever: bool = False) -> FileRespons
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(clean(name))}"
     kind = TYPES.get(path.suffix.lower(), "application/octet-stream")
     return FileResponse(path, media_type=kind, headers=headers)
+
+
+def sent(file: BinaryIO, kind: str, name: str) -> StreamingResponse:
+    """An open file, part by part; it is closed then, and may have no name any more.
+
+    Args:
+        file: the whole of it is sent.
+        kind: its media type.
+        name: what a browser is to call it when it saves it.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+
+    def parts() -> Iterator[bytes]:
+        with file:
+            while part := file.read(_PART):
+                yield part
+
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Length": str(size),
+    }
+    return StreamingResponse(parts(), media_type=kind, headers=headers)
 
 
 async def upload(request: Request) -> Response:
@@ -152,7 +179,7 @@ def _no_mask(studio: Studio, error: InstyleError, path: Path, name: str) -> Inst
         read_header(path, studio.limits.megapixels)
     except InputError:
         return refused
-    return error
+    return Refused(status_of(error), error.what, where=name, hint=error.hint)
 
 
 async def mask(request: Request) -> Response:
@@ -178,9 +205,7 @@ async def cutout(request: Request) -> Response:
         to = folder / "cutout.png"
         asked = {"path": str(source), "mask": str(item.path), "to": str(to)}
         await studio.looker.ask({"do": "cutout", **asked}, urgency=USUAL)
-        data = await asyncio.to_thread(to.read_bytes)
-    headers = {"Content-Disposition": "attachment; filename=cutout.png"}
-    return Response(data, media_type="image/png", headers=headers)
+        return sent(to.open("rb"), "image/png", "cutout.png")
 
 
 async def demo(request: Request) -> Response:

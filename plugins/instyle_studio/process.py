@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from instyle_core import InstyleError
-from instyle_studio.errors import FromWorker
+from instyle_studio.errors import FromWorker, Refused
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -53,6 +53,8 @@ class Worker:
         self._role = role
         self._queue: asyncio.PriorityQueue[Any] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
+        self._unanswered: set[asyncio.Future[Any]] = set()
+        self._closed = False
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -68,8 +70,13 @@ class Worker:
         Raises:
             FromWorker: it could not be done.
             InstyleError: the worker has died of it.
+            Refused: the worker is closed, or is before there is an answer.
         """
+        if self._closed:
+            raise _closing()
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._unanswered.add(answer)
+        answer.add_done_callback(self._unanswered.discard)
         await self._queue.put((urgency, next(self._numbers), request, on_event, answer))
         return await answer
 
@@ -79,7 +86,11 @@ class Worker:
             self._process.stdin.write(json.dumps({"interrupt": run}).encode() + b"\n")
 
     async def close(self) -> None:
-        """End it."""
+        """End it; who waits for an answer is told so."""
+        self._closed = True
+        for answer in [*self._unanswered]:
+            if not answer.done():
+                answer.set_exception(_closing())
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -94,7 +105,7 @@ class Worker:
             if self._process is None or self._process.returncode is not None:
                 await self._start()
             _, _, request, on_event, answer = await self._queue.get()
-            if answer.cancelled():
+            if answer.done():  # nobody waits for it any more
                 continue
             if self._process is None or self._process.returncode is not None:
                 await self._start()  # it died while it had nothing to do
@@ -170,6 +181,10 @@ class Worker:
         if code == -signal.SIGKILL:
             hint += "; perhaps memory ran out, so try a smaller picture or size"
         return InstyleError(f"the process that {does} {how}", hint=hint)
+
+
+def _closing() -> Refused:
+    return Refused(503, "the studio is being closed")
 
 
 _MAIN = "from instyle_studio.worker import main; main()"

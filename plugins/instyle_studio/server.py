@@ -31,6 +31,9 @@ PORT = 8017
 #: Seconds that a run gets, when the server ends, to save what it has; where the session is kept.
 _PATIENCE_S = 20.0
 
+#: Seconds that a client gets, when the server ends, to take the answer to a request.
+_GRACE_S = 1.0
+
 
 def serve(
     *,
@@ -119,9 +122,8 @@ async def _serve(
         server_header=False,
         proxy_headers=False,
         limit_concurrency=500,
-        timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, studio)
     address = f"http://{_name(host)}:{port}/?token={token}"
     if not is_loopback(host):
         click.echo(
@@ -133,6 +135,27 @@ async def _serve(
     if browser:
         asyncio.get_running_loop().call_later(0.3, _open, address)
     await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that waits for no client when it ends.
+
+    uvicorn would wait for all requests, or cancel them, each with a traceback, before the studio
+    is closed. So that is done first: whoever waits for a worker, or for the events of a run, gets
+    an answer. Then it hangs up on those who do not take theirs, or do not send on.
+    """
+
+    def __init__(self, config: uvicorn.Config, studio: Studio) -> None:
+        super().__init__(config)
+        self._studio = studio
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._studio.close()
+        if self.server_state.tasks:
+            await asyncio.wait([*self.server_state.tasks], timeout=_GRACE_S)
+        for connection in [*self.server_state.connections]:
+            connection.transport.abort()
+        await super().shutdown(sockets)
 
 
 def _open(address: str) -> None:

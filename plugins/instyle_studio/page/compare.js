@@ -73,6 +73,7 @@ function listOthers() {
   const others = state.runs.filter((run) => isDone(run) && !run.preview
     && run.id !== state.result && run.spec.content === content);
   if (!others.some((run) => run.id === against)) against = "";
+  show($("against-field"), others.length);
   $("against").replaceChildren(h("option", { value: "" }, "the photo"),
     ...others.map((run) => h("option", { value: run.id }, nameOfRun(run))));
   $("against").value = against;

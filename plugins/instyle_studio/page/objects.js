@@ -14,6 +14,14 @@ export function startObjects() {
     $("mask-file").value = "";
     if (file) takeMask(file);
   });
+  document.addEventListener("click", ({ target }) => {
+    if (!$("mask-menu").querySelector("summary").contains(target)) $("mask-menu").open = false;
+  });
+  $("mask-menu").addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    $("mask-menu").open = false;
+    $("mask-menu").querySelector("summary").focus();
+  });
   on("objects pick settings photo found", list);
   on("objects pick photo found mode", tag);
 }

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -18,17 +19,18 @@ _OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]
 def open_browser() -> Iterator[Browser]:
     """Start a browser without a window.
 
-    Raises:
-        AssertionError: there is none.
+    Where there is none, the test fails with one sentence.
     """
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     with sync_playwright() as playwright:
+        browser, reason = None, ""
         try:
             browser = playwright.chromium.launch(executable_path=path, args=_OPTIONS)
         except Error as error:
             reason = str(error).splitlines()[0]
+        if browser is None:
             hint = "install Chromium, or run `.venv/bin/playwright install chromium`"
-            raise AssertionError(f"these tests need a browser: {hint} ({reason})") from None
+            pytest.fail(f"this test needs a browser: {hint} ({reason})", pytrace=False)
         try:
             yield browser
         finally:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
@@ -16,6 +19,12 @@ from tests.plugins.instyle_studio.serving import Server
 #: Networks are loaded, and small pictures painted, within this; in milliseconds. It is long, since
 #: other tests run at the same time.
 PATIENCE = 300_000
+
+#: The width and height of the photo, in pixels: so few that networks look at it quickly.
+WIDTH, HEIGHT = 226, 150
+
+#: Pixels (x, y) of it that are the cat's, and that are not.
+CAT, WALL = (113, 90), (214, 15)
 
 #: Two screens, as Playwright takes them: that of a desk and that of a phone.
 SCREENS: dict[str, dict[str, Any]] = {
@@ -49,16 +58,16 @@ class Visit:
         else:
             place.click()
 
-    def press_picture(self, x: float, y: float, *, away: bool = False) -> None:
-        """Click or touch the picture at a place, as fractions of the photo's width and height.
+    def press_picture(self, pixel: tuple[int, int], *, away: bool = False) -> None:
+        """Click or touch the picture.
 
         Args:
-            x: from the left.
-            y: from the top.
+            pixel: x and y of the photo.
             away: with Shift, to say that this is not the object's.
         """
         self.clicks += 1
         left, top, width, height = self.photo_on_canvas()
+        x, y = (pixel[0] + 0.5) / WIDTH, (pixel[1] + 0.5) / HEIGHT
         place = {"x": left + x * width, "y": top + y * height}
         canvas = self.page.locator("#canvas")
         if self.touch:
@@ -67,14 +76,24 @@ class Visit:
             canvas.click(position=place, modifiers=["Shift"] if away else [])
 
     def photo_on_canvas(self) -> tuple[float, float, float, float]:
-        """Where a photo of 451x300 that is shown whole lies on the canvas, in CSS pixels."""
+        """Where the photo lies on the canvas while it is shown whole, in CSS pixels."""
         box = self.page.locator("#canvas").bounding_box()
         assert box
         margin = min(24, box["width"] * 0.03)
         room = box["width"] - 2 * margin, box["height"] - 2 * margin
-        scale = min(room[0] / 451, room[1] / 300, 4)
-        width, height = 451 * scale, 300 * scale
+        scale = min(room[0] / WIDTH, room[1] / HEIGHT, 4)
+        width, height = WIDTH * scale, HEIGHT * scale
         return (box["width"] - width) / 2, (box["height"] - height) / 2, width, height
+
+    def drop(self, selector: str, *files: Path) -> None:
+        """Drag files into the page, and drop them on what a selector finds."""
+        box = self.page.locator(selector).bounding_box()
+        assert box
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+        devtools = self.page.context.new_cdp_session(self.page)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
 
     def choose(self, selector: str, *files: Path) -> None:
         """Press a button that asks for files, and give it these."""
@@ -88,17 +107,44 @@ class Visit:
             self.press(selector)
         return Path(coming.value.path()).read_bytes()
 
+    def spec(self) -> dict[str, Any]:
+        """The spec that the page shows as text."""
+        self.press("#all-settings")
+        self.press("#as-text")
+        expect(self.page.locator("#yaml")).not_to_have_value("")
+        spec = yaml.safe_load(self.page.locator("#yaml").input_value())
+        self.press("#close-settings")
+        return spec
+
+    def object_is(self, *names: str) -> None:
+        """Wait until these are the names of the objects."""
+        expect(self.page.locator("#objects .name")).to_have_text(names)
+
     def wait_for_end(self) -> None:
         """Wait until nothing is being painted, and the result is there."""
         expect(self.page.locator("#step-keep")).to_be_visible()
         expect(self.page.locator("#stop")).to_be_hidden()
 
     def is_accessible(self) -> None:
-        """axe-core finds nothing that is wrong, in light and in dark."""
-        for scheme in ("light", "dark"):
+        """axe-core finds nothing that is wrong; of what differs in the dark, neither there."""
+        for scheme, options in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            found = Axe().run(self.page)
+            found = Axe().run(self.page, options=options)
             assert found.violations_count == 0, f"{scheme}: {found.generate_report()}"
+
+
+def mask(one: Visit, server: Server) -> np.ndarray:
+    """The mask of the object that is edited, as it can be downloaded."""
+    address = one.page.locator("#download-mask").get_attribute("href")
+    return decoded(server.get(str(address)).content)
+
+
+def decoded(data: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def value(samples: np.ndarray, pixel: tuple[int, int]) -> int:
+    return int(samples[pixel[1], pixel[0]])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,15 +32,29 @@ instyle.add_command(studio)
 main(["studio", *sys.argv[1:]])
 """
 
+#: Before that, where no network is needed: none is loaded until a request needs it.
+_LOADS_NOTHING = """
+from instyle_studio import process
+process._MAIN = (
+    "import sys\\n"
+    "from instyle_studio import worker\\n"
+    "if sys.argv[1] == 'looker':\\n"
+    "    from instyle_studio.looker import Looker\\n"
+    "    Looker.prepare = lambda self: None\\n"
+    "worker.main()\\n"
+)
+"""
+
 #: More steps than any test waits for.
 ENDLESS = {"steps": 20000}
 
 
-def launch(*arguments: str | Path) -> subprocess.Popen[str]:
-    """Start ``instyle studio``."""
+def launch(*arguments: str | Path, loads: bool = False) -> subprocess.Popen[str]:
+    """Start ``instyle studio``; networks are loaded at once only if `loads`."""
+    code = _CODE if loads else _LOADS_NOTHING + _CODE
     path = os.pathsep.join([str(TOY), *(entry for entry in sys.path if entry)])
     return subprocess.Popen(
-        [sys.executable, "-c", _CODE, *map(str, arguments)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -67,10 +82,10 @@ class Server:
 
     @classmethod
     @contextmanager
-    def start(cls, session: Path, *arguments: str | Path) -> Iterator[Server]:
-        """Start one; it is killed at the end, if it is still there."""
+    def start(cls, session: Path, *arguments: str | Path, loads: bool = False) -> Iterator[Server]:
+        """Start one, as `launch` does; it is killed at the end, if it is still there."""
         options = ["--session", session, "--port", "0", "--no-browser"]
-        process = launch(*options, *arguments)
+        process = launch(*options, *arguments, loads=loads)
         assert process.stdout
         address, _, token = process.stdout.readline().strip().partition("/?token=")
         if not token:
@@ -78,7 +93,9 @@ class Server:
             assert process.stderr
             raise AssertionError(process.stderr.read())
         headers = {"X-Instyle-Token": token}
-        with httpx.Client(base_url=address, headers=headers, timeout=120) as client:
+        # It gives up an idle connection before the server does, which would look like a failure.
+        limits = httpx.Limits(keepalive_expiry=1)
+        with httpx.Client(base_url=address, headers=headers, timeout=120, limits=limits) as client:
             yield cls(process, session, address, token, client)
         if process.poll() is None:
             process.kill()
@@ -99,6 +116,27 @@ class Server:
         """End it with a signal; returns what it has printed."""
         self.process.send_signal(number)
         return self.process.communicate(timeout=60)
+
+    @contextmanager
+    def emptied(self) -> Iterator[None]:
+        """Take away all runs; and all uploads and masks, which are back when the block ends."""
+        aside = self.session.with_name(f"{self.session.name}-aside")
+        aside.mkdir(exist_ok=True)
+        kinds = ("photos", "styles", "masks")
+        self.remove_runs()
+        for kind in kinds:
+            (self.session / kind).rename(aside / kind)
+            (self.session / kind).mkdir()
+        yield
+        self.remove_runs()
+        for kind in kinds:
+            shutil.rmtree(self.session / kind)
+            (aside / kind).rename(self.session / kind)
+
+    def remove_runs(self) -> None:
+        for run in self.get("/api/runs").json():
+            while self.client.delete(f"/api/runs/{run['id']}").status_code == 202:
+                time.sleep(0.05)  # it stops
 
     # --- asking -----------------------------------------------------------------------------------
 

@@ -3,92 +3,71 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import yaml
-from playwright.sync_api import Browser, LocatorAssertions, expect
+from playwright.sync_api import Browser, expect
 
-from tests.core.helpers.browser import open_browser
-from tests.core.helpers.studio import noise, save
+from tests.core.helpers.commands import Command
 from tests.plugins.instyle_studio.conftest import things_on
-from tests.plugins.instyle_studio.paging import SCREENS, Visit, visit
+from tests.plugins.instyle_studio.paging import (
+    CAT,
+    HEIGHT,
+    SCREENS,
+    WALL,
+    WIDTH,
+    Visit,
+    decoded,
+    mask,
+    value,
+    visit,
+)
 from tests.plugins.instyle_studio.serving import ENDLESS, Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("emptied")]
 
-CAT = Path(str(files("instyle_core") / "demo" / "cat.png"))
-SWIRLS = Path(str(files("instyle_core") / "demo" / "swirls.jpg"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    styles = tmp_path / "styles"
-    styles.mkdir()
-    (styles / "swirls.jpg").write_bytes(SWIRLS.read_bytes())
-    save(styles / "noise.png", noise(48, 64, seed=3))
-    with Server.start(tmp_path / "session", "--styles", styles) as started:
-        yield started
-
-
-def written(one: Visit) -> dict[str, Any]:
-    """The spec that the page shows as text."""
-    one.press("#all-settings")
-    one.press("#as-text")
-    expect(one.page.locator("#yaml")).not_to_have_value("")
-    spec = yaml.safe_load(one.page.locator("#yaml").input_value())
-    one.press("#close-settings")
-    return spec
+#: A pixel (x, y) of the photo that is the cat's as well, and is taken away.
+SIDE = (45, 75)
 
 
 def small(one: Visit) -> None:
     """Set size and steps in the form of all settings, so that painting takes no time."""
     one.press("#all-settings")
-    for key, value in (("size", 64), ("steps", 3)):
-        one.page.locator(f"#settings-form [data-key={key}] input").first.fill(str(value))
+    for key, number in (("size", 64), ("steps", 3)):
+        one.page.locator(f"#settings-form [data-key={key}] input").first.fill(str(number))
     one.is_accessible()
     one.press("#close-settings")
 
 
-def mask(one: Visit, server: Server) -> np.ndarray:
-    """The mask of the object that is edited, as it can be downloaded."""
-    address = one.page.locator("#download-mask").get_attribute("href")
-    data = np.frombuffer(server.get(str(address)).content, np.uint8)
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-
-
-def name(one: Visit) -> LocatorAssertions:
-    return expect(one.page.locator("#objects .name"))
-
-
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_whole_way(browser: Browser, server: Server, screen: str, tmp_path: Path) -> None:
+def test_the_whole_way(
+    browser: Browser,
+    server: Server,
+    photo: Path,
+    screen: str,
+    instyle: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a desk, the cat is painted as it is found; on a phone, with a stroke of the brush."""
+    monkeypatch.chdir(tmp_path)
     with visit(browser, server, screen) as one:
         page = one.page
         expect(page.locator("#welcome")).to_be_visible()
         one.is_accessible()
 
-        one.choose("#choose-photo", CAT)
+        one.choose("#choose-photo", photo)
         expect(page.locator(".tag", has_text="cat")).to_be_visible()
-        one.press_picture(0.5, 0.6)
-        name(one).to_have_text("cat")
-        assert mask(one, server)[180, 225] == 255
+        one.press_picture(CAT)
+        one.object_is("cat")
+        assert value(mask(one, server), CAT) == 255
         correct(one, server)
+        if one.touch:
+            one.press("#redo")
+            one.object_is("cat")
 
         expect(page.locator(".best")).to_be_visible()
         one.press(".tile:has(input) >> nth=1")
@@ -103,33 +82,33 @@ def test_the_whole_way(browser: Browser, server: Server, screen: str, tmp_path: 
         expect(page.locator("#runs li")).to_have_count(1)  # its previews make room for the picture
 
         compare(one)
-        keep(one, tmp_path)
+        keep(one, instyle)
         another(one)
 
 
 def correct(one: Visit, server: Server) -> None:
-    """Take a corner away by a click, undo that, and add another one with the brush."""
+    """Take a part away by a click, undo that; add a corner with the brush, and undo that, too."""
     if one.touch:
         one.press("#tool label >> nth=1")
-    one.press_picture(0.2, 0.5, away=True)
-    name(one).to_have_text("object 1")
-    select = written(one)["objects"][0]["select"]
+    one.press_picture(SIDE, away=True)
+    one.object_is("object 1")
+    select = one.spec()["objects"][0]["select"]
     assert len(select["points"]) == len(select["not"]) == 1
-    assert np.abs(np.subtract(select["points"][0], (225, 180))).max() <= 2
-    assert np.abs(np.subtract(select["not"][0], (90, 150))).max() <= 2
+    assert np.abs(np.subtract(select["points"][0], CAT)).max() <= 1
+    assert np.abs(np.subtract(select["not"][0], SIDE)).max() <= 1
     one.press("#undo")
-    name(one).to_have_text("cat")
+    one.object_is("cat")
     before = mask(one, server)
-    assert before[30, 428] == 0
+    assert value(before, WALL) == 0
     one.press("#tool label >> nth=3")
-    one.press_picture(0.95, 0.1)
+    one.press_picture(WALL)
     expect(one.page.locator("#redo")).to_be_disabled()
     after = mask(one, server)
-    assert after[30, 428] == 255
+    assert value(after, WALL) == 255
     changed = np.argwhere(before != after)
-    assert np.abs(changed - (30, 428)).max() < 40  # the brush's circle, and nothing else
+    assert np.abs(changed - WALL[::-1]).max() <= 3  # the brush's circle, and nothing else
     one.press("#undo")
-    assert "segmenter" not in written(one)["objects"][0]
+    assert "segmenter" not in one.spec()["objects"][0]
 
 
 def compare(one: Visit) -> None:
@@ -157,28 +136,19 @@ def compare(one: Visit) -> None:
     one.is_accessible()
 
 
-def keep(one: Visit, folder: Path) -> None:
+def keep(one: Visit, instyle: Command) -> None:
     """The spec that is downloaded, run on the command line, gives the same bytes."""
     picture = one.download("#keep-picture")
-    assert cv2.imdecode(np.frombuffer(picture, np.uint8), 1).shape == (300, 451, 3)
-    cut = cv2.imdecode(np.frombuffer(one.download("#keep-cutout"), np.uint8), -1)
-    assert cut[180, 225, 3] == 255
-    assert cut[30, 428, 3] == 0
+    assert decoded(picture).shape == (HEIGHT, WIDTH, 3)
+    cut = decoded(one.download("#keep-cutout"))[..., 3]
+    assert value(cut, CAT) == 255
+    assert value(cut, WALL) == (255 if one.touch else 0)
     spec = yaml.safe_load(one.download("#keep-spec"))
     with zipfile.ZipFile(io.BytesIO(one.download("#keep-bundle"))) as bundle:
-        bundle.extractall(folder / "bundle")
-    assert yaml.safe_load((folder / "bundle" / "spec.yaml").read_text()) == spec
-    code = "from instyle_core.cli import main; main(['pipeline', 'run', 'spec.yaml'])"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder / "bundle",
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (folder / "bundle" / spec["output"]).read_bytes() == picture
+        bundle.extractall("bundle")
+    assert yaml.safe_load(Path("bundle/spec.yaml").read_text()) == spec
+    assert instyle("pipeline", "run", "bundle/spec.yaml").status == 0
+    assert Path("bundle", spec["output"]).read_bytes() == picture
 
 
 def another(one: Visit) -> None:
@@ -196,12 +166,14 @@ def another(one: Visit) -> None:
     expect(page.locator("#caption-left")).to_have_text("picture 1")
 
 
-def test_four_clicks_paint_and_leaving_stops_nothing(browser: Browser, server: Server) -> None:
+def test_four_clicks_paint_and_leaving_stops_nothing(
+    browser: Browser, server: Server, photo: Path
+) -> None:
     with visit(browser, server, "desk") as one:
-        one.choose("#choose-photo", CAT)
+        one.choose("#choose-photo", photo)
         expect(one.page.locator(".tag")).to_be_visible()
-        one.press_picture(0.5, 0.6)
-        name(one).to_have_text("cat")
+        one.press_picture(CAT)
+        one.object_is("cat")
         one.press(".tile:has(input) >> nth=0")
         one.press("#paint")
         expect(one.page.locator("#runs li")).to_have_count(2)
@@ -210,7 +182,7 @@ def test_four_clicks_paint_and_leaving_stops_nothing(browser: Browser, server: S
     assert [run["preview"] for run in runs] == [True, False]
     with visit(browser, server, "desk") as one:
         expect(one.page.locator("#stop")).to_be_visible()
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         one.press("#stop")
         expect(one.page.locator("#stop")).to_be_hidden()
         left = server.get("/api/runs").json()
@@ -245,22 +217,22 @@ def test_keys_do_everything(browser: Browser, server: Server) -> None:
         page.locator("#canvas").focus()
         keys.press("ArrowDown")
         keys.press("Enter")
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         keys.press("x")
         keys.press("Enter")
         for _ in range(20):
             keys.press("ArrowRight")
             keys.press("ArrowDown")
         keys.press("Enter")
-        name(one).to_have_text("object 1")
-        x0, y0, x1, y1 = written(one)["objects"][0]["select"]["box"]
+        one.object_is("object 1")
+        x0, y0, x1, y1 = one.spec()["objects"][0]["select"]["box"]
         assert x1 - x0 > 60
         assert y1 - y0 > 60
         page.locator("#canvas").focus()
         keys.press("z")
-        name(one).to_have_text("cat")
+        one.object_is("cat")
         keys.press("Shift+Z")
-        name(one).to_have_text("object 1")
+        one.object_is("object 1")
         keys.press("Escape")
         expect(page.locator("#clear")).to_be_disabled()
         page.locator("#styles input").first.focus()

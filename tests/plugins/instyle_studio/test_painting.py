@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from instyle_studio.painting import archive
+from instyle_studio.photos import sent
+from instyle_studio.session import Session
 from tests.core.helpers.commands import Command
 from tests.core.helpers.studio import BOX, HEIGHT, WIDTH, noise, rectangle
 from tests.plugins.instyle_studio.conftest import Things
@@ -50,9 +55,9 @@ def test_the_bundle_run_by_the_command_line_gives_the_same_bytes(
     server: Server, finished: str, instyle: Command, tmp_path: Path
 ) -> None:
     data = server.get(f"/api/runs/{finished}/bundle").content
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = archive.namelist()
-        archive.extractall(tmp_path)
+    with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+        names = bundle.namelist()
+        bundle.extractall(tmp_path)
     assert sorted(names) == ["mask.png", "photo.png", "spec.yaml", "style.png"]
     assert (tmp_path / "photo.png").read_bytes() == server.get(
         f"/api/photos/{server.get(f'/api/runs/{finished}').json()['spec']['content'][6:]}/file"
@@ -243,6 +248,34 @@ def test_a_run_goes_on_from_the_result_of_another_with_other_values(
     plain = server.run(spec)
     server.wait(plain, "finished")
     assert server.get(f"/api/runs/{plain}/result").content != result
+
+
+def test_memory_does_not_depend_on_the_size_of_what_is_downloaded(tmp_path: Path) -> None:
+    session = Session(tmp_path / "session")
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        for block in range(64):
+            file.write(bytes([block]) * 2**20)
+    got = tmp_path / "got.zip"
+
+    async def download() -> None:
+        made = archive(session, {"spec.yaml": b"version: 1", "photo.png": large})
+        answer = sent(made, "application/zip", "all.zip")
+        with got.open("wb") as file:
+            async for part in answer.body_iterator:
+                file.write(part)
+        assert int(answer.headers["content-length"]) == got.stat().st_size
+        assert made.closed
+
+    tracemalloc.start()
+    asyncio.run(download())
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4e6
+    assert [*(session.root / "scratch").iterdir()] == []
+    with zipfile.ZipFile(got) as archived:
+        assert archived.read("spec.yaml") == b"version: 1"
+        assert archived.read("photo.png") == large.read_bytes()
 
 
 # --- specs ----------------------------------------------------------------------------------------

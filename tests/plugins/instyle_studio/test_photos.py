@@ -160,8 +160,11 @@ def test_a_mask_that_cannot_be_used(
     server: Server, things: Things, samples: np.ndarray, what: str
 ) -> None:
     before = {*(server.session / "masks").iterdir()}
-    answer = server.client.post(f"/api/masks?photo={things.photo}", content=png(samples))
-    assert what in server.refusal(answer, 422)["what"]
+    path, headers = f"/api/masks?photo={things.photo}", {"X-Name": "own.png"}
+    answer = server.client.post(path, content=png(samples), headers=headers)
+    error = server.refusal(answer, 422)
+    assert what in error["what"]
+    assert error["where"] == "own.png"  # not where it lies on the disk of the server
     assert {*(server.session / "masks").iterdir()} == before
 
 

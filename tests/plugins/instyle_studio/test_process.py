@@ -13,7 +13,7 @@ import pytest
 
 from instyle_core import InstyleError
 from instyle_studio import process
-from instyle_studio.errors import FromWorker
+from instyle_studio.errors import FromWorker, Refused
 from instyle_studio.process import PATIENT, URGENT, Worker
 
 #: Does what it is asked, so that every way to end can be tried.
@@ -165,6 +165,23 @@ def test_a_process_that_cannot_start_fails_what_it_is_asked(
             await worker.ask({"do": "hello"})
         assert worker.trouble
         assert not worker.ready.is_set()
+
+    doing(tmp_path, work)
+
+
+def test_who_waits_when_it_is_closed_is_told(tmp_path: Path) -> None:
+    async def work(worker: Worker) -> None:
+        await worker.ask({"do": "hello"})
+        asked = [asyncio.create_task(worker.ask({"do": "wait", "run": "x"})) for _ in range(3)]
+        asked[2].cancel()
+        await asyncio.sleep(0)  # the first is at work, the second in the queue
+        await worker.close()
+        asked.append(asyncio.create_task(worker.ask({"do": "hello"})))
+        errors = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(errors.pop(2), asyncio.CancelledError)
+        for error in errors:
+            assert isinstance(error, Refused)
+            assert (error.status, error.what) == (503, "the studio is being closed")
 
     doing(tmp_path, work)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import socket
 import time
@@ -18,6 +20,10 @@ from tests.plugins.instyle_studio.serving import ENDLESS, Server, launch, png
 
 def children(pid: int) -> list[int]:
     return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def arguments(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def wait_until_gone(pids: list[int]) -> None:
@@ -74,6 +80,60 @@ def test_a_killed_server_finds_its_session_again(tmp_path: Path) -> None:
         wait_until_gone(workers)
     assert read(folder / "runs" / last / "result.png").shape == noise().shape
     assert not any(path.name.startswith(".") for path in folder.rglob("*"))
+
+
+def send(
+    server: Server, line: str, body: bytes = b"", *, lacks: int = 0, times: int = 1
+) -> socket.socket:
+    """Send a request, of which some bytes are held back, or several on one connection."""
+    host = f"127.0.0.1:{server.port}"
+    head = f"{line} HTTP/1.1\r\nHost: {host}\r\nX-Instyle-Token: {server.token}\r\n"
+    head += f"Content-Length: {len(body) + lacks}\r\n\r\n"
+    client = socket.create_connection(("127.0.0.1", server.port), 60)
+    client.sendall(times * (head.encode() + body))
+    return client
+
+
+def all_of(client: socket.socket) -> bytes:
+    """What still comes until the connection ends, however it does."""
+    parts = []
+    try:
+        while part := client.recv(2**16):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def test_requests_of_every_kind_end_with_the_server(tmp_path: Path) -> None:
+    with Server.start(tmp_path / "session") as server:
+        things = things_on(server)
+        large = server.upload("photos", png(noise(700, 700)))["id"]
+        run = server.run(things.spec(**ENDLESS))
+        server.wait_for_step(run)
+        looker = next(pid for pid in server.pids if b"looker" in arguments(pid))
+        os.kill(looker, signal.SIGSTOP)
+        ranking = send(server, "POST /api/rank", json.dumps({"photo": things.photo}).encode())
+        click = {"photo": things.photo, "select": {"points": [[5, 5]]}}
+        waiting = [ranking, send(server, "POST /api/segment", json.dumps(click).encode())]
+        events = send(server, f"GET /api/runs/{run}/events")
+        unread = send(server, f"GET /api/photos/{large}/file", times=20)
+        half = [
+            send(server, "POST /api/photos", png(noise())[:100], lacks=1000),
+            send(server, "POST /api/rank", b'{"photo": ', lacks=100),
+        ]
+        server.get("/api/session")  # all of these have come
+        out, err = server.end()
+        assert (server.process.returncode, out, err) == (0, "", "")
+        for client in waiting:
+            answer = all_of(client)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"the studio is being closed" in answer
+        assert all_of(events).endswith(b"\r\n0\r\n\r\n")  # ends as it should
+        assert len(all_of(unread)) < 20 * 700 * 700 * 3  # more than is taken before it is read
+        for client in half:
+            all_of(client)
+    assert read(tmp_path / "session" / "runs" / run / "result.png").shape == noise().shape
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
