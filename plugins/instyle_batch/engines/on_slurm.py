@@ -21,8 +21,8 @@ from typing import Any
 from instyle_batch.engines.here import Here
 from instyle_batch.engines.versions import check_versions, versions
 from instyle_batch.job import Job, Outcome, Task, Tell
-from instyle_batch.photo import own_folder
-from instyle_batch.storage import is_url
+from instyle_batch.storage import own_folder
+from instyle_batch.urls import is_url
 from instyle_batch.work import Work
 from instyle_core import InputError, InstyleError, first_line
 
