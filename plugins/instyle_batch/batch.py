@@ -97,8 +97,7 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
             report.add(outcome)
             if outcome.status == "busy":
                 continue
-            number = sum(report.counts.values())
-            display.ended(outcome, number, None if options.watch else work.total)
+            display.ended(outcome, len(report), None if options.watch else work.total)
             if options.as_json:
                 click.echo(json.dumps(outcome.facts()))
             is_interrupted = outcome.status == "interrupted"
@@ -108,7 +107,7 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
         is_interrupted = not options.watch  # which ends in no other way
     finally:
         outcomes.close()
-        missing = work.total - sum(report.counts.values())
+        missing = work.total - len(report)
         seconds = round(time.monotonic() - began, 3)
         told = {key: value for key, value in asdict(task).items() if key != "output"}
         report.write(task, {**told, "seconds": seconds}, missing)
@@ -117,7 +116,7 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
         where = f"{task.output}/batch.html"
         counts = ", ".join(f"{count} {status}" for status, count in report.counts.items())
         left = f", {missing} not come to" if missing else ""
-        display.table(report.rows, f"{counts or 'nothing done'}{left}; see {where}")
+        display.table(report.outcomes, f"{counts or 'nothing done'}{left}; see {where}")
     if is_interrupted:
         return 130
     return 1 if report.counts["failed"] else 0

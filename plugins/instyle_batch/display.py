@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -106,19 +107,18 @@ class Display:
         for note in outcome.notes:
             self.say(f"note: {name}: {note}", "yellow")
 
-    def table(self, rows: list[dict[str, Any]], summary: str) -> None:
-        """The table at the end: what failed comes first."""
-        order = ("failed", "interrupted", "done", "skipped")
+    def table(self, outcomes: Sequence[Outcome], summary: str) -> None:
+        """The table at the end, of outcomes in their order."""
         table = Table(box=None, header_style="bold", pad_edge=False)
         for title in ("photo", "", "seconds", "reason"):
             table.add_column(title, justify="right" if title == "seconds" else "left")
-        chosen = sorted(rows, key=lambda row: order.index(row["status"]))
-        for row in chosen[:MOST_ROWS]:
-            seconds = f"{row['seconds']:.1f}"
-            table.add_row(*map(Text, (row["name"], row["status"], seconds, row["reason"])))
+        for outcome in outcomes[:MOST_ROWS]:
+            seconds = f"{outcome.seconds:.1f}"
+            cells = (outcome.job.name, outcome.status, seconds, outcome.reason)
+            table.add_row(*map(Text, cells))
         self.console.print(table, soft_wrap=False)
-        if len(rows) > MOST_ROWS:
-            self.say(f"and {len(rows) - MOST_ROWS} more")
+        if len(outcomes) > MOST_ROWS:
+            self.say(f"and {len(outcomes) - MOST_ROWS} more")
         self.say(summary)
 
 

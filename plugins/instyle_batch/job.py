@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 #: ``done``, or ``skipped`` since it had been done before; ``failed``; ``interrupted``, with the
@@ -67,10 +67,15 @@ class Outcome:
 
     def facts(self) -> dict[str, Any]:
         """As ``batch.json`` has it."""
-        told = asdict(self)
-        told.update(told.pop("job"))
-        del told["problem"]  # it is the reason
-        return told
+        return {
+            "name": self.job.name,
+            "photo": self.job.photo,
+            "style": self.job.style,
+            "status": self.status,
+            "seconds": self.seconds,
+            "reason": self.reason,
+            "notes": list(self.notes),
+        }
 
 
 #: Is told which job is under way, and of the events of its run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,74 +22,88 @@ _ORDER = ("failed", "interrupted", "done", "skipped")
 
 
 class Report:
-    """Collects outcomes, the last one of each photo and style."""
+    """Collects outcomes, the last one of each picture.
+
+    Attributes:
+        counts: how many there are of each status.
+    """
 
     def __init__(self) -> None:
         self._outcomes: dict[tuple[str, str], Outcome] = {}
+        self.counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
 
     def add(self, outcome: Outcome) -> None:
         """Take an outcome; what was busy is not over."""
-        if outcome.status != "busy":
-            self._outcomes[outcome.job.name, outcome.job.photo] = outcome
+        if outcome.status == "busy":
+            return
+        key = outcome.job.name, outcome.job.photo
+        if earlier := self._outcomes.get(key):
+            self.counts -= Counter([earlier.status])
+        self.counts[outcome.status] += 1
+        self._outcomes[key] = outcome
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        """As in ``batch.json``."""
-        return [outcome.facts() for outcome in self._outcomes.values()]
+    def outcomes(self) -> list[Outcome]:
+        """Failures first, else in their order."""
+        return sorted(self._outcomes.values(), key=lambda outcome: _ORDER.index(outcome.status))
 
-    @property
-    def counts(self) -> Counter[str]:
-        """How many there are of each status."""
-        return Counter(outcome.status for outcome in self._outcomes.values())
-
-    def write(self, task: Task, spec: Mapping[str, Any], missing: int) -> None:
+    def write(self, task: Task, facts: Mapping[str, Any], missing: int) -> None:
         """Write ``batch.json`` and the pages, whole or not at all.
 
         Args:
             task: of the batch.
-            spec: its facts, for ``batch.json``.
+            facts: about the batch, for ``batch.json``.
             missing: how many jobs were not come to.
 
         Raises:
             InstyleError: they cannot be written.
         """
-        rows = self.rows
-        facts = {
-            "instyle": version("instyle"),
-            **spec,
-            "counts": {**self.counts, "missing": missing},
-            "photos": rows,
-        }
-        text = json.dumps(facts, indent=1, ensure_ascii=False)
+        counts = {**self.counts, "missing": missing}
+        head = json.dumps({"instyle": version("instyle"), **facts, "counts": counts})
+        # A line for each photo: there may be a million.
+        rows = (json.dumps(o.facts(), ensure_ascii=False) for o in self._outcomes.values())
+        text = f'{head[:-1]},\n"photos": [\n' + ",\n".join(rows) + "\n]}\n"
         write(task.output, "batch.json", text.encode("utf-8", "surrogateescape"))
-        for name, page in pages(rows, missing).items():
+        for name, page in pages(self.outcomes, missing):
             write(task.output, name, page.encode("utf-8", "surrogateescape"))
 
 
-def pages(rows: Sequence[Mapping[str, Any]], missing: int) -> dict[str, str]:
-    """The contact sheet, by file names: failures first, with their reasons."""
+def pages(outcomes: Sequence[Outcome], missing: int) -> Iterator[tuple[str, str]]:
+    """The pages of the contact sheet, each with the name of its file."""
     template = Template(
         Path(__file__).with_name("sheet.html.j2").read_text("utf-8"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    ordered = sorted(rows, key=lambda row: _ORDER.index(row["status"]))
-    parts = [ordered[n : n + ON_A_PAGE] for n in range(0, len(ordered), ON_A_PAGE)] or [[]]
-    names = ["batch.html", *(f"batch-{number}.html" for number in range(2, len(parts) + 1))]
-    counts = Counter(row["status"] for row in rows)
-    return {
-        name: template.render(
-            rows=part,
-            counts=counts,
-            missing=missing,
-            names=names,
-            present=name,
-            link=_link,
-            pair=lambda row: _link(f"{OWN}/pairs/{row['name']}.jpg"),
+    starts = range(0, len(outcomes) or 1, ON_A_PAGE)
+    names = [f"batch-{number}.html" if number > 1 else "batch.html"
+             for number in range(1, len(starts) + 1)]  # fmt: skip
+    counts = Counter(outcome.status for outcome in outcomes)
+    for number, (name, start) in enumerate(zip(names, starts, strict=True)):
+        yield (
+            name,
+            template.render(
+                rows=[outcome.facts() for outcome in outcomes[start : start + ON_A_PAGE]],
+                counts=counts,
+                total=len(outcomes),
+                missing=missing,
+                number=number + 1,
+                last=len(names),
+                near=[(n + 1, names[n]) for n in _near(number, len(names))],
+                link=_link,
+                pair=lambda row: _link(f"{OWN}/pairs/{row['name']}.jpg"),
+            ),
         )
-        for name, part in zip(names, parts, strict=True)
-    }
+
+
+def _near(number: int, pages: int) -> list[int]:
+    """The first and the last page, and those around one."""
+    around = range(max(0, number - 3), min(pages, number + 4))
+    return sorted({0, *around, pages - 1})
 
 
 def _link(name: str) -> str:

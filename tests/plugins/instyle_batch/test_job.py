@@ -16,7 +16,7 @@ def test_facts_are_flat() -> None:
         "status": "failed",
         "seconds": 1.5,
         "reason": "why",
-        "notes": ("a note",),
+        "notes": ["a note"],
     }
 
 

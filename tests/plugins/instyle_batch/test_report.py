@@ -48,10 +48,11 @@ def test_the_last_outcome_of_a_photo_counts() -> None:
     report.add(outcome("b.png", "skipped"))
     report.add(outcome("c.png", "busy"))
     assert report.counts == {"done": 1, "skipped": 1}
-    assert [(row["name"], row["status"]) for row in report.rows] == [
+    assert [(o.job.name, o.status) for o in report.outcomes] == [
         ("a.png", "done"),
         ("b.png", "skipped"),
     ]
+    assert len(report) == 2
 
 
 def test_what_is_written(tmp_path: Path) -> None:
@@ -71,11 +72,14 @@ def test_what_is_written(tmp_path: Path) -> None:
 
 def test_failures_come_first_with_their_reasons_and_are_escaped() -> None:
     rows = [
-        outcome("fine & good.png").facts(),
-        outcome("<script>alert(1)</script>.png", "failed", "<img src=x onerror=alert(1)>").facts(),
-        outcome("half.png", "interrupted").facts(),
+        outcome("fine & good.png"),
+        outcome("<script>alert(1)</script>.png", "failed", "<img src=x onerror=alert(1)>"),
+        outcome("half.png", "interrupted"),
     ]
-    (text,) = pages(rows, 0).values()
+    report = Report()
+    for row in rows:
+        report.add(row)
+    ((_, text),) = pages(report.outcomes, 0)
     page = Page(text)
     assert "script" not in page.tags
     assert page.text.index("alert(1)</script>.png") < page.text.index("half.png")
@@ -91,8 +95,7 @@ def test_failures_come_first_with_their_reasons_and_are_escaped() -> None:
 
 def test_many_photos_are_on_several_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ON_A_PAGE", 3)
-    rows = [outcome(f"{number}.png").facts() for number in range(7)]
-    found = pages(rows, 0)
+    found = dict(pages([outcome(f"{number}.png") for number in range(7)], 0))
     assert [*found] == ["batch.html", "batch-2.html", "batch-3.html"]
     shown = [Page(text).images for text in found.values()]
     assert [len(images) for images in shown] == [3, 3, 1]
@@ -101,5 +104,5 @@ def test_many_photos_are_on_several_pages(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_nothing_at_all() -> None:
-    (text,) = pages([], 2).values()
+    ((_, text),) = pages([], 2)
     assert "2 not come to" in Page(text).text
