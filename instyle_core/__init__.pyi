@@ -49,6 +49,7 @@ from .interfaces.segmenter import Segmentation as Segmentation
 from .interfaces.segmenter import Segmenter as Segmenter
 from .locks import try_lock as try_lock
 from .look import Look as Look
+from .optimization.interrupts import raising as raising
 from .pipeline import Result as Result
 from .pipeline import run as run
 from .plugin.hookspecs import Plugin as Plugin

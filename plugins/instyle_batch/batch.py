@@ -23,7 +23,7 @@ from instyle_batch.report import Report
 from instyle_batch.storage import check_writable, own_folder
 from instyle_batch.urls import is_inside, is_url, joined, place_of
 from instyle_batch.work import Work
-from instyle_core import InputError, InstyleError, SpecError
+from instyle_core import InputError, InstyleError, SpecError, raising
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def carry_out(options: Options) -> int:
         from instyle_batch.watch import Watch
 
         source = Watch(watched, styles, jobs)
-    with Display(options.quiet) as display, source or nullcontext():
+    with Display(options.quiet) as display, source or nullcontext(), raising():
         for note in [*notes, *_fixed_places(task, jobs)]:
             display.say(f"note: {note}", "yellow")
         return _carry_out(Work(jobs, source), engine, task, display, options)

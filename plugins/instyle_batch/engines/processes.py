@@ -101,6 +101,7 @@ def _begin(devices: Any, threads: int) -> None:
     """Begin a worker: it takes a device, and leaves Ctrl-C to the process that began it."""
     global _device
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _device = devices.get()
     import torch
