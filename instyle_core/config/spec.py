@@ -216,8 +216,8 @@ class Spec(Params):
     )
     segmenter: Annotated[Use, OfKind("segmenter")] | None = Field(
         None,
-        description="What finds the objects. When left out: fcn8s, or grabcut for an object that "
-        "only a box or a point tells.",
+        description="What finds the objects. When left out: fcn8s; click for an object that only a "
+        "box or points tell, text for one that words tell.",
     )
     losses: Losses = Field(
         min_length=1, description="The terms of the objective, each with a weight of at least 0."
