@@ -195,10 +195,8 @@ def _engine(options: Options) -> tuple[Engine, list[str]]:
 
             return OnRay(options.cluster, options.workers, settings), []
         if options.watch:
-            hint = "submit what is there without --watch, or watch with --cluster ray"
-            raise InputError(
-                "Slurm needs to know the photos beforehand", where="--watch", hint=hint
-            )
+            what, hint = "Slurm needs to know the photos beforehand", "watch with --cluster ray"
+            raise InputError(what, where="--watch", hint=hint)
         from instyle_batch.engines.on_slurm import OnSlurm
 
         return OnSlurm(options.workers, settings), []

@@ -88,7 +88,7 @@ class _Tasks:
             self._paint = ray.remote(**{"max_calls": 0, **settings})(_paint)
         except (TypeError, ValueError) as error:
             raise InputError(first_line(error), where="--cluster-set") from error
-        self._begun = ray.remote(num_cpus=0, max_restarts=-1)(_Begun).remote()
+        self._begun: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Begun).remote()
         self._check()
 
     def _check(self) -> None:
@@ -153,7 +153,10 @@ class _Tasks:
 
         Machines come and go.
         """
-        return self._workers or max(1, 2 * sum(_fitting(node, self._needs) for node in ray.nodes()))
+        if self._workers:
+            return self._workers
+        room: int = sum(_fitting(node, self._needs) for node in ray.nodes())
+        return max(1, 2 * room)
 
 
 class _Begun:

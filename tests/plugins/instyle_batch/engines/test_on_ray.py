@@ -94,7 +94,7 @@ def test_all_photos_arrive_once_though_a_worker_is_killed(
 
 @pytest.mark.usefixtures("_cluster")
 def test_closing_saves_what_is_under_way_and_tasks_get_what_they_ask_for(studio: Studio):
-    slow = Slowly(studio, photos=3, seconds=0.05)
+    slow = Slowly(studio, photos=3, seconds=0.1)
     outcomes = OnRay("ray", None, {}).outcomes(Work(slow.jobs), slow.task, lambda *_: None)
 
     def interrupt() -> None:
