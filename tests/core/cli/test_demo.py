@@ -20,7 +20,7 @@ def cheap_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
     load = plan.load_plan
 
-    def cheap(path: Path, change: Callable[[Any], None]) -> plan.Plan:
+    def cheap(path: Path, change: Callable[[Any], None], _: None) -> plan.Plan:
         def changed(document: Any) -> None:
             change(document)
             document.set("optimizer.steps=3")

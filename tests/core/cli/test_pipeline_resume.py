@@ -199,7 +199,7 @@ def test_the_demo_tells_the_command_too(
         return run(made, on_event, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(plan, "load_plan", lambda path, _: load(path, change))
+        patch.setattr(plan, "load_plan", lambda path, *_: load(path, change))
         patch.setattr(pipeline, "run", stopped)
         done = instyle("demo", "-o", tmp_path / "demo")
     record = tmp_path / "demo" / "cat-swirls.png.run" / "run.json"

@@ -39,6 +39,8 @@ class _Program:
     #: Where standard output and error go; None for one that is closed.
     out: Connection | None
     err: Connection | None
+    #: Where standard input comes from; None for nowhere.
+    input: Connection | None
     path: list[str]
     environment: dict[str, str]
 
@@ -50,6 +52,9 @@ class _Program:
         sys.path[:0] = self.path
         sys.argv = ["-c", *self.arguments]
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup ignores
+        if self.input is not None:
+            os.dup2(self.input.fileno(), 0)
+            sys.stdin = open(0, closefd=False)  # noqa: SIM115
         sys.stdout, sys.stderr = (_stream(*each) for each in ((1, self.out), (2, self.err)))
         sys.modules["__main__"] = ModuleType("__main__")
         exec(self.code, vars(sys.modules["__main__"]))
@@ -77,6 +82,7 @@ class Forked:
         out: a descriptor that its standard output goes to; None: it is closed. By default, what is
             written is kept.
         err: the same for standard error.
+        input: a descriptor that its standard input comes from; it is empty by default.
         environment: its variables; by default, those of this process.
     """
 
@@ -91,6 +97,7 @@ class Forked:
         path: tuple[Path, ...] = (),
         out: int | None = KEPT,
         err: int | None = KEPT,
+        input: int | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._printed = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
@@ -99,7 +106,7 @@ class Forked:
         out = os.dup(self._printed.fileno()) if out == self.KEPT else out
         err = os.dup(writing) if err == self.KEPT else err
         os.close(writing)
-        ends = [None if end is None else Connection(end, readable=False) for end in (out, err)]
+        ends = [None if end is None else Connection(end) for end in (out, err, input)]
         words, places = ([str(each) for each in given] for given in (arguments, path))
         program = _Program(code, words, folder, *ends, places, dict(environment))
         self._process = _CONTEXT.Process(target=program)

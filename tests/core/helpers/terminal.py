@@ -25,7 +25,8 @@ def terminal(code: str, columns: int, *arguments: str, **variables: str) -> tupl
         folder=Path(),
         path=(TOY,),
         out=os.dup(theirs),
-        err=theirs,
+        err=os.dup(theirs),
+        input=theirs,
         environment={**kept, **variables},
     ) as process:
         drawn = b""
