@@ -75,7 +75,7 @@ def carry_out(options: Options) -> int:
     else:
         own_folder(output)
     _check_spec(task, styles)
-    engine, notes = _engine(options)
+    engine, notes = _engine(options, len(jobs))
     source = None
     if options.watch:
         from instyle_batch.watch import Watch
@@ -108,9 +108,10 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
     finally:
         outcomes.close()
         missing = work.total - len(report)
-        seconds = round(time.monotonic() - began, 3)
-        told = {key: value for key, value in asdict(task).items() if key != "output"}
-        report.write(task, {**told, "seconds": seconds}, missing)
+        if len(report):  # else the one of an earlier batch stays
+            seconds = round(time.monotonic() - began, 3)
+            told = {key: value for key, value in asdict(task).items() if key != "output"}
+            report.write(task, {**told, "seconds": seconds}, missing)
     display.stop()
     if not options.quiet:
         where = f"{task.output}/batch.html"
@@ -178,7 +179,7 @@ def _fixed_places(task: Task, jobs: Sequence[Job]) -> list[str]:
     ]
 
 
-def _engine(options: Options) -> tuple[Engine, list[str]]:
+def _engine(options: Options, photos: int) -> tuple[Engine, list[str]]:
     """How the jobs are carried out, and notes.
 
     Raises:
@@ -206,7 +207,7 @@ def _engine(options: Options) -> tuple[Engine, list[str]]:
     from instyle_batch.engines.here import Here
     from instyle_batch.engines.processes import Processes
 
-    devices, notes = devices_of(options.devices, options.workers)
+    devices, notes = devices_of(options.devices, options.workers, photos)
     return Here(devices[0]) if len(devices) == 1 else Processes(devices), notes
 
 

@@ -52,7 +52,8 @@ import click
 @click.option(
     "--workers",
     type=click.IntRange(1, 1024),
-    help="Processes, or parts of a cluster's work.  [default: one for each device]",
+    help="Processes, or parts of a cluster's work.  [default: one for each GPU, or as many as "
+    "pay on a processor]",
 )
 @click.option("--cluster", metavar="ADDRESS", help="ray, ray://HOST:10001 or slurm.")
 @click.option(

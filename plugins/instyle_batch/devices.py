@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -14,13 +15,20 @@ from instyle_core import InputError
 NEEDED = 2 << 30
 
 
-def devices_of(text: str, workers: int | None) -> tuple[list[str | None], list[str]]:
+#: So many photos for each worker are worth its start, which takes about as long as half a photo.
+WORTH = 4
+
+
+def devices_of(text: str, workers: int | None, photos: int) -> tuple[list[str | None], list[str]]:
     """A device for each worker, and notes.
 
     Args:
         text: ``auto`` for every GPU with room, or where the spec says if there is none; or numbers
             of GPUs and names of devices, such as ``0,1`` or ``cpu``.
-        workers: how many there are to be; as many as devices when None.
+        workers: how many there are to be. When None, as many as devices; on a processor, one for
+            each core, if there are photos and memory for them: workers with a core each paint
+            more than one with all of them.
+        photos: how many there are.
 
     Raises:
         InputError: a device is none.
@@ -34,26 +42,34 @@ def devices_of(text: str, workers: int | None) -> tuple[list[str | None], list[s
                 found.append(f"cuda:{number}")
             else:
                 notes.append(f"cuda:{number} has {free / 1e9:.1f} GB free: it is left out")
-        found = found or [None]
+        if not found:
+            found = [None]
+            workers = workers or max(1, min(cores(), photos // WORTH, room()))
     else:
         for part in filter(None, (part.strip() for part in text.split(","))):
-            name = f"cuda:{part}" if part.isdecimal() else part
-            found.append(name)
+            found.append(f"cuda:{part}" if part.isdecimal() else part)
     if not found:
         raise InputError("no device is named", where=f"--devices {text}", hint="such as 0,1 or cpu")
     if workers:
         found = [found[number % len(found)] for number in range(workers)]
-        room = _room(len(found))
-        if room < len(found) and all(name in (None, "cpu") for name in found):
-            notes.append(f"there is memory for {room} workers, not for {len(found)}")
-            found = found[:room]
+        if (most := room()) < workers and all(name in (None, "cpu") for name in found):
+            notes.append(f"there is memory for {most} workers, not for {workers}")
+            found = found[:most]
     return found, notes
 
 
-def _room(wanted: int) -> int:
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def room() -> int:
     """How many workers the free memory of this machine holds; at least one."""
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # not told here
-        return wanted
-    return max(1, min(wanted, free // NEEDED))
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, IndexError):  # no Linux: it is not told
+        return cores()
+    return max(1, int(kilobytes) * 1024 // NEEDED)

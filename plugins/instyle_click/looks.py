@@ -27,7 +27,6 @@ _ENLARGED = 3.0
 _NOTHING = 0.3
 
 
-@torch.no_grad()
 def look_twice(network: ClickNet, image: Tensor, clicks: Clicks, size: int) -> Tensor:
     """The probability of each pixel to belong to the object, float32 (H, W).
 
@@ -44,13 +43,32 @@ def look_twice(network: ClickNet, image: Tensor, clicks: Clicks, size: int) -> T
         clicks: at least one point on the object, or a box.
         size: the longest side that the network sees, in pixels.
     """
-    height, width = image.shape[1:]
-    everything = (0, 0, width, height)
-    found = torch.zeros(height, width, device=image.device)
-    first = _around(clicks.box, everything) if clicks.box else everything
-    _look(network, image, found, replace(clicks, on=clicks.on[:1], off=()), first, size)
-    _look(network, image, found, clicks, _second(found, clicks, everything), size)
+    return second_look(network, image, clicks, first_look(network, image, clicks, size), size)
+
+
+@torch.no_grad()
+def first_look(network: ClickNet, image: Tensor, clicks: Clicks, size: int) -> Tensor:
+    """What the first look finds; see `look_twice`. Later clicks do not change it."""
+    found = torch.zeros(image.shape[1:], device=image.device)
+    everything = _everything(image)
+    window = _around(clicks.box, everything) if clicks.box else everything
+    _look(network, image, found, replace(clicks, on=clicks.on[:1], off=()), window, size)
     return found
+
+
+@torch.no_grad()
+def second_look(
+    network: ClickNet, image: Tensor, clicks: Clicks, first: Tensor, size: int
+) -> Tensor:
+    """What the second look makes of what the first one found; see `look_twice`."""
+    found = first.clone()
+    _look(network, image, found, clicks, _second(first, clicks, _everything(image)), size)
+    return found
+
+
+def _everything(image: Tensor) -> Box:
+    height, width = image.shape[1:]
+    return 0, 0, width, height
 
 
 def _look(

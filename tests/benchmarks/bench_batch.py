@@ -1,7 +1,8 @@
 """A batch against a process for each photo: photos an hour, the first result, memory, overhead.
 
     python tests/benchmarks/bench_batch.py FOLDER [--photos 60] [--side 384] [--alone 6]
-        [--workers 1,2] [--style PICTURE] [--overhead 200]
+        [--workers 1,2] [--style PICTURE] [--overhead 200] [--steps N]
+    python tests/benchmarks/bench_batch.py --million
 
 FOLDER has photos with cats, dogs and the like. So many of them, of this long side, are painted by
 the preset `draft`: by one batch for each number of workers, and the first few by a process each.
@@ -12,6 +13,9 @@ All in one run, in turn, so that a drifting machine hits all alike. Prints JSON:
 - the memory of the batch's process after 10 photos and after the last (Linux);
 - the batch's own milliseconds for each photo: of `--overhead` photos that were done before, which
   are all read, compared and skipped.
+
+`--million` is about a million photos that nobody paints: the seconds and memory that their list,
+outcomes and report take.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +35,10 @@ from typing import Any
 import yaml
 from PIL import Image, ImageOps
 
+from instyle_batch.inputs import jobs_of
+from instyle_batch.job import Outcome, Task
+from instyle_batch.report import Report
+from instyle_batch.work import Work
 from instyle_core import preset_spec
 
 MAIN = [sys.executable, "-c", "import sys; from instyle_core.cli import main; main(sys.argv[1:])"]
@@ -85,18 +94,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--million", action="store_true")
     parser.add_argument("--photos", type=int, default=60)
     parser.add_argument("--side", type=int, default=384)
     parser.add_argument("--alone", type=int, default=6)
     parser.add_argument("--workers", default="1")
     parser.add_argument("--style", type=Path, default=STYLE)
     parser.add_argument("--overhead", type=int, default=200)
+    parser.add_argument("--steps", type=int, help="for memory alone: fewer steps than `draft` has")
     given = parser.parse_args()
+    if given.million:
+        print(json.dumps(million(), indent=1))
+        return
+    if not given.folder:
+        parser.error("a folder of photos is needed")
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         chosen = photos(given.folder, given.photos, given.side, top / "photos")
         spec = {**preset_spec("draft"), "content": "any.png", "output": "any.png"}
+        if given.steps:
+            spec["optimizer"] = {**spec["optimizer"], "steps": given.steps}
         spec |= {"style": str(given.style.absolute()), "objects": [{}], "device": "cpu"}
         path = top / "spec.yaml"
         path.write_text(yaml.safe_dump(spec))
@@ -121,6 +139,27 @@ def main() -> None:
         if given.overhead:
             told["milliseconds to skip a photo"] = overhead(top, path, given.overhead, chosen[0])
     print(json.dumps(told, indent=1))
+
+
+def million() -> dict[str, float]:
+    """What a million photos take without being painted."""
+    began = time.perf_counter()
+    names = (f"{number // 10_000:03}/{number:07}.jpg" for number in range(1_000_000))
+    work, report = Work(jobs_of(((name, f"/photos/{name}") for name in names), [])), Report()
+    while job := work.next(wait=0):
+        outcome = Outcome(job, "done", 6.5)
+        work.ended(outcome)
+        report.add(outcome)
+    counted = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        report.write(Task("spec.yaml", folder), {}, 0)
+        size = Path(folder, "batch.json").stat().st_size
+    return {
+        "seconds of list and outcomes": round(counted - began, 1),
+        "seconds of the report": round(time.perf_counter() - counted, 1),
+        "megabytes of memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+        "megabytes of batch.json": round(size / 1e6),
+    }
 
 
 def overhead(top: Path, spec: Path, number: int, photo: Path) -> float:

@@ -11,13 +11,19 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+from instyle_batch.devices import cores
+from instyle_batch.engines.here import Here
 from instyle_batch.job import Job, Outcome, Task, Tell
 from instyle_batch.work import Work
 
 #: So often a job is tried whose process died, such as for want of memory.
 TRIES = 3
+
+#: Seconds for photos under way to be saved when the batch is interrupted.
+SAVE_S = 30.0
 
 
 class Processes:
@@ -29,10 +35,13 @@ class Processes:
 
     def __init__(self, devices: Sequence[str | None]) -> None:
         self._devices = devices
-        self._threads = max(1, (os.cpu_count() or 1) // len(devices))
+        self._threads = max(1, cores() // len(devices))
 
     def outcomes(self, work: Work, task: Task, tell: Tell) -> Generator[Outcome]:
         deaths: Counter[Job] = Counter()
+        if self._devices[0] in (None, "cpu"):
+            # Here, with all cores: the first picture is there as soon as that of a single run.
+            yield from islice(Here(self._devices[0]).outcomes(work, task, tell), 1)
         while not work.is_over:
             with self._pool() as pool:
                 try:
@@ -87,10 +96,13 @@ class Processes:
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    """Ask the workers to save what they have, as Ctrl-C does."""
-    for process in list((pool._processes or {}).values()):
-        if process.pid and process.is_alive():
-            os.kill(process.pid, signal.SIGTERM)
+    """Ask the workers to save what they have, as Ctrl-C does, and end."""
+    workers = [process for process in (pool._processes or {}).values() if process.is_alive()]
+    for process in workers:
+        process.terminate()
+    for process in workers:
+        process.join(SAVE_S)
+        process.kill()
     pool.shutdown(cancel_futures=True)
 
 
@@ -101,7 +113,6 @@ def _begin(devices: Any, threads: int) -> None:
     """Begin a worker: it takes a device, and leaves Ctrl-C to the process that began it."""
     global _device
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _device = devices.get()
     import torch
@@ -126,6 +137,9 @@ def _paint(job: Job, task: Task) -> Outcome:
 
     with keep_networks(_made):
         try:
-            return paint(job, replace(task, device=_device))
+            outcome = paint(job, replace(task, device=_device))
         except KeyboardInterrupt:
-            return Outcome(job, "interrupted")
+            os._exit(0)
+    if outcome.status == "interrupted":
+        os._exit(0)  # by `_end`, or since another worker died: it would wait for a next job forever
+    return outcome

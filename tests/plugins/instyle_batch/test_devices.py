@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -23,14 +24,29 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
 
 
 def test_every_gpu_with_room(gpus: dict[int, int]) -> None:
-    found, notes = devices_of("auto", None)
+    found, notes = devices_of("auto", None, 9)
     assert found == ["cuda:0", "cuda:2"]
     assert notes == ["cuda:1 has 1.0 GB free: it is left out"]
 
 
-def test_without_a_gpu_the_spec_says(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("photos", "cores", "memory", "workers"),
+    [(0, 4, 9, 1), (7, 4, 9, 1), (8, 4, 9, 2), (99, 4, 9, 4), (99, 4, 2.9, 2), (99, 4, 0.1, 1)],
+)
+def test_on_a_processor_as_many_as_pay(
+    monkeypatch: pytest.MonkeyPatch, photos: int, cores: int, memory: float, workers: int
+) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert devices_of("auto", None) == ([None], [])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    tell(monkeypatch, memory)
+    assert devices_of("auto", None, photos) == ([None] * workers, [])
+    assert devices_of("auto", 1, photos) == ([None], [])
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, workers: float) -> None:
+    """Let the system tell of free memory for so many workers."""
+    text = f"MemTotal: 9 kB\nMemAvailable: {round(workers * NEEDED / 1024)} kB\n"
+    monkeypatch.setattr(Path, "read_text", lambda self: text)
 
 
 @pytest.mark.parametrize(
@@ -44,19 +60,18 @@ def test_without_a_gpu_the_spec_says(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_those_that_are_named(text: str, workers: int | None, expected: list[str]) -> None:
-    assert devices_of(text, workers) == (expected, [])
+    assert devices_of(text, workers, 9) == (expected, [])
 
 
 def test_as_many_as_the_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = {"SC_AVPHYS_PAGES": 3 * NEEDED // 4096 + 7, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
-    found, notes = devices_of("cpu", 5)
+    tell(monkeypatch, 3.5)
+    found, notes = devices_of("cpu", 5, 99)
     assert found == ["cpu"] * 3
     assert notes == ["there is memory for 3 workers, not for 5"]
-    sizes["SC_AVPHYS_PAGES"] = 1
-    assert devices_of("cpu", 5)[0] == ["cpu"]
+    tell(monkeypatch, 0.5)
+    assert devices_of("cpu", 5, 99)[0] == ["cpu"]
 
 
-def test_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing() -> None:
     with pytest.raises(InputError, match="no device is named"):
-        devices_of(" , ", None)
+        devices_of(" , ", None, 9)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from instyle_click import checkpoint
 from instyle_click.clicks import Clicks
@@ -68,6 +69,40 @@ def test_what_was_asked_before_does_not_matter(file: Path) -> None:
     for one, other in zip(first, reversed(again), strict=True):
         assert torch.equal(one, other)
     assert all(not torch.equal(first[0], other) for other in first[1:])
+
+
+def test_a_correction_of_the_same_object_needs_no_first_look(
+    file: Path, network: ClickNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[tuple[int, ...]] = []
+    forward = ClickNet.forward
+
+    def counted(self: ClickNet, pixels: Tensor, told: Tensor) -> Tensor:
+        looks.append(tuple(pixels.shape))
+        return forward(self, pixels, told)
+
+    monkeypatch.setattr(ClickNet, "forward", counted)
+    segmenter = Click(ClickParams(weights=file, size=96))
+    image, other = testing.picture(42, 64), testing.picture(42, 64).flip(2)
+
+    def ask(picture: Tensor, *points: tuple[int, int], off: tuple[int, int] | None = None) -> int:
+        """How many looks were taken; and the answer is that of a segmenter that saw nothing yet."""
+        prompt = Prompt(points=points, not_points=(off,) if off else ())
+        before = len(looks)
+        found = segmenter.segment(picture, prompt).probabilities[1]
+        taken = len(looks) - before
+        clicks = Clicks(prompt.points, prompt.not_points, None)
+        assert torch.equal(found, look_twice(network, picture, clicks, 96))
+        return taken
+
+    assert ask(image, (10, 20)) == 2
+    assert ask(image, (10, 20), (40, 30)) == 1
+    assert ask(image, (10, 20), off=(3, 3)) == 1
+    assert ask(image, (11, 20)) == 2  # another object
+    assert ask(other, (11, 20)) == 2  # another photo
+    assert ask(other, (11, 20), (12, 20)) == 1
+    other.mul_(0.5)  # the same tensor with another photo in it
+    assert ask(other, (11, 20), (12, 20)) == 2
 
 
 def test_probabilities_can_weight_what_is_differentiated(file: Path) -> None:

@@ -50,9 +50,24 @@ def test_a_job_that_kills_its_process_is_given_up(
 ) -> None:
     monkeypatch.setattr(module, "_paint", die)
     monkeypatch.setattr(module, "TRIES", 2)
-    jobs = batch.jobs("a.png", "b.png")
-    outcomes = run(batch, jobs)
-    assert {outcome.status for outcome in outcomes} == {"failed"}
-    assert {outcome.reason for outcome in outcomes} == {
+    outcomes = run(batch, batch.jobs("a.png", "b.png", "c.png"))
+    assert [outcome.status for outcome in outcomes] == ["done", "failed", "failed"]
+    assert {outcome.reason for outcome in outcomes[1:]} == {
         "its process died 2 times, perhaps for want of memory"
     }
+
+
+def test_closing_saves_what_is_under_way(batch: Batch) -> None:
+    optimizer = {"use": "adam", "parametrization": "pixels", "steps": 3000, "learning_rate": 0.1}
+    task = batch.task(spec=str(batch.spec(optimizer=optimizer)))
+    jobs = batch.jobs(*NAMES)
+    began: list[str] = []
+    outcomes = Processes(["cpu", "cpu"]).outcomes(
+        work := Work(jobs), task, lambda job, event: began.append(job.name)
+    )
+    for _ in range(2):
+        work.ended(next(outcomes))
+    outcomes.close()
+    assert multiprocessing.active_children() == []
+    assert len({*began}) < len(NAMES)
+    assert batch.pictures() <= {*began}
