@@ -37,13 +37,13 @@ from instyle_studio import worker
 
 class Echo:
     def prepare(self):
-        print("a plugin prints this")
+        print("a plugin prints this\\n", end="")  # at once: two threads write
     def __call__(self, request, tell):
-        print("and this")
+        print("and this\\n", end="")
         tell({"about": request["number"]})
         return request["number"] + 1
     def interrupt(self, what):
-        print("interrupt", what, file=sys.stderr)
+        print(f"interrupt {what}\\n", end="", file=sys.stderr)
 
 worker._handler = lambda *arguments: Echo()
 worker.main()
