@@ -1,5 +1,6 @@
 """The public names of instyle, one line each: what is here can be imported from `instyle_core`."""
 
+from .cli.layout import clock as clock
 from .cli.pipeline import plan_of as plan_of
 from .config.plan import PRESETS as PRESETS
 from .config.plan import Plan as Plan

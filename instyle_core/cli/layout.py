@@ -114,3 +114,10 @@ def _length(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, and hours if there are any: ``4:07``, ``3:04:07``."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from instyle_core.cli.layout import table, width_of, wrap
+from instyle_core.cli.layout import clock, table, width_of, wrap
 from instyle_core.errors import InstyleError, SpecError
 from instyle_core.events import (
     Download,
@@ -152,7 +152,7 @@ class RunDisplay:
             status, left = f"{event.step}/{event.steps}  {terms}", event.seconds_left
             if left is not None:
                 total = time.monotonic() - self._began + left
-                time_ = f"{_clock(left)} of {_clock(total)} left"
+                time_ = f"{clock(left)} of {clock(total)} left"
                 status = f"{event.step}/{event.steps}  {time_}  {terms}"
             elif not self._live:
                 return  # the next step follows soon, and has a time
@@ -198,12 +198,5 @@ def _of(item: int | None, items: int) -> str:
     return f" {item + 1} of {items}" if item is not None and items > 1 else ""
 
 
-def _clock(seconds: float) -> str:
-    """Minutes and seconds, and hours if there are any: ``4:07``, ``3:04:07``."""
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
 def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else _clock(seconds)
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)

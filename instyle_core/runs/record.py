@@ -73,7 +73,7 @@ def fingerprint(plan: Plan, inputs: Mapping[Path, str]) -> str:
         return known.get(value, value) if isinstance(value, str) else value
 
     # Files that no value names are those of a folder that is chosen from.
-    spec = {**walk(plan.dump()), "output": plan.spec.output.suffix}
+    spec = {**walk(plan.dump()), "output": plan.spec.output.suffix, "device": "any"}
     told = [spec, sorted(inputs.values()), origins(plan)]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

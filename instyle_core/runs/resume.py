@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from instyle_core.config.plan import Plan
 from instyle_core.errors import InputError, InstyleError, first_line
 from instyle_core.interfaces.messages import in_words, shown
+from instyle_core.runs.folder import settle
 from instyle_core.runs.hidden import dead_folders, remove_dead
 from instyle_core.runs.losses_csv import Row, read_rows
 from instyle_core.runs.own_files import own_file
@@ -81,12 +82,14 @@ def is_done(plan: Plan) -> bool:
     """Whether a plan has been carried out: a run of it would make the same picture again.
 
     The picture is there, and the record beside it tells that its run was finished, and of the same
-    spec, content of files, weights and versions. Their names and places do not matter, nor does the
-    machine.
+    spec, content of files, weights and versions. Their names and places do not matter, nor do the
+    machine and its devices. A run that died while it published is finished first, and what dead
+    runs have left beside a finished one is removed.
 
     Raises:
         InputError: a file that the plan reads cannot be read.
     """
+    settle(plan)
     folder = Path(os.path.realpath(plan.folder))
     if not plan.spec.output.is_file():
         return False

@@ -95,9 +95,9 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
         for outcome in outcomes:
             work.ended(outcome)
             report.add(outcome)
+            display.ended(outcome, len(report), None if options.watch else work.total)
             if outcome.status == "busy":
                 continue
-            display.ended(outcome, len(report), None if options.watch else work.total)
             if options.as_json:
                 click.echo(json.dumps(outcome.facts()))
             is_interrupted = outcome.status == "interrupted"
@@ -107,7 +107,7 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
         is_interrupted = not options.watch  # which ends in no other way
     finally:
         outcomes.close()
-        missing = work.total - len(report)
+        missing = work.left
         if len(report):  # else the one of an earlier batch stays
             seconds = round(time.monotonic() - began, 3)
             told = {key: value for key, value in asdict(task).items() if key != "output"}
@@ -120,7 +120,8 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
         display.table(report.outcomes, f"{counts or 'nothing done'}{left}; see {where}")
     if is_interrupted:
         return 130
-    return 1 if report.counts["failed"] else 0
+    is_incomplete = bool(missing) and not options.watch
+    return 1 if report.counts["failed"] or is_incomplete else 0
 
 
 def _check_output(output: str, given: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from instyle_batch.job import Job, Outcome
+from instyle_core import clock
 from instyle_core.events import Download, StageStarted, Step
 
 _STAGES = {"segment": "finding the object", "rank": "choosing the style", "stylize": "painting"}
@@ -90,6 +91,8 @@ class Display:
         """
         if outcome.job in self._under_way:
             self._under_way.remove(outcome.job)
+        if outcome.status == "busy":
+            return
         self._painted += outcome.status == "done"
         minutes = (time.monotonic() - self._began) / 60
         rate = self._painted / minutes if minutes else 0.0
@@ -120,10 +123,3 @@ class Display:
         if len(outcomes) > MOST_ROWS:
             self.say(f"and {len(outcomes) - MOST_ROWS} more")
         self.say(summary)
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, and hours if there are any: ``4:07``, ``3:04:07``."""
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

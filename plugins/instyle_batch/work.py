@@ -41,7 +41,12 @@ class Work:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left, and nothing will come."""
-        return not (self._ready or self._busy or self._under_way or self._source)
+        return not (self.left or self._source)
+
+    @property
+    def left(self) -> int:
+        """How many jobs are not done, as far as that is known."""
+        return len(self._ready) + len(self._busy) + self._under_way
 
     def next(self, wait: float) -> Job | None:
         """The next job; None if there is none after waiting for some seconds."""

@@ -11,7 +11,6 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from instyle_batch.devices import cores
@@ -40,8 +39,12 @@ class Processes:
     def outcomes(self, work: Work, task: Task, tell: Tell) -> Generator[Outcome]:
         deaths: Counter[Job] = Counter()
         if self._devices[0] in (None, "cpu"):
-            # Here, with all cores: the first picture is there as soon as that of a single run.
-            yield from islice(Here(self._devices[0]).outcomes(work, task, tell), 1)
+            # Here, with all cores: the first picture is there as soon as that of a single run. What
+            # has been done is passed over before that.
+            for outcome in Here(self._devices[0]).outcomes(work, task, tell):
+                yield outcome
+                if outcome.status == "done":
+                    break
         while not work.is_over:
             with self._pool() as pool:
                 try:

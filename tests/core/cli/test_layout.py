@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instyle_core.cli.layout import table, visible, width_of, wrap
+from instyle_core.cli.layout import clock, table, visible, width_of, wrap
 
 WORDS = st.lists(st.text("ab-_/.", min_size=1, max_size=14), max_size=20).map(" ".join)
 
@@ -114,3 +114,8 @@ def test_the_width_of_what_is_no_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert width_of(io.StringIO()) == width
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (247.9, "4:07"), (11047, "3:04:07")])
+def test_clock(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown

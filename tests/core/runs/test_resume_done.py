@@ -13,6 +13,7 @@ import pytest
 from instyle_core import is_done
 from instyle_core.config.plan import load_plan
 from instyle_core.events import Step
+from instyle_core.runs import hidden
 from instyle_core.runs import record as records
 from tests.core.helpers.interrupted import changes, interrupt
 from tests.core.helpers.studio import Studio, noise, save
@@ -94,6 +95,26 @@ def test_without_the_picture_or_its_record_it_is_not_done(studio: Studio) -> Non
     del told["fingerprint"]  # of an earlier version
     path.write_text(json.dumps(told))
     assert not is_done(plan)
+
+
+def test_another_device_is_the_same(studio: Studio) -> None:
+    """A batch gives a photo to whatever device is free."""
+    studio.run(device="cpu")
+    assert is_done(studio.plan(device="auto"))
+    assert is_done(studio.plan(device="cuda:1"))
+
+
+def test_a_run_that_died_while_it_published_is_done(studio: Studio) -> None:
+    result = studio.run()
+    folder = result.folder
+    dead = folder.with_name(f"{hidden._prefix(folder)}dead")
+    folder.rename(dead)  # the picture was in its place already
+    assert is_done(studio.plan())
+    assert (folder / "run.json").is_file()
+    assert not dead.exists()
+    dead.mkdir()  # died before its first checkpoint, and another one ended since
+    assert is_done(studio.plan())
+    assert not dead.exists()
 
 
 def test_an_interrupted_run_is_not_done(studio: Studio) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from instyle_batch.job import Job, Task
@@ -83,3 +85,14 @@ class Batch:
 @pytest.fixture
 def batch(studio: Studio, instyle: Command) -> Batch:
     return Batch(studio, instyle)
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """The file system of fsspec in memory, which is empty before and after."""
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    yield files
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]

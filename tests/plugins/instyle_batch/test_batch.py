@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from instyle_batch import photo as photo_module
+from instyle_batch.engines.here import Here
+from instyle_batch.job import Outcome, Task, Tell
+from instyle_batch.work import Work
 from instyle_core import WeightsError
 from tests.core.helpers.commands import assert_error
 from tests.core.helpers.studio import listing, noise, rectangle, save
@@ -119,6 +123,20 @@ def test_missing_weights_end_it_at_once(batch: Batch, monkeypatch: pytest.Monkey
     assert done.status == 3
     assert "the weights are missing" in done.err
     assert not (batch.output / "batch.json").exists()
+
+
+def test_what_was_not_come_to_is_no_success(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(self: Here, work: Work, task: Task, tell: Tell) -> Iterator[Outcome]:
+        job = work.next(0)
+        assert job
+        yield Outcome(job, "done")
+
+    monkeypatch.setattr(Here, "outcomes", half)
+    batch.photos("a.png", "b.png")
+    done = batch.run()
+    assert done.status == 1
+    assert "1 done, 1 not come to" in done.err
+    assert batch.record["counts"] == {"done": 1, "missing": 1}
 
 
 def test_styles_are_crossed_with_photos(batch: Batch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from instyle_batch import display as module
-from instyle_batch.display import Display, clock
+from instyle_batch.display import Display
 from instyle_batch.job import Job, Outcome, Status
 
 
@@ -54,6 +54,13 @@ def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (247.9, "4:07"), (11047, "3:04:07")])
-def test_clock(seconds: float, shown: str) -> None:
-    assert clock(seconds) == shown
+def test_a_photo_that_another_batch_has_is_not_under_way_any_more(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    display = Display()
+    job = Job("a.png", "/a.png")
+    display(job, None)
+    display.ended(outcome("a.png", "busy"), 0, 2)
+    display(Job("b.png", "/b.png"), None)
+    assert display._progress.tasks[1].description == "b.png"
+    assert capsys.readouterr().err == ""

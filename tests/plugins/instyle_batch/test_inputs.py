@@ -66,14 +66,6 @@ def test_what_is_not_there(tree: Path, text: str, words: str) -> None:
     assert caught.value.where == text
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
-def test_a_folder_that_may_not_be_read(tree: Path) -> None:
-    (tree / "inner").chmod(0)
-    with pytest.raises(InputError, match="cannot be read"):
-        [*photos([str(tree)])]
-    (tree / "inner").chmod(0o700)
-
-
 def test_an_unreadable_folder_is_told_with_its_name(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

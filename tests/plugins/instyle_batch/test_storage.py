@@ -23,16 +23,6 @@ from tests.core.helpers.object_store import object_store, use
 from tests.core.helpers.studio import Studio, listing, noise, save
 
 
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     with object_store() as opened:
