@@ -100,11 +100,11 @@ def _carry_out(work: Work, engine: Engine, task: Task, display: Display, options
                 continue
             if options.as_json:
                 click.echo(json.dumps(outcome.facts()))
-            is_interrupted = outcome.status == "interrupted"
-            if is_interrupted or (outcome.status == "failed" and options.fail_fast):
+            is_interrupted = is_interrupted or outcome.status == "interrupted"
+            if outcome.status == "failed" and options.fail_fast:
                 break
     except KeyboardInterrupt:
-        is_interrupted = not options.watch  # which ends in no other way
+        is_interrupted = is_interrupted or not options.watch  # which ends in no other way
     finally:
         outcomes.close()
         missing = work.left

@@ -15,6 +15,8 @@ class Engine(Protocol):
     def outcomes(self, work: Work, task: Task, tell: Tell) -> Generator[Outcome]:
         """Carry out jobs until the work is over; the caller tells the work of each outcome.
 
+        After Ctrl-C, the outcomes of jobs that were interrupted come last.
+
         Args:
             work: what to do.
             task: what the jobs have in common.

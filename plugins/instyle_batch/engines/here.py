@@ -33,3 +33,5 @@ class Here:
                 with keep_networks(made):
                     outcome = paint(job, task, partial(tell, job))
                 yield outcome
+                if outcome.status == "interrupted":
+                    return

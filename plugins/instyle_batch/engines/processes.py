@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -43,6 +43,8 @@ class Processes:
             # has been done is passed over before that.
             for outcome in Here(self._devices[0]).outcomes(work, task, tell):
                 yield outcome
+                if outcome.status == "interrupted":
+                    return
                 if outcome.status == "done":
                     break
         while not work.is_over:
@@ -50,9 +52,9 @@ class Processes:
                 try:
                     yield from self._outcomes(pool, work, task, tell, deaths)
                 except BrokenProcessPool:
-                    continue  # a new one
+                    _kill(pool)  # a new one takes over
                 except BaseException:
-                    _end(pool)
+                    _kill(pool)
                     raise
 
     def _pool(self) -> ProcessPoolExecutor:
@@ -72,41 +74,57 @@ class Processes:
         deaths: Counter[Job],
     ) -> Generator[Outcome]:
         under_way: dict[Future[Outcome], Job] = {}
-        while not work.is_over:
-            while len(under_way) < len(self._devices):
-                job = work.next(wait=0.0 if under_way else 1.0)
-                if job is None:
-                    break
-                tell(job, None)
-                under_way[pool.submit(_paint, job, task)] = job
-            ended, _ = wait(under_way, timeout=1.0, return_when=FIRST_COMPLETED)
-            if any(isinstance(future.exception(), BrokenProcessPool) for future in ended):
-                # All futures are broken then; which of the workers died is not told.
-                for future, job in under_way.items():
-                    if future.done() and future.exception() is None:
-                        yield future.result()
-                        continue
-                    deaths[job] += 1
-                    if deaths[job] < TRIES:
-                        work.again(job)
-                    else:
-                        reason = f"its process died {TRIES} times, perhaps for want of memory"
-                        yield Outcome(job, "failed", reason=reason)
-                raise BrokenProcessPool
-            for future in ended:
-                del under_way[future]
-                yield future.result()
+        try:
+            while not work.is_over:
+                while len(under_way) < len(self._devices):
+                    job = work.next(wait=0.0 if under_way else 1.0)
+                    if job is None:
+                        break
+                    tell(job, None)
+                    under_way[pool.submit(_paint, job, task)] = job
+                ended, _ = wait(under_way, timeout=1.0, return_when=FIRST_COMPLETED)
+                if any(isinstance(future.exception(), BrokenProcessPool) for future in ended):
+                    yield from _after_a_death(under_way, work, deaths)
+                    raise BrokenProcessPool
+                for future in ended:
+                    del under_way[future]
+                    yield future.result()
+        except KeyboardInterrupt:
+            yield from _saved(pool, under_way)
+            raise
+        except GeneratorExit:
+            _saved(pool, under_way)
+            raise
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
-    """Ask the workers to save what they have, as Ctrl-C does, and end."""
-    workers = [process for process in (pool._processes or {}).values() if process.is_alive()]
-    for process in workers:
+def _after_a_death(
+    under_way: Mapping[Future[Outcome], Job], work: Work, deaths: Counter[Job]
+) -> Iterator[Outcome]:
+    """What there is of jobs after a worker died; which of them it had is not told."""
+    for future, job in under_way.items():
+        if future.done() and future.exception() is None:
+            yield future.result()
+            continue
+        deaths[job] += 1
+        if deaths[job] < TRIES:
+            work.again(job)
+        else:
+            reason = f"its process died {TRIES} times, perhaps for want of memory"
+            yield Outcome(job, "failed", reason=reason)
+
+
+def _saved(pool: ProcessPoolExecutor, under_way: Collection[Future[Outcome]]) -> list[Outcome]:
+    """Ask the workers to save what they have, as Ctrl-C does; gives what came of their jobs."""
+    for process in (pool._processes or {}).values():
         process.terminate()
-    for process in workers:
-        process.join(SAVE_S)
+    ended, _ = wait(under_way, timeout=SAVE_S)
+    return [future.result() for future in ended if future.exception() is None]
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End the workers at once: those that were told to stop would wait for a next job forever."""
+    for process in (pool._processes or {}).values():
         process.kill()
-    pool.shutdown(cancel_futures=True)
 
 
 _device: str | None = None
@@ -139,10 +157,4 @@ def _paint(job: Job, task: Task) -> Outcome:
     from instyle_core import keep_networks
 
     with keep_networks(_made):
-        try:
-            outcome = paint(job, replace(task, device=_device))
-        except KeyboardInterrupt:
-            os._exit(0)
-    if outcome.status == "interrupted":
-        os._exit(0)  # by `_end`, or since another worker died: it would wait for a next job forever
-    return outcome
+        return paint(job, replace(task, device=_device))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from instyle_batch.engines import processes as module
 from instyle_batch.engines.processes import Processes
 from instyle_batch.job import Job, Outcome
 from instyle_batch.work import Work
+from tests.core.helpers.commands import start
 from tests.plugins.instyle_batch.conftest import Batch
 
 NAMES = tuple(f"{letter}.png" for letter in "abcde")
@@ -71,3 +73,22 @@ def test_closing_saves_what_is_under_way(batch: Batch) -> None:
     assert multiprocessing.active_children() == []
     assert len({*began}) < len(NAMES)
     assert batch.pictures() <= {*began}
+
+
+def test_what_was_saved_is_told(batch: Batch) -> None:
+    optimizer = {"use": "adam", "parametrization": "pixels", "steps": 3000, "learning_rate": 0.1}
+    photos = batch.photos(*NAMES)
+    options = ("-o", batch.output, "--workers", "2")
+    spec = batch.spec(optimizer=optimizer)
+    process = start("batch", spec, photos, *options, folder=batch.folder)
+    # The first photo is painted alone; then two workers are at the next ones.
+    while process.poll() is None and len([*batch.output.glob(".instyle-*-*")]) < 2:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    process.terminate()
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    statuses = batch.statuses
+    assert "interrupted" in statuses.values()
+    assert batch.pictures() == {*statuses}
+    assert batch.record["counts"]["missing"] == len(NAMES) - len(statuses)
