@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image, ImageOps
-
-from instyle_core import atomic_write
 
 #: The largest width and height of each of the two, in pixels.
 SIZE = (320, 240)
@@ -25,8 +24,10 @@ def make(photo: Path, picture: Path, to: Path) -> None:
         both.paste(sides[0], (0, 0))
         both.paste(sides[1], (sides[0].width, 0))
         to.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(to) as temporary:
-            both.save(temporary, "JPEG", quality=80)
+        # The job is this process's alone: what a killed one left here is written over.
+        unfinished = to.with_name(f".{to.name}")
+        both.save(unfinished, "JPEG", quality=80)
+        os.replace(unfinished, to)
 
 
 def _small(path: Path) -> Image.Image:

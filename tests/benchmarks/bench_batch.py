@@ -10,7 +10,7 @@ All in one run, in turn, so that a drifting machine hits all alike. Prints JSON:
 
 - photos an hour, and how many times that of a process for each photo;
 - seconds until the first result of a batch, against one process;
-- the memory of the batch's process after 10 photos and after the last (Linux);
+- the memory of the batch's processes together after 10 photos and after the last (Linux);
 - the batch's own milliseconds for each photo: of `--overhead` photos that were done before, which
   are all read, compared and skipped.
 
@@ -59,12 +59,14 @@ def photos(source: Path, number: int, side: int, to: Path) -> list[Path]:
 
 
 def memory_of(process: int) -> int:
-    """The resident memory of a process, in bytes; 0 where that is not told."""
+    """The resident memory of a process and all below it, in bytes; 0 where that is not told."""
     try:
         fields = Path(f"/proc/{process}/statm").read_text().split()
+        below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
         return 0
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    own = int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    return own + sum(memory_of(int(child)) for child in below)
 
 
 def batch(spec: Path, folder: Path, to: Path, *more: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,21 @@ def test_what_cannot_be_read_is_no_failure(tmp_path: Path) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "picture.png")
     thumbnails.make(tmp_path / "photo.heic", tmp_path / "picture.png", tmp_path / "a.jpg")
     assert not (tmp_path / "a.jpg").exists()
+
+
+def test_what_a_killed_batch_left_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, to = tmp_path / "photo.png", tmp_path / "pairs" / "a.jpg"
+    Image.new("RGB", (20, 20), RED).save(photo)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            thumbnails.make(photo, photo, to)
+    assert [path for path in to.parent.iterdir() if path != to]
+    thumbnails.make(photo, photo, to)
+    assert [*to.parent.iterdir()] == [to]
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
