@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
-import sys
 from typing import Any, Literal
 
 import torch
 
 from instyle_core.errors import InputError, text_of
-
-# Parameters of glibc's mallopt, from malloc.h.
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_MAX = -4
 
 
 def choose_device(name: str) -> torch.device:
@@ -71,21 +65,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(
         sign in text_of(error) for sign in signs
     )
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep freed memory for what is allocated next.
-
-    By default it returns the memory of every large tensor to the system. A moment later it asks for
-    as much again, and the system clears every page: at 1024 pixels, that takes half of a step's
-    time. Only glibc has this setting.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
-        library.mallopt(_M_MMAP_MAX, 0)
-        library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def describe_machine(device: torch.device, precision: torch.dtype) -> dict[str, Any]:

@@ -13,17 +13,13 @@ import torch
 from torch import Tensor
 
 from instyle_core.config.plan import Plan, part_name
-from instyle_core.device import (
-    choose_device,
-    choose_precision,
-    describe_machine,
-    keep_freed_memory,
-)
+from instyle_core.device import choose_device, choose_precision, describe_machine
 from instyle_core.errors import InstyleError, InterruptedRun, RescuedRun
 from instyle_core.events import Download, Finished, Note, Observer, Step, Teller, ignore, tell_notes
 from instyle_core.images.picture import Picture, check_output, encode_picture, read_picture
 from instyle_core.images.resize import resize
 from instyle_core.images.shape import compare_shape
+from instyle_core.memory import keep_freed_memory, return_freed_memory
 from instyle_core.objects.boxes import paste
 from instyle_core.objects.find import FoundObject, find_objects
 from instyle_core.optimization.interrupts import deferred
@@ -140,6 +136,7 @@ def run(
                 kept = state if resumable else None
                 write(plan, folder, canvas, pictures.photo, outcome, kept, tell)
         seconds = time.monotonic() - began
+    return_freed_memory()
     status, content, output = outcome.status, plan.spec.content, plan.spec.output
     tell(Finished(status, output, plan.folder, seconds))
     return Result(status, outcome.reason, content, output, plan.folder, seconds, resumable)

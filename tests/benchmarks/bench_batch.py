@@ -42,13 +42,13 @@ from instyle_batch.work import Work
 from instyle_core import preset_spec
 
 MAIN = [sys.executable, "-c", "import sys; from instyle_core.cli import main; main(sys.argv[1:])"]
-STYLE = Path(__file__).parents[2] / "instyle_core" / "demo" / "style.png"
+STYLE = Path(__file__).parents[2] / "instyle_core" / "demo" / "swirls.jpg"
 
 
 def photos(source: Path, number: int, side: int, to: Path) -> list[Path]:
     """So many photos of a folder, shrunk to a long side."""
     to.mkdir()
-    made = []
+    made: list[Path] = []
     for path in sorted(source.iterdir()):
         if path.suffix.lower() in (".jpg", ".jpeg", ".png") and len(made) < number:
             with Image.open(path) as image:

@@ -24,7 +24,8 @@ from whole_picture import crop_for, plan_for
 
 from instyle_core import FeatureExtractor, Loss, Targets, View, testing
 from instyle_core.config.plan import Plan
-from instyle_core.device import choose_precision, keep_freed_memory
+from instyle_core.device import choose_precision
+from instyle_core.memory import keep_freed_memory
 from instyle_core.optimization.optimize import Progress
 from instyle_core.painting.networks import load_networks
 from instyle_core.painting.stylize import stylize

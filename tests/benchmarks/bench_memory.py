@@ -19,7 +19,8 @@ import torch
 from whole_picture import crop_for, plan_for
 
 from instyle_core import testing
-from instyle_core.device import choose_precision, choose_tile, keep_freed_memory
+from instyle_core.device import choose_precision, choose_tile
+from instyle_core.memory import keep_freed_memory
 from instyle_core.optimization.optimize import Progress
 from instyle_core.painting.networks import Networks
 from instyle_core.painting.stylize import stylize

@@ -26,9 +26,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from whole_picture import crop_for, plan_for
 
-from instyle_core.device import choose_precision, keep_freed_memory
+from instyle_core.device import choose_precision
 from instyle_core.images.picture import read_picture, write_picture
 from instyle_core.images.resize import resize
+from instyle_core.memory import keep_freed_memory
 from instyle_core.optimization import schedule
 from instyle_core.optimization.optimize import Progress
 from instyle_core.optimization.scale import ScaleRun

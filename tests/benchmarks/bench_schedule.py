@@ -20,9 +20,10 @@ import torch
 from bench_objective import CPU, DEMO, Plain, pictures
 from whole_picture import crop_for, plan_for
 
-from instyle_core.device import choose_precision, keep_freed_memory
+from instyle_core.device import choose_precision
 from instyle_core.images.picture import write_picture
 from instyle_core.interfaces.pictures import Size
+from instyle_core.memory import keep_freed_memory
 from instyle_core.optimization import schedule
 from instyle_core.optimization.time_left import OVERHEAD
 from instyle_core.painting.networks import Networks

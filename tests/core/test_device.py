@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -15,7 +11,6 @@ from instyle_core.device import (
     choose_tile,
     describe_machine,
     is_out_of_memory,
-    keep_freed_memory,
 )
 from instyle_core.errors import InputError
 
@@ -116,65 +111,3 @@ def test_what_is_said_about_the_machine() -> None:
     facts = describe_machine(CPU, torch.bfloat16)
     assert (facts["device"], facts["precision"]) == ("cpu", "bfloat16")
     assert facts["threads"] == torch.get_num_threads()
-
-
-# --- freed memory ---------------------------------------------------------------------------------
-
-
-def test_allocating_goes_on_with_memory_that_was_freed() -> None:
-    """Of 30 tensors of 32 MiB, each freed before the next, no more than a few are ever held."""
-    code = """
-import resource, torch
-from instyle_core.device import keep_freed_memory
-keep_freed_memory()
-keep_freed_memory()  # once for each run of a process
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for number in range(30):
-    tensor = torch.full((2**23,), float(number))
-    assert float(tensor[-1]) == number
-    del tensor
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-unit = 2**20 if __import__("sys").platform == "darwin" else 2**10
-assert after - before < 128 * unit, (after - before) / unit
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize("platform", ["win32", "darwin"])
-def test_other_systems_are_left_alone(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(*_: object) -> None:
-        raise AssertionError("there is no such library")
-
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(ctypes, "CDLL", load)
-    keep_freed_memory()
-
-
-def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As musl's, whose ``mallopt``, if there is any, may mean other things."""
-
-    class Library:
-        def mallopt(self, *_: int) -> None:
-            raise AssertionError("it was told")
-
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: Library())
-    keep_freed_memory()
-
-
-def test_glibc_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Library:
-        told: dict[int, int]
-
-        def gnu_get_libc_version(self) -> None: ...
-
-        def mallopt(self, what: int, value: int) -> None:
-            self.told[what] = value
-
-    library = Library()
-    library.told = {}
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
-    keep_freed_memory()
-    # By malloc.h, M_MMAP_MAX is -4 and M_TRIM_THRESHOLD is -1: nothing of its own, nothing back.
-    assert library.told == {-4: 0, -1: 2**31 - 1}
