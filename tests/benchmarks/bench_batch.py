@@ -1,7 +1,7 @@
 """A batch against a process for each photo: photos an hour, the first result, memory, overhead.
 
     python tests/benchmarks/bench_batch.py FOLDER [--photos 60] [--side 384] [--alone 6]
-        [--workers 1,2] [--style PICTURE] [--overhead 200] [--steps N]
+        [--workers 1,2] [--cluster ray] [--style PICTURE] [--overhead 200] [--steps N]
     python tests/benchmarks/bench_batch.py --million
 
 FOLDER has photos with cats, dogs and the like. So many of them, of this long side, are painted by
@@ -102,6 +102,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=384)
     parser.add_argument("--alone", type=int, default=6)
     parser.add_argument("--workers", default="1")
+    parser.add_argument("--cluster", help="as for `instyle batch`")
     parser.add_argument("--style", type=Path, default=STYLE)
     parser.add_argument("--overhead", type=int, default=200)
     parser.add_argument("--steps", type=int, help="for memory alone: fewer steps than `draft` has")
@@ -122,11 +123,14 @@ def main() -> None:
         path.write_text(yaml.safe_dump(spec))
         alone(path, chosen[0], top / "warm.png")  # files and sums are cached from now on
         each = [alone(path, photo, top / f"alone-{photo.name}") for photo in chosen[: given.alone]]
+        if not any(found for _, found in each):
+            parser.error("none of the first photos could be painted")
         a_process = statistics.mean(seconds for seconds, found in each if found)
         told: dict[str, Any] = {"seconds of a process for one photo": round(a_process, 2)}
         for workers in given.workers.split(","):
             to = top / f"painted-{workers}"
-            found = batch(path, top / "photos", to, "--workers", workers)
+            more = ["--cluster", given.cluster] if given.cluster else []
+            found = batch(path, top / "photos", to, "--workers", workers, *more)
             times, memory = found["times"], found["memory"]
             told[f"{workers} workers"] = {
                 "photos": len(times),
