@@ -12,6 +12,7 @@ import fsspec
 import pytest
 
 from instyle_batch.job import Job, Task
+from instyle_batch.plans import _plugins
 from tests.core.helpers.commands import Command, Done
 from tests.core.helpers.studio import Studio, noise, save
 
@@ -96,3 +97,11 @@ def memory() -> Iterator[Any]:
     yield files
     files.store.clear()
     files.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture(autouse=True)
+def fresh_plugins() -> Iterator[None]:
+    """Plugins are found anew, as in a process of its own: tests install different ones."""
+    _plugins.cache_clear()
+    yield
+    _plugins.cache_clear()
