@@ -45,7 +45,9 @@ function list() {
 }
 
 function hint(chosen) {
-  if (!state.photo) return "First open a photo.";
+  if (!state.photo) {
+    return state.session?.photos.length ? "The photo is being opened." : "First open a photo.";
+  }
   if (chosen.length) return "";
   return state.found.length ? "Click an outlined object, or anything else."
     : "Click an object, or draw a box around it. With none, the whole picture is painted.";

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.core.helpers.commands import Command
 from tests.plugins.instyle_studio.conftest import things_on
@@ -187,6 +187,21 @@ def test_four_clicks_paint_and_leaving_stops_nothing(
         expect(one.page.locator("#stop")).to_be_hidden()
         left = server.get("/api/runs").json()
         assert {run["state"] for run in left} <= {"interrupted", "finished"}
+
+
+def test_a_photo_that_is_on_its_way_is_told(browser: Browser, server: Server, photo: Path) -> None:
+    with visit(browser, server, "desk") as one:
+        hint = one.page.locator("#object-hint")
+        expect(hint).to_have_text("First open a photo.")
+        one.choose("#choose-photo", photo)
+        expect(one.page.locator(".tag")).to_be_visible()
+        held: list[Route] = []
+        one.page.route("**/api/photos/*", lambda route: held.append(route))
+        one.page.reload()
+        expect(hint).to_have_text("The photo is being opened.")
+        for route in held:
+            route.continue_()
+        expect(hint).to_contain_text("Click an")
 
 
 def test_stop_and_go_on(browser: Browser, server: Server) -> None:
