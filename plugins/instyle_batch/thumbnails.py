@@ -24,10 +24,14 @@ def make(photo: Path, picture: Path, to: Path) -> None:
         both.paste(sides[0], (0, 0))
         both.paste(sides[1], (sides[0].width, 0))
         to.parent.mkdir(parents=True, exist_ok=True)
-        # The job is this process's alone: what a killed one left here is written over.
+        # Always the same name, so that what a killed process left is written over: the job is this
+        # process's alone. The name of `atomic_write` differs each time.
         unfinished = to.with_name(f".{to.name}")
-        both.save(unfinished, "JPEG", quality=80)
-        os.replace(unfinished, to)
+        try:
+            both.save(unfinished, "JPEG", quality=80)
+            os.replace(unfinished, to)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def _small(path: Path) -> Image.Image:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,19 +60,34 @@ def test_what_cannot_be_read_is_no_failure(tmp_path: Path) -> None:
     assert not (tmp_path / "a.jpg").exists()
 
 
-def test_what_a_killed_batch_left_is_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+DIES = """
+import os, sys
+from pathlib import Path
+from instyle_batch import thumbnails
+os.replace = lambda *paths: os._exit(9)
+thumbnails.make(*map(Path, sys.argv[1:]))
+"""
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path: Path) -> None:
     photo, to = tmp_path / "photo.png", tmp_path / "pairs" / "a.jpg"
     Image.new("RGB", (20, 20), RED).save(photo)
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", killed)
-        with pytest.raises(KeyboardInterrupt):
-            thumbnails.make(photo, photo, to)
+    died = subprocess.run([sys.executable, "-c", DIES, photo, photo, to], check=False)
+    assert died.returncode == 9
     assert [path for path in to.parent.iterdir() if path != to]
     thumbnails.make(photo, photo, to)
     assert [*to.parent.iterdir()] == [to]
 
 
-def killed(*_: object) -> None:
-    raise KeyboardInterrupt
+def test_nothing_is_left_where_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Image.Image, to: Path, *_: object, **__: object) -> None:
+        to.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    photo, to = tmp_path / "photo.png", tmp_path / "pairs" / "a.jpg"
+    Image.new("RGB", (20, 20), RED).save(photo)
+    monkeypatch.setattr(Image.Image, "save", full)
+    thumbnails.make(photo, photo, to)
+    assert [*to.parent.iterdir()] == []
