@@ -178,35 +178,36 @@ def test_leftovers_of_killed_processes_are_removed(path: Path) -> None:
     assert sorted(os.listdir(path.parent)) == [new.name, path.name]
 
 
-def test_many_processes_at_once(tmp_path: Path) -> None:
-    """They replace a file that others read; what is recalled is right, or nothing."""
+@pytest.mark.parametrize("same", [True, False])
+def test_many_processes_at_once(same: bool, tmp_path: Path) -> None:
+    """They replace a file that others read; what is recalled is right.
+
+    It is always there if all write the same, as instyle does. Else a reader may get the header of
+    one file and the tensors of the next, since safetensors opens a file twice; the checksum tells
+    this, and nothing is recalled.
+    """
     code = f"""
 import os, torch
 from pathlib import Path
 from instyle_core.weights.kept import keep, recall
 path = Path({str(tmp_path)!r}) / "many" / "a.safetensors"
-def work():
-    recalled = 0
-    for number in range(15):
-        assert keep(path, str(number), {{"a": torch.full((20_000,), float(number))}})
-        known = recall(path, str(number))
-        if known is not None:
-            recalled += 1
-            assert torch.equal(known["a"], torch.full((20_000,), float(number)))
-    assert recalled
-for _ in range(8):
+for process in range(8):
     if os.fork() == 0:
-        try:
-            work()
-        except BaseException as error:
-            print(repr(error), flush=True)
+        for number in range(15):
+            of = "this" if {same} else str(number)
+            value = 0.5 if {same} else float(number)
+            kept = keep(path, of, {{"a": torch.full((20_000,), value)}})
+            known = recall(path, of)
+            if not kept or (known is None and {same}):
+                print("nothing is kept", flush=True)
+            if known is not None and known["a"].unique().tolist() != [value]:
+                print(f"{{known}} instead of {{value}}", flush=True)
         os._exit(0)
-for _ in range(8):
-    os.wait()
+print([os.wait()[1] for _ in range(8)])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
-    assert (done.stdout, done.stderr) == ("", "")
+    assert (done.stdout, done.stderr) == (f"{[0] * 8}\n", "")
     assert os.listdir(tmp_path / "many") == ["a.safetensors"]
     assert is_whole(tmp_path / "many" / "a.safetensors")
