@@ -125,6 +125,10 @@ class Visit:
         expect(self.page.locator("#step-keep")).to_be_visible()
         expect(self.page.locator("#stop")).to_be_hidden()
 
+    def wait_until_drawn(self) -> None:
+        """Wait until the canvas shows what was done; it is drawn in the next frame."""
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")
+
     def is_accessible(self) -> None:
         """axe-core finds nothing that is wrong; of what differs in the dark, neither there."""
         for scheme, options in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):

@@ -115,14 +115,15 @@ def compare(one: Visit) -> None:
     """Move the slider, look at both side by side, at single pixels, at the seam and the mask."""
     page = one.page
     page.locator("#split-at").focus()
-    page.keyboard.press("End")
-    at_end = page.locator("#handle").bounding_box()
-    page.keyboard.press("Home")
-    at_start = page.locator("#handle").bounding_box()
+    at = []
+    for key in ("Home", "End"):
+        page.keyboard.press(key)
+        one.wait_until_drawn()
+        box = page.locator("#handle").bounding_box()
+        assert box
+        at.append(box["x"])
     _, _, width, _ = one.photo_on_canvas()
-    assert at_end
-    assert at_start
-    assert at_end["x"] - at_start["x"] == pytest.approx(width, abs=2)
+    assert at[1] - at[0] == pytest.approx(width, abs=2)
     one.press("#compare-view label >> nth=1")
     expect(page.locator("#split")).to_be_hidden()
     for button in ("#show-seam", "#show-mask"):
