@@ -13,17 +13,17 @@ from typing import Any, BinaryIO
 
 import yaml
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from instyle_core import InputError, InstyleError
 from instyle_studio.errors import Refused, not_found
-from instyle_studio.photos import picture, sent
+from instyle_studio.photos import picture, saved_as, sent
 from instyle_studio.process import USUAL
 from instyle_studio.requests import ContinueBody, SpecBody, bytes_of, json_of, studio_of
 from instyle_studio.runs import Run
 from instyle_studio.session import Session
-from instyle_studio.specs import bundle, clean, dump, prepare, problems
+from instyle_studio.specs import bundle, dump, prepare, problems
 
 
 async def specs(request: Request) -> Response:
@@ -194,11 +194,11 @@ async def bundle_of(request: Request) -> Response:
         text, files = _bundle_of(run, session)
         return archive(session, {"spec.yaml": text.encode(), **files})
 
-    return sent(await asyncio.to_thread(made), "application/zip", f"{_title(run)}.zip")
+    return _zip(await asyncio.to_thread(made), _title(run))
 
 
 def _title(run: Run) -> str:
-    return clean(f"instyle-{run.id}")
+    return f"instyle-{run.id}"
 
 
 async def report(request: Request) -> Response:
@@ -219,7 +219,11 @@ async def report(request: Request) -> Response:
             text = text.replace(link, f"../photo{photo.suffix}")
     files[f"{record.name}/report.html"] = text.encode()
     made = await asyncio.to_thread(archive, session, files)
-    return sent(made, "application/zip", f"{_title(run)}-report.zip")
+    return _zip(made, f"{_title(run)}-report")
+
+
+def _zip(file: BinaryIO, title: str) -> Response:
+    return sent(file, "application/zip", saved_as(f"{title}.zip"))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -239,8 +243,7 @@ def archive(session: Session, files: Mapping[str, bytes | Path]) -> BinaryIO:
 
 
 def _download(data: bytes, kind: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(data, media_type=kind, headers=headers)
+    return Response(data, media_type=kind, headers=saved_as(name))
 
 
 #: The files of a session that the page of a report shows.
@@ -262,7 +265,7 @@ async def files(request: Request) -> Response:
         raise not_found("file")
     if path.suffix == ".html":
         headers = {"Content-Security-Policy": _REPORT_POLICY}
-        return FileResponse(path, media_type="text/html", headers=headers)
+        return sent(path.open("rb"), "text/html", headers)
     return picture(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from instyle_core import InputError, InstyleError, read_header
@@ -43,7 +43,7 @@ TYPES = {
 }
 
 
-def picture(path: Path, *, name: str = "", forever: bool = False) -> FileResponse:
+def picture(path: Path, *, name: str = "", forever: bool = False) -> StreamingResponse:
     """A picture's file.
 
     Args:
@@ -53,18 +53,26 @@ def picture(path: Path, *, name: str = "", forever: bool = False) -> FileRespons
     """
     headers = dict(_FOREVER) if forever else {"Cache-Control": "no-cache"}
     if name:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(clean(name))}"
+        headers |= saved_as(name)
     kind = TYPES.get(path.suffix.lower(), "application/octet-stream")
-    return FileResponse(path, media_type=kind, headers=headers)
+    return sent(path.open("rb"), kind, headers)
 
 
-def sent(file: BinaryIO, kind: str, name: str) -> StreamingResponse:
-    """An open file, part by part; it is closed then, and may have no name any more.
+def saved_as(name: str) -> dict[str, str]:
+    """The header that has a browser save a file, and under which name."""
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(clean(name))}"}
+
+
+def sent(file: BinaryIO, kind: str, headers: Mapping[str, str]) -> StreamingResponse:
+    """An open file, part by part; it is closed then.
+
+    It is whole whatever happens to its name meanwhile. Starlette's own `FileResponse` asks for the
+    size first and opens the file later: one that is replaced in between breaks off.
 
     Args:
         file: the whole of it is sent.
         kind: its media type.
-        name: what a browser is to call it when it saves it.
+        headers: besides its type and length.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -74,10 +82,7 @@ def sent(file: BinaryIO, kind: str, name: str) -> StreamingResponse:
             while part := file.read(_PART):
                 yield part
 
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Content-Length": str(size),
-    }
+    headers = {**headers, "Content-Length": str(size)}
     return StreamingResponse(parts(), media_type=kind, headers=headers)
 
 
@@ -205,7 +210,7 @@ async def cutout(request: Request) -> Response:
         to = folder / "cutout.png"
         asked = {"path": str(source), "mask": str(item.path), "to": str(to)}
         await studio.looker.ask({"do": "cutout", **asked}, urgency=USUAL)
-        return sent(to.open("rb"), "image/png", "cutout.png")
+        return picture(to, name="cutout.png")
 
 
 async def demo(request: Request) -> Response:

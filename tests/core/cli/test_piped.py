@@ -11,18 +11,24 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from instyle_core.cli.piped import _block
 from tests.core.helpers.commands import Command, assert_error, shell, start
+from tests.core.helpers.forks import fork
 from tests.core.helpers.segments import STENCIL
 from tests.core.helpers.studio import BOX, Studio, listing, noise, read, rectangle, save
 from tests.core.helpers.terminal import terminal
 
 SEGMENT = f"--use '{STENCIL}'"
+
+#: The bytes of the studio's photo.
+PHOTO = cv2.imencode(".png", noise()[..., ::-1])[1].tobytes()
 
 
 @pytest.fixture
@@ -34,21 +40,35 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def piped(studio: Studio, temporary: Path) -> Callable[[str], tuple[int, str, str]]:
-    """Run a line of bash in the studio; no temporary file is left."""
+def tidy(err: str, temporary: Path) -> None:
+    """No temporary file is left, and no error that is a mistake of the program."""
+    assert list(temporary.iterdir()) == []
+    assert "Traceback" not in err
+    assert "should not happen" not in err
 
-    def run(line: str) -> tuple[int, str, str]:
-        done = shell(line, studio.folder)
-        assert list(temporary.iterdir()) == []
-        assert "Traceback" not in done[2]
-        assert "should not happen" not in done[2]
-        return done
+
+Pipe = Callable[..., tuple[int, bytes, str]]
+
+
+@pytest.fixture
+def piped(studio: Studio, temporary: Path) -> Pipe:
+    """Run a command in the studio; what is given comes by a pipe."""
+
+    def run(line: str, given: bytes = b"", out: int | None = None) -> tuple[int, bytes, str]:
+        reading, writing = os.pipe()
+        with open(writing, "wb") as pipe:
+            pipe.write(given)  # less than a pipe holds
+        with TemporaryFile(dir=studio.folder.parent) as printed:
+            out = os.dup(printed.fileno()) if out is None else out
+            process = fork(*shlex.split(line), folder=studio.folder, input=reading, out=out)
+            _, err = process.communicate()
+            printed.seek(0)
+            found = printed.read()
+        assert process.returncode is not None
+        tidy(err, temporary)
+        return process.returncode, found, err
 
     return run
-
-
-Pipe = Callable[[str], tuple[int, str, str]]
 
 
 # --- a run ----------------------------------------------------------------------------------------
@@ -79,34 +99,29 @@ def test_a_pipe_is_as_good_as_files(
     spec = studio.spec(content="photo")
     assert instyle("pipeline", "run", spec).status == 0
     before = listing(studio.folder)
-    line = "cat photo | instyle pipeline run spec.yaml --set content=- --output - > piped.png"
-    status, out, err = piped(line)
-    assert (status, out) == (0, "")
+    line = "pipeline run spec.yaml --set content=- --output -"
+    status, out, err = piped(line, (studio.folder / "photo").read_bytes())
+    assert (status, out) == (0, (studio.folder / "out.png").read_bytes())
     assert err.splitlines()[-1].startswith("finished after ")
-    after = listing(studio.folder)
-    assert after.pop("piped.png") == before["out.png"]
-    assert after == before  # nothing else is kept
+    assert listing(studio.folder) == before  # nothing else is kept
 
 
 def test_only_one_of_the_two(studio: Studio, piped: Pipe, instyle: Command) -> None:
     instyle("pipeline", "run", studio.spec())
     expected = (studio.folder / "out.png").read_bytes()
     studio.spec(output="-")
-    assert piped("instyle pipeline run spec.yaml -q > a.png") == (0, "", "")
+    assert piped("pipeline run spec.yaml -q") == (0, expected, "")
     studio.spec(content="-")
-    status, out, _ = piped("instyle pipeline run spec.yaml --output b.png < photo.png")
-    assert (status, out) == (0, f"{studio.folder / 'b.png'}\n")
+    status, out, _ = piped("pipeline run spec.yaml --output b.png", PHOTO)
+    assert (status, out.decode()) == (0, f"{studio.folder / 'b.png'}\n")
     assert (studio.folder / "b.png.run" / "run.json").is_file()
-    for name in ("a.png", "b.png"):
-        assert (studio.folder / name).read_bytes() == expected
+    assert (studio.folder / "b.png").read_bytes() == expected
 
 
 def test_a_preview(studio: Studio, piped: Pipe, instyle: Command) -> None:
     instyle("pipeline", "run", studio.spec(), "--preview")
-    line = "instyle pipeline run spec.yaml --preview --set output=- > piped.png"
-    assert piped(line)[:2] == (0, "")
     expected = (studio.folder / "out-preview.png").read_bytes()
-    assert (studio.folder / "piped.png").read_bytes() == expected
+    assert piped("pipeline run spec.yaml --preview --set output=-")[:2] == (0, expected)
 
 
 @pytest.mark.parametrize(("kind", "status"), [("interrupt", 130), ("nan", 1)])
@@ -115,9 +130,8 @@ def test_the_best_so_far_is_handed_on(
 ) -> None:
     spec = studio.spec(losses=[{"use": "tint"}, {"use": "fault", "kind": kind, "at": 3}])
     assert instyle("pipeline", "run", spec).status == status
-    found, out, err = piped("instyle pipeline run spec.yaml --output - > piped.png")
-    assert (found, out) == (status, "")
-    assert (studio.folder / "piped.png").read_bytes() == (studio.folder / "out.png").read_bytes()
+    found, out, err = piped("pipeline run spec.yaml --output -")
+    assert (found, out) == (status, (studio.folder / "out.png").read_bytes())
     assert "the best so far is in standard output" in err
 
 
@@ -139,7 +153,8 @@ def talk(*arguments):
 Tint.prepare = talk
 main()
 """
-    line = "instyle pipeline run spec.yaml -q --output - > piped.png"
+    options = "-q --set content=- --output -"
+    line = f"cat photo.png | instyle pipeline run spec.yaml {options} > piped.png"
     status, _, err = shell(line, studio.folder, code)
     assert status == 0
     assert (studio.folder / "piped.png").read_bytes() == (studio.folder / "out.png").read_bytes()
@@ -149,8 +164,12 @@ main()
 
 def test_a_reader_that_goes_away_is_told_nothing(studio: Studio, piped: Pipe) -> None:
     studio.spec()
-    assert piped("instyle pipeline run spec.yaml -q --output - | head -c0") == (1, "", "")
-    assert piped(f"instyle segment photo.png {SEGMENT} -o - | head -c0")[:2] == (1, "")
+    run = "pipeline run spec.yaml -q --output -"
+    for line, told in ((run, ""), (f"segment photo.png {SEGMENT} -o -", None)):
+        reading, writing = os.pipe()
+        os.close(reading)
+        status, _, err = piped(line, out=writing)
+        assert (status, err if told is None else told) == (1, err)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -158,9 +177,15 @@ def test_a_picture_that_cannot_be_written_is_not_lost(
     studio: Studio, temporary: Path, instyle: Command
 ) -> None:
     instyle("pipeline", "run", studio.spec())
-    line = "instyle pipeline run spec.yaml -q --set content=- --output - < photo.png > /dev/full"
-    status, _, err = shell(line, studio.folder)
-    assert status == 1
+    options = ("-q", "--set", "content=-", "--output", "-")
+    process = fork(
+        *("pipeline", "run", "spec.yaml", *options),
+        folder=studio.folder,
+        input=os.open(studio.folder / "photo.png", os.O_RDONLY),
+        out=os.open("/dev/full", os.O_WRONLY),
+    )
+    _, err = process.communicate()
+    assert process.returncode == 1
     (folder,) = temporary.iterdir()
     kept = folder / "standard output.png"
     assert "No space left on device" in err
@@ -196,16 +221,13 @@ def test_a_signal_while_the_photo_is_waited_for(
 
 def test_a_signal_while_it_paints(studio: Studio, temporary: Path) -> None:
     studio.spec(optimizer={"use": "adam", "steps": 100_000, "scales": 1})
-    with (studio.folder / "piped.png").open("wb") as file:
-        process = start(
-            *("pipeline", "run", "spec.yaml", "--output", "-"), folder=studio.folder, stdout=file
-        )
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("painting: "):
-                process.send_signal(signal.SIGTERM)
-                break
-        _, err = process.communicate(timeout=120)
+    out = os.open(studio.folder / "piped.png", os.O_WRONLY | os.O_CREAT)
+    process = fork("pipeline", "run", "spec.yaml", "--output", "-", folder=studio.folder, out=out)
+    for line in process.stderr:
+        if line.startswith("painting: "):
+            process.send_signal(signal.SIGTERM)
+            break
+    _, err = process.communicate()
     assert process.returncode == 130
     assert "a run with standard input or output cannot be resumed" in err
     painted, outside = read(studio.folder / "piped.png"), rectangle(BOX) == 0
@@ -218,34 +240,54 @@ def test_a_signal_while_it_paints(studio: Studio, temporary: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "given", "words"),
+    [
+        ("pipeline run spec.yaml --set content=-", b"", "standard input is empty"),
+        ("pipeline run spec.yaml --set content=-", b"cat\n", "not a picture"),
+        ("pipeline run spec.yaml --set content=-", PHOTO[:900], "damaged"),
+        (
+            "pipeline run spec.yaml --set content=- --set max_megapixels=0.001",
+            PHOTO,
+            "the limit is 0.001",
+        ),
+        ("pipeline run spec.yaml --output - --set size=1", PHOTO, "size"),
+        (f"segment - {SEGMENT}", b"", "standard input is empty"),
+    ],
+)
+def test_what_cannot_be_piped(
+    studio: Studio, piped: Pipe, line: str, given: bytes, words: str
+) -> None:
+    studio.spec()
+    before = listing(studio.folder)
+    refused(*piped(line, given), words)
+    assert listing(studio.folder) == before
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         ("<&- instyle pipeline run spec.yaml --set content=-", "standard input is closed"),
-        ("instyle pipeline run spec.yaml --set content=- </dev/null", "standard input is empty"),
-        ("echo cat | instyle pipeline run spec.yaml --set content=-", "not a picture"),
-        ("head -c 900 photo.png | instyle pipeline run spec.yaml --set content=-", "damaged"),
-        (
-            "instyle pipeline run spec.yaml --set content=- --set max_megapixels=0.001 < photo.png",
-            "the limit is 0.001",
-        ),
+        ("instyle pipeline run spec.yaml --output - >&-", "standard output is closed"),
         (
             "head -c 70000000 /dev/zero | instyle pipeline validate spec.yaml --set content=- "
             "--set max_megapixels=0.001",
             "more than 67.12 megabytes",
         ),
-        ("instyle pipeline run spec.yaml --output - >&-", "standard output is closed"),
-        ("instyle pipeline run spec.yaml --output - --set size=1 < photo.png", "size"),
-        (f"instyle segment - {SEGMENT} </dev/null", "standard input is empty"),
     ],
 )
-def test_what_cannot_be_piped(studio: Studio, piped: Pipe, line: str, words: str) -> None:
+def test_what_a_shell_cannot_pipe(studio: Studio, temporary: Path, line: str, words: str) -> None:
     studio.spec()
     before = listing(studio.folder)
-    status, out, err = piped(line)
-    assert (status, out) == (2, "")
+    status, out, err = shell(line, studio.folder)
+    tidy(err, temporary)
+    refused(status, out.encode(), err, words)
+    assert listing(studio.folder) == before
+
+
+def refused(status: int, out: bytes, err: str, words: str) -> None:
+    assert (status, out) == (2, b"")
     assert err.startswith("error: ")
     assert words in err
-    assert listing(studio.folder) == before
 
 
 @pytest.mark.parametrize(
@@ -308,8 +350,8 @@ def test_a_stream_that_does_not_block_is_waited_for() -> None:
 
 def test_validate(studio: Studio, piped: Pipe) -> None:
     studio.spec(output="-")
-    line = "instyle pipeline validate spec.yaml --set content=- < photo.png"
-    assert piped(line) == (0, "spec.yaml: fine (1 object of standard input)\n", "")
+    expected = b"spec.yaml: fine (1 object of standard input)\n"
+    assert piped("pipeline validate spec.yaml --set content=-", PHOTO) == (0, expected, "")
 
 
 @pytest.mark.parametrize("option", ["-o", "--mask", "--cutout"])
@@ -318,16 +360,14 @@ def test_segment(studio: Studio, piped: Pipe, instyle: Command, option: str) -> 
     done = instyle("segment", "photo.png", *use, option, "file.png")
     table, name = done.out.splitlines()[:-1], done.out.splitlines()[-1]
     assert (done.status, name) == (0, "file.png")
-    status, out, err = piped(f"cat photo.png | instyle segment - {SEGMENT} {option} - > piped.png")
-    assert (status, out) == (0, "")
+    status, out, err = piped(f"segment - {SEGMENT} {option} -", PHOTO)
+    assert (status, out) == (0, (studio.folder / "file.png").read_bytes())
     assert err.splitlines() == table
-    found = listing(studio.folder)
-    assert found["piped.png"] == found["file.png"]
 
 
 def test_segment_of_a_pipe_writes_only_what_it_is_told(studio: Studio, piped: Pipe) -> None:
     before = listing(studio.folder)
-    status, out, err = piped(f"instyle segment - {SEGMENT} --json < photo.png")
+    status, out, err = piped(f"segment - {SEGMENT} --json", PHOTO)
     assert (status, err) == (0, "")
     document = json.loads(out)
     assert document.keys() == {"objects"}
@@ -350,6 +390,6 @@ def test_rank(studio: Studio, piped: Pipe, instyle: Command) -> None:
         save(studio.folder / "styles" / f"{seed}.png", noise(seed=seed) // (seed + 1))
     options = ["styles", "--use", "near", "--segmenter", STENCIL, "--json"]
     expected = instyle("style", "rank", "photo.png", *options).out
-    status, out, err = piped(f"instyle style rank - {shlex.join(options)} < photo.png")
+    status, out, err = piped(f"style rank - {shlex.join(options)}", PHOTO)
     assert (status, err) == (0, "")
     assert json.loads(out) == json.loads(expected)

@@ -52,6 +52,7 @@ class _Program:
         sys.path[:0] = self.path
         sys.argv = ["-c", *self.arguments]
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup ignores
+        multiprocessing.set_start_method(None, force=True)  # what a program begins with
         if self.input is not None:
             os.dup2(self.input.fileno(), 0)
             sys.stdin = open(0, closefd=False)  # noqa: SIM115

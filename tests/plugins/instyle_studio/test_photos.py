@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
 import struct
+import threading
 import zlib
 from importlib.resources import files
 from pathlib import Path
@@ -42,6 +45,30 @@ def bomb(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", rows + pack.flush()) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def test_a_file_that_is_replaced_comes_whole(server: Server) -> None:
+    """As the picture of a run that goes on is, again and again."""
+    identity = server.upload("photos", png(noise()), "a.png")["id"]
+    path = server.session / "photos" / identity / "file.png"
+    versions = [path.read_bytes(), b"short"]
+    over = threading.Event()
+
+    def replace() -> None:
+        for version in itertools.cycle(versions):
+            path.with_name("new").write_bytes(version)
+            os.replace(path.with_name("new"), path)
+            if over.is_set():
+                return
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        answers = [server.get(f"/api/photos/{identity}/file") for _ in range(100)]
+    finally:
+        over.set()
+        thread.join()
+    assert {answer.content for answer in answers} <= {*versions}
 
 
 @pytest.mark.parametrize("kind", ["photos", "styles"])

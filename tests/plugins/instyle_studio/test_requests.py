@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -98,8 +99,9 @@ def test_json_that_is_too_large(server: Server) -> None:
 
 
 def listing(server: Server) -> set[str]:
-    """Everything that lies in the folder of the session."""
-    return {str(path.relative_to(server.session)) for path in server.session.rglob("*")}
+    """Everything that lies in the folder of the session, while it may be changing."""
+    walk = os.walk(server.session)
+    return {os.path.join(at, name) for at, folders, files in walk for name in folders + files}
 
 
 @pytest.mark.parametrize("path", UPLOADS)
