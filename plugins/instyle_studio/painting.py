@@ -97,12 +97,18 @@ async def go_on(request: Request) -> Response:
     return JSONResponse(studio.told(more), 202)
 
 
-async def remove(request: Request) -> Response:
-    """Stop a run that goes on; else take it away."""
+async def stop(request: Request) -> Response:
+    """Stop a run; nothing is lost if it has ended meanwhile."""
     studio, run = studio_of(request), _run(request)
-    if studio.runs.remove(run):
-        return Response(status_code=204)
-    return JSONResponse(studio.told(run), 202)
+    if studio.runs.stop(run):
+        return JSONResponse(studio.told(run), 202)
+    return Response(status_code=204)
+
+
+async def remove(request: Request) -> Response:
+    """Take away a run that is over."""
+    studio_of(request).runs.remove(_run(request))
+    return Response(status_code=204)
 
 
 async def events(request: Request) -> Response:
@@ -277,6 +283,7 @@ def routes() -> list[Route]:
         Route("/api/runs", listed),
         Route("/api/runs/{id}", one, methods=["GET"]),
         Route("/api/runs/{id}", remove, methods=["DELETE"]),
+        Route("/api/runs/{id}/stop", stop, methods=["POST"]),
         Route("/api/runs/{id}/continue", go_on, methods=["POST"]),
         Route("/api/runs/{id}/events", events),
         Route("/api/runs/{id}/live", live),

@@ -217,24 +217,36 @@ class Runs:
         run.about["resume"] = run.can_resume
         self._enqueue(run)
 
-    def remove(self, run: Run) -> bool:
-        """Stop a run that goes on; take it away if it does not.
+    def stop(self, run: Run) -> bool:
+        """Stop a run that is queued or running; one that is over stays as it is.
 
         Returns:
-            Whether it is gone; else it stops soon.
+            Whether it is still there: a queued run that has nothing yet is taken away.
         """
-        if run.state == "running":
-            if not run.stopping:
-                run.stopping = True
-                self._painter.interrupt(str(run.folder))
-                run.tell({"type": "stopping"})
-            return False
-        if run in self._queue:
+        if run.state == "running" and not run.stopping:
+            run.stopping = True
+            self._painter.interrupt(str(run.folder))
+            run.tell({"type": "stopping"})
+        elif run in self._queue:
             self._queue.remove(run)
-            if run.about.get("resume"):  # what it had is kept
-                run.change(state="interrupted", reason="it was stopped")
-                run.tell({"type": "finished", "status": "interrupted"})
+            if not run.about.get("resume"):
+                self._take_away(run)
                 return False
+            run.change(state="interrupted", reason="it was stopped")
+            run.tell({"type": "finished", "status": "interrupted"})
+        return True
+
+    def remove(self, run: Run) -> None:
+        """Take a run away that is over.
+
+        Raises:
+            Refused: it is not.
+        """
+        if not run.is_over:
+            raise Refused(409, f"this run is {run.state}", hint="stop it first")
+        self._take_away(run)
+
+    def _take_away(self, run: Run) -> None:
         del self._runs[run.id]
         hidden = run.folder.with_name(f".{run.id}")
         with suppress(OSError):
@@ -242,7 +254,6 @@ class Runs:
         shutil.rmtree(hidden, ignore_errors=True)
         run.about["state"] = "removed"
         run._wake()
-        return True
 
     async def _work(self) -> None:
         while True:

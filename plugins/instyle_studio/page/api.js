@@ -48,7 +48,8 @@ export const runs = () => get("runs");
 export const run = (id) => get(`runs/${id}`);
 export const paint = (spec, preview) => post("runs", { spec, preview });
 export const goOn = (id, spec) => post(`runs/${id}/continue`, spec ? { spec } : {});
-export const stop = (id) => call("DELETE", `runs/${id}`);
+export const stop = (id) => call("POST", `runs/${id}/stop`);
+export const remove = (id) => call("DELETE", `runs/${id}`);
 
 export const url = {
   photo: (id) => `/api/photos/${id}`,

@@ -125,7 +125,7 @@ export async function useSpec(spec) {
 async function removeRun() {
   const index = state.runs.findIndex((run) => run.id === state.result);
   try {
-    await api.stop(state.result);
+    await api.remove(state.result);
     state.runs = await api.runs();
     const next = state.runs.slice(0, index).findLast(isDone) ?? state.runs.findLast(isDone);
     Object.assign(state, { result: next?.id ?? null, mode: next ? "result" : "object" });

@@ -135,8 +135,9 @@ class Server:
 
     def remove_runs(self) -> None:
         for run in self.get("/api/runs").json():
-            while self.client.delete(f"/api/runs/{run['id']}").status_code == 202:
-                time.sleep(0.05)  # it stops
+            if self.client.post(f"/api/runs/{run['id']}/stop").status_code == 202:
+                while self.client.delete(f"/api/runs/{run['id']}").status_code == 409:
+                    time.sleep(0.05)  # it stops
 
     # --- asking -----------------------------------------------------------------------------------
 

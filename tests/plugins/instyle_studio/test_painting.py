@@ -159,7 +159,7 @@ def test_stopped_and_gone_on_with_gives_the_bytes_of_an_unbroken_run(
     server.wait(whole, "finished")
     run = server.run(spec)
     server.wait_for_step(run)
-    server.ask("DELETE", f"/api/runs/{run}", 202)
+    server.ask("POST", f"/api/runs/{run}/stop", 202)
     facts = server.wait(run, "interrupted")
     assert facts["resumable"]
     assert facts["has_result"]
@@ -182,18 +182,22 @@ def test_a_run_is_stopped_in_every_state(server: Server, things: Things) -> None
         1,
     ]
     # Queued: it is gone at once, and the next one moves up.
-    server.ask("DELETE", f"/api/runs/{queued}", 204)
+    server.refusal(server.client.delete(f"/api/runs/{queued}"), 409)
+    server.ask("POST", f"/api/runs/{queued}/stop", 204)
     server.refusal(server.client.get(f"/api/runs/{queued}"), 404)
     assert not (server.session / "runs" / queued).exists()
     assert server.get(f"/api/runs/{later}").json()["place"] == 0
-    # Running: it stops soon; asking again changes nothing.
+    # Running: it stops soon; asking again changes nothing, even if it has stopped.
     server.refusal(server.client.post(f"/api/runs/{running}/continue", json={}), 409)
+    server.refusal(server.client.delete(f"/api/runs/{running}"), 409)
     for _ in range(3):
-        assert server.client.delete(f"/api/runs/{running}").status_code in (202, 204)
+        server.ask("POST", f"/api/runs/{running}/stop", 202)
     server.wait(later, "finished")
-    # Interrupted or finished: it is taken away.
+    # Interrupted or finished: only who asks for it takes it away.
     for run in (running, later):
-        server.client.delete(f"/api/runs/{run}")
+        server.ask("POST", f"/api/runs/{run}/stop", 202)
+        assert server.get(f"/api/runs/{run}").json()["has_result"]
+        server.ask("DELETE", f"/api/runs/{run}", 204)
         server.refusal(server.client.delete(f"/api/runs/{run}"), 404)
         assert not (server.session / "runs" / run).exists()
     assert not any((server.session / "runs").glob(".*"))
@@ -202,7 +206,7 @@ def test_a_run_is_stopped_in_every_state(server: Server, things: Things) -> None
 def test_a_run_is_stopped_before_it_has_begun_to_paint(server: Server, things: Things) -> None:
     for _ in range(5):
         run = server.run(things.spec(**ENDLESS))
-        server.client.delete(f"/api/runs/{run}")
+        server.client.post(f"/api/runs/{run}/stop")
         if server.client.get(f"/api/runs/{run}").status_code == 200:
             assert server.wait(run, "interrupted")["state"] == "interrupted"
             assert stream(server, run)[-1][1]["status"] == "interrupted"

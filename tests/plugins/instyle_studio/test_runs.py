@@ -92,7 +92,9 @@ def test_stopping_asks_the_painter_once_and_for_this_run(tmp_path: Path) -> None
         run, other = await runs.add(spec), await runs.add(spec)
         await until(run, "running")
         for _ in range(3):
-            assert not runs.remove(run)
+            assert runs.stop(run)
+            with pytest.raises(Refused):
+                runs.remove(run)
         assert painter.interrupted == [str(run.folder)]
         assert run.facts()["stopping"]
         await painter.answers.put("interrupted")
@@ -110,7 +112,11 @@ def test_stopping_asks_the_painter_once_and_for_this_run(tmp_path: Path) -> None
         with pytest.raises(Refused) as caught:
             runs.resume(run)
         assert caught.value.status == 409
-        assert runs.remove(run)
+        # Stopped too late, as by a page that does not know yet that it has finished.
+        assert runs.stop(run)
+        assert (run.state, run.folder.is_dir()) == ("finished", True)
+        assert painter.interrupted == [str(run.folder)]
+        runs.remove(run)
         with pytest.raises(Refused):
             runs.get(run.id)
 
@@ -126,7 +132,7 @@ def test_a_resumed_run_that_is_taken_out_of_the_queue_keeps_what_it_has(tmp_path
         other = await runs.add(spec)
         await until(other, "running")
         runs.resume(run)
-        assert not runs.remove(run)
+        assert runs.stop(run)
         assert run.state == "interrupted"
         assert run.can_resume
         assert run.folder.is_dir()
