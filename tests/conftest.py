@@ -24,9 +24,15 @@ os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 hypothesis.settings.register_profile("instyle", deadline=None)
 hypothesis.settings.load_profile("instyle")
 
-# A shell starts jobs in the background with SIGINT ignored. The processes that tests start and
-# interrupt would inherit that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Each test, and each process that it starts, begins with Ctrl-C as a program does.
+
+    A shell starts jobs in the background with SIGINT ignored. A worker of the studio that has
+    painted in this process leaves it so, and Lightning listens to the first one alone.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,6 @@ from tests.core.helpers.interrupted import (
     unbroken,
 )
 from tests.core.helpers.studio import Studio, listing
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Ctrl-C as a program begins with it, whatever the tests run in."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def press(times: int, on: Callable[[Event], bool]) -> Observer:

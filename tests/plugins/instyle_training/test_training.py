@@ -358,7 +358,6 @@ def test_a_failed_write_leaves_the_checkpoint_before(
     assert torch.load(path, weights_only=True) == {"epoch": 1}
 
 
-@pytest.mark.usefixtures("interrupts")
 @pytest.mark.parametrize(("at", "hint"), [(0, None), (6, "--resume")])
 def test_an_interruption(
     voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, hint: str | None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -31,7 +30,6 @@ main()
 """
 
 
-@pytest.mark.usefixtures("interrupts")
 def test_a_training_that_was_killed_ends_as_an_unbroken_one(
     instyle: Command, voc: Path, tmp_path: Path
 ) -> None:

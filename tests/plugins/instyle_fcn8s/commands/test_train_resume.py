@@ -20,7 +20,6 @@ from tests.plugins.instyle_training.trainings import TINY, files, kill
 # --- stopped by Ctrl-C ----------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("interrupts")
 def test_an_interrupted_training(
     instyle: Command, voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +113,6 @@ main()
 """
 
 
-@pytest.mark.usefixtures("interrupts")
 def test_a_training_that_was_killed_ends_as_an_unbroken_one(
     instyle: Command, voc: Path, tmp_path: Path
 ) -> None:
