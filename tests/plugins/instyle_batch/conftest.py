@@ -11,6 +11,7 @@ from typing import Any
 import fsspec
 import pytest
 
+from instyle_batch.engines.versions import versions
 from instyle_batch.job import Job, Task
 from instyle_batch.plans import _plugins
 from tests.core.helpers.commands import Command, Done
@@ -102,6 +103,8 @@ def memory() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def fresh_plugins() -> Iterator[None]:
     """Plugins are found anew, as in a process of its own: tests install different ones."""
-    _plugins.cache_clear()
+    for found in (_plugins, versions):
+        found.cache_clear()
     yield
-    _plugins.cache_clear()
+    for found in (_plugins, versions):
+        found.cache_clear()

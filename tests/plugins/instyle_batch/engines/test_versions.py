@@ -8,13 +8,6 @@ from instyle_core import InputError
 from tests.core.helpers.studio import Studio
 
 
-@pytest.fixture(autouse=True)
-def _read_anew():
-    versions.cache_clear()
-    yield
-    versions.cache_clear()
-
-
 def test_python_torch_and_what_brings_plugins_have_versions(studio: Studio):
     found = versions()
     assert found["Python"] == ".".join(platform.python_version_tuple()[:2])
