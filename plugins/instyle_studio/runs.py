@@ -221,7 +221,7 @@ class Runs:
         """Stop a run that is queued or running; one that is over stays as it is.
 
         Returns:
-            Whether it is still there: a queued run that has nothing yet is taken away.
+            Whether it is still there: a queued run without a result or checkpoint is taken away.
         """
         if run.state == "running" and not run.stopping:
             run.stopping = True
@@ -229,7 +229,7 @@ class Runs:
             run.tell({"type": "stopping"})
         elif run in self._queue:
             self._queue.remove(run)
-            if not run.about.get("resume"):
+            if run.result is None and not run.about.get("resume"):
                 self._take_away(run)
                 return False
             run.change(state="interrupted", reason="it was stopped")

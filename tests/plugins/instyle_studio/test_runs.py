@@ -140,6 +140,26 @@ def test_a_resumed_run_that_is_taken_out_of_the_queue_keeps_what_it_has(tmp_path
     doing(tmp_path, work)
 
 
+def test_a_failed_run_with_a_picture_keeps_it_when_it_is_taken_out_of_the_queue(
+    tmp_path: Path,
+) -> None:
+    """It was gone on with, has no checkpoint, and waits."""
+
+    async def work(runs: Runs, painter: FakePainter, spec: dict[str, Any]) -> None:
+        run = await runs.add(spec)
+        save(run.folder / "result.png", noise())
+        await painter.answers.put("diverged")
+        await until(run, "failed")
+        other = await runs.add(spec)
+        await until(other, "running")
+        runs.resume(run)
+        assert runs.stop(run)
+        assert run.state == "interrupted"
+        assert runs.get(run.id).facts()["has_result"]
+
+    doing(tmp_path, work)
+
+
 def test_a_painter_that_dies_fails_the_run_and_nothing_else(tmp_path: Path) -> None:
     async def work(runs: Runs, painter: FakePainter, spec: dict[str, Any]) -> None:
         run, other = await runs.add(spec), await runs.add(spec)
