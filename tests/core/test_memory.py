@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from instyle_core.memory import _glibc, keep_freed_memory, return_freed_memory
+from instyle_core.memory import keep_freed_memory, return_freed_memory
 
 
 def test_allocating_goes_on_with_memory_that_was_freed() -> None:

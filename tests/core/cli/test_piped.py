@@ -276,7 +276,9 @@ def test_what_cannot_be_piped(
         ),
     ],
 )
-def test_what_only_a_shell_does_with_streams(studio: Studio, temporary: Path, line: str, words: str) -> None:
+def test_what_only_a_shell_does_with_streams(
+    studio: Studio, temporary: Path, line: str, words: str
+) -> None:
     studio.spec()
     before = listing(studio.folder)
     status, out, err = shell(line, studio.folder)
